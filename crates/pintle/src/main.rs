@@ -1,0 +1,2 @@
+//! `pintle`: serves a folder as an application's backend.
+fn main() {}

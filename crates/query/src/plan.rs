@@ -1,0 +1,180 @@
+//! Plans: compiled shapes, and what a request brings to them.
+
+use std::sync::Arc;
+
+use pintle_model::{Caller, CollectionId, Type, Value};
+
+/// Whose SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite, with the functions of [`crate::functions`] registered.
+    Sqlite,
+    /// PostgreSQL 15 or newer.
+    Postgres,
+}
+
+/// One SQL statement and where each of its values comes from: placeholder n takes `params[n - 1]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The text, with `?1`… on SQLite and `$1`… on PostgreSQL.
+    pub sql: String,
+    /// One for each placeholder, in order.
+    pub params: Vec<Param>,
+}
+
+/// Where a bound value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    /// The request's nth value.
+    Value(usize),
+    /// The nth value of the row that is written.
+    Row(usize),
+    /// The plan's own (from a policy).
+    Literal(Value),
+    /// `auth.uid()`
+    Uid,
+    /// `auth.role()`
+    Role,
+    /// `auth.claim('x')`
+    Claim(String),
+    /// `now()`
+    Now,
+}
+
+/// An answer's column: its JSON name, and how the store's value is printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The key in the answer's objects.
+    pub name: String,
+    /// How it is printed.
+    pub ty: Type,
+}
+
+/// Reads rows.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// The rows, one column of the result for each of `columns`.
+    pub rows: Statement,
+    /// Their number without limit and offset, if it was asked for: one row with one integer. Read on the same snapshot.
+    pub count: Option<Statement>,
+    /// What the answer holds.
+    pub columns: Vec<Column>,
+    /// Leave out keys whose value is null.
+    pub strip_nulls: bool,
+    /// At most one row, found by a unique key: cheap enough to run where the request is handled.
+    pub point: bool,
+}
+
+/// Writes rows. One statement, run once for each row (insert) or once (update, delete).
+#[derive(Debug, Clone)]
+pub struct WritePlan {
+    /// The collection that is written.
+    pub collection: CollectionId,
+    /// What it does.
+    pub action: Action,
+    /// Answers a row if the policy forbids what is about to be written: then nothing is, and the caller gets 42501.
+    /// Run before `write`, for each row on insert.
+    pub check: Option<Statement>,
+    /// Answers a row if an upsert would meet a row that is there (so that "inserted" can be told from "updated").
+    pub probe: Option<Statement>,
+    /// The write; its RETURNING gives, in order: `verdicts` columns, `columns`, then one for each of `sort`.
+    pub write: Statement,
+    /// How many leading booleans RETURNING gives that must all be true, else the caller gets 42501 (checks that need
+    /// the row as it was stored: a counted key, select policies of what is answered).
+    pub verdicts: usize,
+    /// What the answer holds; empty if no representation was asked for.
+    pub columns: Vec<Column>,
+    /// The order of the representation.
+    pub sort: Vec<Sort>,
+    /// Leave out keys whose value is null.
+    pub strip_nulls: bool,
+}
+
+/// What a write does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Adds rows.
+    Insert,
+    /// Adds rows, or changes those that are there, or leaves them.
+    Upsert,
+    /// Changes rows.
+    Update,
+    /// Removes rows.
+    Delete,
+}
+
+/// How to sort by one column, in the store's own order of values (numbers, then texts by code point, then bytes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// Greatest first.
+    pub descending: bool,
+    /// Nulls before all else.
+    pub nulls_first: bool,
+}
+
+/// What one request brings to a plan.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// The values in the request's text, in the shape's order.
+    pub values: Vec<Value>,
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// The time of the request, in microseconds since 1970.
+    pub now: i64,
+}
+
+/// A read, ready to run.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The shape.
+    pub plan: Arc<ReadPlan>,
+    /// What fills it.
+    pub inputs: Inputs,
+}
+
+/// A write, ready to run.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// The shape.
+    pub plan: Arc<WritePlan>,
+    /// What fills it.
+    pub inputs: Inputs,
+    /// The rows of an insert, each with all columns that the plan names by [`Param::Row`]. Empty for the rest.
+    pub rows: Vec<Vec<Value>>,
+    /// Roll back unless exactly one row is written.
+    pub single: bool,
+    /// Roll back if more rows are written.
+    pub max_affected: Option<u64>,
+    /// Roll back in any case, and answer as if not (`Prefer: tx=rollback`).
+    pub rollback: bool,
+}
+
+impl Statement {
+    /// The values of the placeholders, in order. `row` is the row that is written, or empty.
+    pub fn values<'a>(&'a self, inputs: &'a Inputs, row: &'a [Value]) -> impl Iterator<Item = ParamValue<'a>> + 'a {
+        self.params.iter().map(move |param| match param {
+            Param::Value(n) => ParamValue::Value(inputs.values.get(*n).unwrap_or(&Value::Null)),
+            Param::Row(n) => ParamValue::Value(row.get(*n).unwrap_or(&Value::Null)),
+            Param::Literal(value) => ParamValue::Value(value),
+            Param::Uid => inputs.caller.user.as_deref().map_or(ParamValue::Null, ParamValue::Text),
+            Param::Role => ParamValue::Text(inputs.caller.role.name()),
+            Param::Claim(name) => {
+                inputs.caller.claims.get(name).map_or(ParamValue::Null, |claim| ParamValue::Text(claim))
+            }
+            Param::Now => ParamValue::Timestamp(inputs.now),
+        })
+    }
+}
+
+/// A value to bind, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub enum ParamValue<'a> {
+    /// SQL's null.
+    Null,
+    /// One of the request's or the plan's.
+    Value(&'a Value),
+    /// A text of the caller's.
+    Text(&'a str),
+    /// The time of the request.
+    Timestamp(i64),
+}

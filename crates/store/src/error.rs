@@ -1,0 +1,64 @@
+//! Why a store did not do as it was told, by what can be done about it.
+
+/// An error of a store. [`std::fmt::Display`] is for the caller; `source` and the log have the rest.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique value is taken (23505).
+    #[error("duplicate key value violates unique constraint \"{constraint}\"")]
+    Unique {
+        /// The constraint, named as PostgreSQL would: `configs_pkey`, `configs_name_key`.
+        constraint: String,
+        /// The fields that it spans.
+        fields: Vec<String>,
+        /// `Key (name)=(Nanette) already exists.`, where the values are the caller's own.
+        details: Option<String>,
+    },
+    /// A reference points at nothing, or a row that is pointed at would go (23503).
+    #[error("{message}")]
+    ForeignKey {
+        /// PostgreSQL's words.
+        message: String,
+        /// The constraint: `TABLE_FIELD_fkey`.
+        constraint: Option<String>,
+        /// PostgreSQL's details.
+        details: Option<String>,
+    },
+    /// A constraint that only the database saw (23502, 23514).
+    #[error("{message}")]
+    Constraint {
+        /// SQLSTATE.
+        code: &'static str,
+        /// PostgreSQL's words.
+        message: String,
+    },
+    /// A policy's check does not hold for what would be written (42501).
+    #[error("new row violates row-level security policy for table \"{0}\"")]
+    Policy(String),
+    /// Not exactly one row: nothing was written.
+    #[error("Cannot coerce the result to a single JSON object")]
+    NotSingle(u64),
+    /// More rows than the caller allowed: nothing was written.
+    #[error("Query result exceeds max-affected preference constraint")]
+    MaxAffected(u64),
+    /// It took longer than it may.
+    #[error("the store took too long")]
+    Timeout,
+    /// The write queue is full, or the store is closing: try again later.
+    #[error("the store is busy")]
+    Busy,
+    /// The disk is full: nothing was written.
+    #[error("the store's disk is full")]
+    Full,
+    /// The store cannot be written.
+    #[error("the store is read-only")]
+    ReadOnly,
+    /// The store does not answer.
+    #[error("the store does not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A migration would lose data, or cannot be made.
+    #[error("{0}")]
+    Migration(String),
+    /// A defect of Pintle's own.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

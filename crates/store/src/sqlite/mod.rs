@@ -1,0 +1,5 @@
+//! SQLite, embedded.
+
+/// An open SQLite database.
+#[derive(Debug, Clone)]
+pub struct Sqlite {}
