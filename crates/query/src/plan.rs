@@ -44,10 +44,37 @@ pub enum Param {
 /// An answer's column: its JSON name, and how the store's value is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
+    name: String,
+    json_key: String,
+    ty: Type,
+}
+
+impl Column {
+    /// A column of an answer.
+    #[must_use]
+    pub fn new(name: impl Into<String>, ty: Type) -> Column {
+        let name = name.into();
+        let json_key = format!("{}:", serde_json::Value::String(name.clone()));
+        Column { name, json_key, ty }
+    }
+
     /// The key in the answer's objects.
-    pub name: String,
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key as it stands in JSON, escaped once for all answers: `"name":`.
+    #[must_use]
+    pub fn json_key(&self) -> &str {
+        &self.json_key
+    }
+
     /// How it is printed.
-    pub ty: Type,
+    #[must_use]
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
 }
 
 /// Reads rows.
@@ -72,6 +99,9 @@ pub struct WritePlan {
     pub collection: CollectionId,
     /// What it does.
     pub action: Action,
+    /// Which fields the values of [`Write::rows`] are for: [`Param::Row`]`(n)` is the value of `fields[n]`. So an error
+    /// can tell the caller's own values. Empty for updates and deletes.
+    pub fields: Vec<usize>,
     /// Answers a row if the policy forbids what is about to be written: then nothing is, and the caller gets 42501.
     /// Run before `write`, for each row on insert.
     pub check: Option<Statement>,
