@@ -20,7 +20,7 @@ pub use collection::{
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use settings::{Cors, Durability, Limits};
-pub use value::{Type, Value, ValueError};
+pub use value::{Type, Value, ValueError, ValueErrorKind};
 
 use std::sync::Arc;
 
@@ -62,9 +62,12 @@ impl Model {
 
 /// Reads a manifest. `None` when a mistake leaves nothing to serve; every mistake is in the list, in the text's order.
 /// Pintle's own collections (`_pintle_tokens`) are appended to those of the manifest.
+///
+/// `path` is how the user would name the manifest. `file` reads a file that the manifest names; its path is relative to
+/// the app's folder and never leaves it, and its error is a reason that completes "cannot read FILE: …".
 #[must_use]
-pub fn load(path: &str, text: &str) -> (Option<Model>, Vec<Diagnostic>) {
-    let _ = (path, text);
+pub fn load(path: &str, text: &str, file: &dyn Fn(&str) -> Result<String, String>) -> (Option<Model>, Vec<Diagnostic>) {
+    let _ = (path, text, file);
     todo!()
 }
 

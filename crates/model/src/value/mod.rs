@@ -1,4 +1,15 @@
 //! The catalogue of types: how each is read from text and from JSON, and how it is printed. The same on every store.
+//!
+//! A value comes in by [`Type::read_text`] (a URL) or [`Type::read_json`] (a body), which refuse what is none of the
+//! type. It goes out by [`print`](mod@print), which also works on the forms that a store keeps, without a [`Value`] in between.
+
+mod jsonb;
+pub mod print;
+mod read;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod time;
 
 use std::fmt;
 
@@ -76,19 +87,20 @@ impl Type {
     /// # Errors
     /// When the text is no value of this type, with PostgreSQL's words and SQLSTATE.
     pub fn read_text(self, text: &str) -> Result<Value, ValueError> {
-        let _ = text;
-        todo!()
+        read::text(self, text)
     }
 
     /// Reads a value from its JSON text (one complete JSON value, as `serde_json::value::RawValue` has it).
-    /// `null` is [`Value::Null`] for every type but json inside an array or object.
-    /// Json is normalised to jsonb's form; `depth` bounds its nesting.
+    /// `null` is [`Value::Null`] for every type; a null inside a json value stays JSON's.
+    /// Json is normalised to jsonb's form; `depth` bounds its nesting (an array in an array is two levels).
+    ///
+    /// A text must be a JSON string, and so must a timestamp, date, uuid and bytes. Integers, numbers and booleans may
+    /// also be strings that hold one, as PostgreSQL takes them.
     ///
     /// # Errors
     /// When the value is none of this type.
     pub fn read_json(self, json: &str, depth: u32) -> Result<Value, ValueError> {
-        let _ = (json, depth);
-        todo!()
+        read::json(self, json, depth)
     }
 }
 
@@ -101,7 +113,7 @@ pub enum Value {
     Text(String),
     /// integer
     Integer(i64),
-    /// number: finite
+    /// number: finite, and never -0
     Number(f64),
     /// boolean
     Boolean(bool),

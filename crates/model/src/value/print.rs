@@ -1,0 +1,258 @@
+//! Values as JSON and as text, written into a buffer that is there already.
+//!
+//! The `json_…` functions write what PostgreSQL's JSON holds; those with `stored` in their names take the form that a
+//! store keeps, so that rows become answers without a [`Value`] in between.
+
+use std::ops::Deref;
+
+use super::{Value, time};
+
+/// A text of `N` ASCII characters that needs no heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed<const N: usize>([u8; N]);
+
+impl<const N: usize> Deref for Fixed<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // ASCII by construction, so the default is never taken.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// A timestamp as stores keep it in text: `YYYY-MM-DDTHH:MM:SS.ffffffZ`. `moment` is in microseconds since 1970.
+#[must_use]
+pub fn stored_timestamp(moment: i64) -> Fixed<27> {
+    Fixed(time::print_timestamp(moment))
+}
+
+/// A date as stores keep it in text: `YYYY-MM-DD`. `days` since 1970.
+#[must_use]
+pub fn stored_date(days: i32) -> Fixed<10> {
+    Fixed(time::print_date(days))
+}
+
+/// A uuid as stores keep it in text: 36 characters in lower case.
+#[must_use]
+pub fn stored_uuid(uuid: &uuid::Uuid) -> Fixed<36> {
+    let mut text = [0; 36];
+    uuid.hyphenated().encode_lower(&mut text);
+    Fixed(text)
+}
+
+/// Adds a JSON string.
+pub fn json_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut run = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[run..at]);
+        run = at + 1;
+        let short = match byte {
+            b'"' => b'"',
+            b'\\' => b'\\',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            8 => b'b',
+            12 => b'f',
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                push_hex(out, byte);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+    out.extend_from_slice(&bytes[run..]);
+    out.push(b'"');
+}
+
+/// Adds an integer.
+pub fn json_integer(out: &mut Vec<u8>, n: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
+
+/// Adds a double as PostgreSQL prints it: the shortest digits that read back the same, `1`, `0.0001`, `1e+15`.
+/// What is not finite becomes null.
+pub fn json_number(out: &mut Vec<u8>, n: f64) {
+    if !n.is_finite() {
+        out.extend_from_slice(b"null");
+        return;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "only used when the integer is the same number")]
+    let whole = n as i64;
+    #[expect(clippy::cast_precision_loss, reason = "below 1e15 every integer is a double")]
+    let same = whole as f64 == n;
+    if same && whole.unsigned_abs() < 1_000_000_000_000_000 {
+        return json_integer(out, whole);
+    }
+    if n < 0.0 {
+        out.push(b'-');
+    }
+    let mut buffer = ryu::Buffer::new();
+    let (digits, len, exponent) = decimal(buffer.format_finite(n.abs()).as_bytes());
+    push_decimal(out, &digits[..len], exponent);
+}
+
+/// The significant digits of what ryu printed, and the power of ten of the first.
+fn decimal(text: &[u8]) -> ([u8; 24], usize, i32) {
+    let (mut digits, mut len) = ([b'0'; 24], 0);
+    let (mut first, mut point, mut exponent) = (None, None, 0_i32);
+    let mut places = 0_i32;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b'.' => point = Some(places),
+            b'e' => {
+                exponent = std::str::from_utf8(&text[at + 1..]).ok().and_then(|e| e.parse().ok()).unwrap_or(0);
+                break;
+            }
+            _ => {
+                if byte != b'0' && first.is_none() {
+                    first = Some(places);
+                }
+                if first.is_some() && len < digits.len() {
+                    digits[len] = byte;
+                    len += 1;
+                }
+                places += 1;
+            }
+        }
+    }
+    while len > 1 && digits[len - 1] == b'0' {
+        len -= 1;
+    }
+    (digits, len, point.unwrap_or(places) - first.unwrap_or(0) - 1 + exponent)
+}
+
+/// Adds digits whose first stands at ten to the `exponent`, with an exponent where PostgreSQL would.
+fn push_decimal(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
+    if !(-4..15).contains(&exponent) {
+        out.extend_from_slice(&digits[..1]);
+        if digits.len() > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[1..]);
+        }
+        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        if exponent.abs() < 10 {
+            out.push(b'0');
+        }
+        return json_integer(out, i64::from(exponent.abs()));
+    }
+    let Ok(before) = usize::try_from(exponent + 1) else {
+        out.extend_from_slice(b"0.");
+        out.extend(std::iter::repeat_n(b'0', usize::try_from(-exponent - 1).unwrap_or(0)));
+        return out.extend_from_slice(digits);
+    };
+    let whole = before.min(digits.len());
+    if before == 0 {
+        out.push(b'0');
+    }
+    out.extend_from_slice(&digits[..whole]);
+    out.extend(std::iter::repeat_n(b'0', before - whole));
+    if digits.len() > whole {
+        out.push(b'.');
+        out.extend_from_slice(&digits[whole..]);
+    }
+}
+
+/// Adds a boolean.
+pub fn json_boolean(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+/// Adds a timestamp as PostgreSQL's JSON has it: `"2020-08-15T10:37:06.12+00:00"`. Microseconds since 1970.
+pub fn json_timestamp(out: &mut Vec<u8>, moment: i64) {
+    json_stored_timestamp(out, &stored_timestamp(moment));
+}
+
+/// Adds a timestamp that stands as [`stored_timestamp`] writes it. What does not is written as the string it is.
+pub fn json_stored_timestamp(out: &mut Vec<u8>, stored: &str) {
+    let bytes = stored.as_bytes();
+    if bytes.len() != 27 || bytes[26] != b'Z' || bytes[19] != b'.' {
+        return json_string(out, stored);
+    }
+    let mut end = 26;
+    while bytes[end - 1] == b'0' {
+        end -= 1;
+    }
+    if bytes[end - 1] == b'.' {
+        end -= 1;
+    }
+    out.push(b'"');
+    out.extend_from_slice(&bytes[..end]);
+    out.extend_from_slice(b"+00:00\"");
+}
+
+/// Adds a date or a uuid that stands as [`stored_date`] or [`stored_uuid`] writes it, which needs no escapes.
+pub fn json_stored_plain(out: &mut Vec<u8>, stored: &str) {
+    json_string(out, stored);
+}
+
+/// Adds bytes in hex: `"\\x00ff"`.
+pub fn json_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len() * 2 + 5);
+    out.extend_from_slice(b"\"\\\\x");
+    for byte in bytes {
+        push_hex(out, *byte);
+    }
+    out.push(b'"');
+}
+
+fn push_hex(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+}
+
+impl Value {
+    /// Adds the value as JSON, as answers hold it.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Text(text) => json_string(out, text),
+            Value::Integer(n) => json_integer(out, *n),
+            Value::Number(n) => json_number(out, *n),
+            Value::Boolean(value) => json_boolean(out, *value),
+            Value::Timestamp(moment) => json_timestamp(out, *moment),
+            Value::Date(days) => json_stored_plain(out, &stored_date(*days)),
+            Value::Uuid(uuid) => json_stored_plain(out, &stored_uuid(uuid)),
+            Value::Json(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Bytes(bytes) => json_bytes(out, bytes),
+        }
+    }
+
+    /// Adds the value as text that [`Type::read_text`](super::Type::read_text) reads back: what stands in a URL or a
+    /// message. Null is `null`.
+    pub fn write_text(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Timestamp(_) => {
+                let start = out.len();
+                self.write_json(out);
+                // JSON's form without its quotes.
+                out.pop();
+                out.remove(start);
+            }
+            Value::Date(days) => out.extend_from_slice(stored_date(*days).as_bytes()),
+            Value::Uuid(uuid) => out.extend_from_slice(stored_uuid(uuid).as_bytes()),
+            Value::Bytes(bytes) => {
+                out.extend_from_slice(b"\\x");
+                for byte in bytes {
+                    push_hex(out, *byte);
+                }
+            }
+            other => other.write_json(out),
+        }
+    }
+
+    /// The value as text: see [`Value::write_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut out = Vec::new();
+        self.write_text(&mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+}
