@@ -14,6 +14,7 @@ pub mod fault;
 pub mod mount;
 pub mod plan;
 pub mod planner;
+pub mod request;
 pub mod rest;
 
 pub use fault::{Details, Fault, FaultKind};

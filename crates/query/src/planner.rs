@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use pintle_model::{Diagnostic, Model};
+use pintle_model::{CollectionId, Diagnostic, Model, Role};
 
-use crate::Dialect;
+use crate::plan::{ReadPlan, WritePlan};
+use crate::request::{ReadShape, WriteShape};
+use crate::{Dialect, Fault};
 
 /// An app's model with its policies compiled for one dialect, and the plans made so far. Cheap to share.
 #[derive(Debug)]
@@ -32,5 +34,23 @@ impl Planner {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// The plan of a read for callers of a role: from the cache, or made now.
+    ///
+    /// # Errors
+    /// When the role may not read, or an operator does not go with its field's type.
+    pub fn plan_read(&self, collection: CollectionId, role: Role, shape: ReadShape) -> Result<Arc<ReadPlan>, Fault> {
+        let _ = (collection, role, shape);
+        todo!()
+    }
+
+    /// The plan of a write for callers of a role: from the cache, or made now.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_read`].
+    pub fn plan_write(&self, collection: CollectionId, role: Role, shape: WriteShape) -> Result<Arc<WritePlan>, Fault> {
+        let _ = (collection, role, shape);
+        todo!()
     }
 }
