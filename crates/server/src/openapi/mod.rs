@@ -1,0 +1,95 @@
+//! The documentation that an app answers: its OpenAPI 3.1 document and the page that shows it.
+//!
+//! 1. [`document`] makes the document from the model, once, when an app is loaded: [`mount`] for plain resources,
+//!    [`rest`] for `/rest/v1`, [`system`] for health, metrics and the document itself.
+//! 2. [`schema`] says what a record is as it is answered, as it is given, and as a patch of it; [`embed`] moves the
+//!    JSON Schemas of json fields into the document, and [`example`] finds values that satisfy all of it.
+//! 3. [`parts`] holds what every endpoint shares: errors, headers, ways to say who asks.
+//! 4. [`page`] serves `/openapi.json`, `/docs` and what the page needs, from the binary.
+//!
+//! What stands here must be what the server answers: the document is tested against a running server.
+
+mod embed;
+mod example;
+mod mount;
+pub mod page;
+mod parts;
+mod rest;
+mod schema;
+mod system;
+
+use pintle_model::Model;
+use serde_json::{Map, Value, json};
+
+pub use page::routes;
+
+/// Makes the OpenAPI 3.1 document of an app. Pintle's own collections are left out.
+#[must_use]
+pub fn document(model: &Model) -> Value {
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
+    schemas.insert("Error".to_owned(), parts::error_schema());
+    for collection in model.collections.iter().filter(|c| !c.system) {
+        schemas.extend(schema::of(collection));
+        if let Some(at) = &collection.mount {
+            paths.extend(mount::paths(collection, at));
+        }
+    }
+    for collection in model.collections.iter().filter(|c| !c.system) {
+        paths.extend(rest::paths(collection, model));
+    }
+    paths.extend(system::paths());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": model.name,
+            "version": model.version,
+            "description": description(model),
+        },
+        "servers": [{ "url": "/", "description": "Where this document was read" }],
+        "tags": tags(model),
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": parts::responses(),
+            "headers": parts::headers(),
+            "securitySchemes": parts::security_schemes(),
+        },
+    })
+}
+
+fn description(model: &Model) -> String {
+    let own = model.description.as_deref().unwrap_or_default().trim();
+    let shared = "\
+### Who asks
+
+Send a token as `Authorization: Bearer TOKEN` or as `apikey: TOKEN`; whoever runs the app makes one with \
+`pintle token create NAME --role ROLE`. Without a token a caller is `anon`. Each operation says whom it is for.
+
+### Errors
+
+Every error is a JSON object of `code`, `message`, `details` and `hint`: what was wrong, where, and what would be \
+right. A parameter that an operation does not have is an error too.";
+    if own.is_empty() { shared.to_owned() } else { format!("{own}\n\n{shared}") }
+}
+
+fn tags(model: &Model) -> Vec<Value> {
+    let mut tags = Vec::new();
+    for collection in model.collections.iter().filter(|c| !c.system && c.mount.is_some()) {
+        tags.push(tag(&collection.name, collection.description.as_deref().unwrap_or("Plain resources.")));
+    }
+    for collection in model.collections.iter().filter(|c| !c.system) {
+        let about =
+            "In PostgREST's grammar, for its client libraries: filters, `select`, `order`, bulk writes, upserts.";
+        tags.push(tag(&parts::rest_tag(&collection.name), about));
+    }
+    tags.push(tag(parts::SYSTEM_TAG, "Health, metrics and this document."));
+    tags
+}
+
+fn tag(name: &str, description: &str) -> Value {
+    json!({ "name": name, "description": description })
+}
+
+#[cfg(test)]
+mod tests;

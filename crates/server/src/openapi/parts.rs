@@ -1,0 +1,283 @@
+//! What every endpoint shares: errors, headers, ways to say who asks.
+
+use pintle_model::Policy;
+use serde_json::{Map, Value, json};
+
+/// The tag of health, metrics and the document.
+pub(super) const SYSTEM_TAG: &str = "operation";
+
+/// What the server answers as JSON.
+pub(super) const JSON: &str = "application/json";
+
+/// The tag of a collection under `/rest/v1`.
+pub(super) fn rest_tag(collection: &str) -> String {
+    format!("{collection} (rest/v1)")
+}
+
+/// A reference to a schema of the document.
+pub(super) fn schema_ref(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// The body of every error.
+pub(super) fn error_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "What was wrong, where, and what would be right.",
+        "properties": {
+            "code": {
+                "type": "string",
+                "description": "`PT` and the status, a code of PostgREST's (`PGRST…`), or a SQLSTATE.",
+            },
+            "message": { "type": "string", "description": "What was wrong." },
+            "details": {
+                "description": "Where, or every fault of a body.",
+                "anyOf": [
+                    { "type": "null" },
+                    { "type": "string" },
+                    {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": { "path": { "type": "string" }, "message": { "type": "string" } },
+                            "required": ["path", "message"],
+                        },
+                    },
+                ],
+            },
+            "hint": { "type": ["string", "null"], "description": "What would be right." },
+        },
+        "required": ["code", "message", "details", "hint"],
+        "additionalProperties": false,
+    })
+}
+
+/// An error that operations may answer.
+struct Failure {
+    status: &'static str,
+    name: &'static str,
+    about: &'static str,
+    code: &'static str,
+    message: &'static str,
+    hint: Option<&'static str>,
+}
+
+const fn failure(
+    status: &'static str,
+    name: &'static str,
+    about: &'static str,
+    code: &'static str,
+    message: &'static str,
+    hint: Option<&'static str>,
+) -> Failure {
+    Failure { status, name, about, code, message, hint }
+}
+
+/// Every error, by status. The examples are of the form that the server answers.
+const FAILURES: [Failure; 14] = [
+    failure(
+        "400",
+        "BadRequest",
+        "The request is not understood, or what it gives is no valid record.",
+        "PGRST100",
+        "there is no operator `equals`",
+        Some("operators are eq, neq, gt, gte, lt, lte, like, ilike, in, is and more"),
+    ),
+    failure(
+        "401",
+        "Unauthorized",
+        "A token is needed, or the one that was sent is not known.",
+        "42501",
+        "anonymous callers may not insert into configs",
+        Some("send a token as `Authorization: Bearer TOKEN`"),
+    ),
+    failure(
+        "403",
+        "Forbidden",
+        "This caller may not do this.",
+        "42501",
+        "new row violates row-level security policy for table \"configs\"",
+        None,
+    ),
+    failure(
+        "404",
+        "NotFound",
+        "There is no such record, or the caller may not see it.",
+        "PT404",
+        "no such record",
+        None,
+    ),
+    failure(
+        "405",
+        "MethodNotAllowed",
+        "This address does not answer this method; `Allow` names those that it does.",
+        "PT405",
+        "this address does not answer PUT",
+        None,
+    ),
+    failure(
+        "406",
+        "NotAcceptable",
+        "One record was asked for and there is not exactly one, or the answer cannot be given in the form asked for.",
+        "PGRST116",
+        "Cannot coerce the result to a single JSON object",
+        None,
+    ),
+    failure(
+        "408",
+        "Timeout",
+        "The request took longer than the server waits.",
+        "PT408",
+        "the request took longer than 30 s",
+        None,
+    ),
+    failure(
+        "409",
+        "Conflict",
+        "Another record holds a value that must be unique, or one refers to this record.",
+        "23505",
+        "duplicate key value violates unique constraint",
+        None,
+    ),
+    failure(
+        "412",
+        "PreconditionFailed",
+        "The record is not the one that `If-Match` names: somebody changed it. Nothing was written.",
+        "PT412",
+        "the record has changed",
+        Some("fetch it again and send its new ETag"),
+    ),
+    failure("413", "TooLarge", "The body is larger than the server takes.", "PT413", "the body is too large", None),
+    failure("414", "UriTooLong", "The URL is longer than the server takes.", "PT414", "the URL is too long", None),
+    failure(
+        "415",
+        "UnsupportedMediaType",
+        "The body is not of a type that is taken here.",
+        "PT415",
+        "a body of type text/plain is not taken here",
+        Some("send `Content-Type: application/json`"),
+    ),
+    failure(
+        "416",
+        "RangeNotSatisfiable",
+        "The offset lies behind the last record.",
+        "PGRST103",
+        "Requested range not satisfiable",
+        None,
+    ),
+    failure(
+        "5XX",
+        "ServerError",
+        "The server could not do it, through no fault of the request: the store does not answer, or its disk is full. \
+         Nothing was written.",
+        "PT503",
+        "the store does not answer",
+        None,
+    ),
+];
+
+/// The components' responses: one for each error.
+pub(super) fn responses() -> Map<String, Value> {
+    FAILURES.iter().map(|failure| (failure.name.to_owned(), failure.response())).collect()
+}
+
+impl Failure {
+    fn response(&self) -> Value {
+        let mut response = json!({
+            "description": self.about,
+            "content": { JSON: {
+                "schema": schema_ref("Error"),
+                "example": { "code": self.code, "message": self.message, "details": null, "hint": self.hint },
+            } },
+        });
+        let header = match self.status {
+            "401" => Some("WWW-Authenticate"),
+            "405" => Some("Allow"),
+            _ => None,
+        };
+        if let Some(header) = header {
+            response["headers"] = json!({ header: header_ref(header) });
+        }
+        response
+    }
+}
+
+/// References to the errors of these statuses, to be merged into an operation's responses.
+pub(super) fn errors(statuses: &[&str]) -> Map<String, Value> {
+    FAILURES
+        .iter()
+        .filter(|failure| statuses.contains(&failure.status))
+        .map(|f| (f.status.to_owned(), json!({ "$ref": format!("#/components/responses/{}", f.name) })))
+        .collect()
+}
+
+/// The same errors for `HEAD`, whose answers have no body.
+pub(super) fn bare_errors(statuses: &[&str]) -> Map<String, Value> {
+    FAILURES
+        .iter()
+        .filter(|failure| statuses.contains(&failure.status))
+        .map(|f| (f.status.to_owned(), json!({ "description": f.about })))
+        .collect()
+}
+
+/// A reference to a header of the document.
+pub(super) fn header_ref(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+/// The components' headers.
+pub(super) fn headers() -> Value {
+    let text = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
+    json!({
+        "Allow": text("The methods that this address answers."),
+        "Content-Range": text("Which records the answer holds, and of how many: `0-29/*`, or `0-29/100000` when counted."),
+        "ETag": text("Changes with the record. Send it back in `If-None-Match` or `If-Match`."),
+        "Link": text("`<…>; rel=\"next\"`: where the next page is, if there is one."),
+        "Location": text("Where the new record is."),
+        "Preference-Applied": text("The preferences that were followed."),
+        "WWW-Authenticate": text("`Bearer`: how to say who asks."),
+        "X-Request-Id": text("The request's id, as the log has it."),
+    })
+}
+
+/// The ways to say who asks.
+pub(super) fn security_schemes() -> Value {
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token, sent as `Authorization: Bearer TOKEN`.",
+        },
+        "apikey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "apikey",
+            "description": "The same token, sent as `apikey: TOKEN`.",
+        },
+    })
+}
+
+/// Whom an action is for: OpenAPI's `security`, and a sentence for people.
+pub(super) struct Access {
+    pub(super) security: Value,
+    pub(super) note: &'static str,
+}
+
+/// Whom an action is for that needs all of these policies.
+pub(super) fn access(policies: &[Option<&Policy>]) -> Access {
+    if policies.iter().any(Option::is_none) {
+        return Access {
+            security: json!([{ "bearer": [] }, { "apikey": [] }]),
+            note: "Needs a token of the role `service_role`.",
+        };
+    }
+    let open = policies.iter().flatten().all(|policy| policy.source.trim().eq_ignore_ascii_case("true"));
+    Access {
+        security: json!([{}, { "bearer": [] }, { "apikey": [] }]),
+        note: if open {
+            "Open to everybody."
+        } else {
+            "For callers whom the collection's policy admits; what it hides is not there."
+        },
+    }
+}

@@ -1,0 +1,288 @@
+//! Collections under `/rest/v1`, in PostgREST's grammar.
+
+use pintle_model::{Collection, Model, Type};
+use serde_json::{Map, Value, json};
+
+use super::parts::{self, JSON};
+use super::schema::Form;
+
+const OBJECT: &str = "application/vnd.pgrst.object+json";
+const ARRAY_STRIPPED: &str = "application/vnd.pgrst.array+json";
+
+/// Errors that every operation may answer. 404 is also the answer to an operator that a type does not have (42883).
+const ALWAYS: [&str; 8] = ["400", "401", "403", "404", "406", "408", "414", "5XX"];
+
+/// The path of a collection.
+pub(super) fn paths(collection: &Collection, model: &Model) -> Map<String, Value> {
+    let policies = &collection.policies;
+    let update = policies.update.as_ref().map(|update| &update.using);
+    let operations = json!({
+        "get": read(collection, model),
+        "head": head(collection, model),
+        "post": post(collection),
+        "put": put(collection, &[policies.insert.as_ref(), update, policies.select.as_ref()]),
+        "patch": patch(collection, &[update, policies.select.as_ref()]),
+        "delete": delete(collection, &[policies.delete.as_ref(), policies.select.as_ref()]),
+    });
+    Map::from_iter([(format!("/rest/v1/{}", collection.name), operations)])
+}
+
+fn operation(
+    collection: &Collection,
+    id: &str,
+    summary: &str,
+    policies: &[Option<&pintle_model::Policy>],
+    parameters: Vec<Value>,
+    responses: Map<String, Value>,
+) -> Value {
+    let access = parts::access(policies);
+    json!({
+        "operationId": format!("rest_{id}_{}", collection.name),
+        "tags": [parts::rest_tag(&collection.name)],
+        "summary": summary,
+        "description": access.note,
+        "security": access.security,
+        "parameters": parameters,
+        "responses": responses,
+    })
+}
+
+fn read(collection: &Collection, model: &Model) -> Value {
+    let mut responses = parts::errors(&ALWAYS);
+    responses.extend(parts::errors(&["416"]));
+    responses.insert("200".to_owned(), rows(collection, "The records; all that there are, or nobody asked how many."));
+    responses.insert("206".to_owned(), rows(collection, "A part of the records: `Content-Range` says of how many."));
+    let summary = format!("Read {}", collection.name);
+    let parameters = read_parameters(collection, model);
+    operation(collection, "select", &summary, &[collection.policies.select.as_ref()], parameters, responses)
+}
+
+fn head(collection: &Collection, model: &Model) -> Value {
+    let mut responses = parts::bare_errors(&ALWAYS);
+    responses.extend(parts::bare_errors(&["416"]));
+    for status in ["200", "206"] {
+        responses.insert(
+            status.to_owned(),
+            json!({ "description": "As `GET`, without the records.", "headers": headers(&["Content-Range"]) }),
+        );
+    }
+    let parameters = read_parameters(collection, model);
+    let summary = format!("Count {}", collection.name);
+    operation(collection, "count", &summary, &[collection.policies.select.as_ref()], parameters, responses)
+}
+
+fn post(collection: &Collection) -> Value {
+    let mut responses = parts::errors(&ALWAYS);
+    responses.extend(parts::errors(&["409", "413", "415"]));
+    responses
+        .insert("201".to_owned(), written(collection, "Stored. The records, with `Prefer: return=representation`."));
+    responses.insert("200".to_owned(), written(collection, "An upsert that changed what was there and added nothing."));
+    let parameters = vec![
+        query("select", "Which fields the representation holds.", text_schema()),
+        query("columns", "Which fields of the body to take; those that it lacks become null.", text_schema()),
+        query(
+            "on_conflict",
+            "For upserts: the fields that decide whether a record is there. The key, unless given.",
+            text_schema(),
+        ),
+        query("order", "The order of the representation.", order_schema(collection)),
+        prefer(
+            "`return=representation|minimal|headers-only`, `resolution=merge-duplicates|ignore-duplicates`, \
+             `missing=default`, `count=exact`.",
+        ),
+    ];
+    let one = parts::schema_ref(&Form::New.name(collection));
+    let body = json!({ "oneOf": [one.clone(), { "type": "array", "items": one }] });
+    let summary = format!("Add to {}: one record or an array", collection.name);
+    let mut operation =
+        operation(collection, "insert", &summary, &[collection.policies.insert.as_ref()], parameters, responses);
+    operation["requestBody"] = json_body(body);
+    operation
+}
+
+fn put(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+    let mut responses = parts::errors(&ALWAYS);
+    responses.extend(parts::errors(&["405", "409", "413", "415"]));
+    responses.insert("200".to_owned(), written(collection, "Replaced."));
+    responses.insert("201".to_owned(), written(collection, "Stored: there was none at this key."));
+    responses.insert("204".to_owned(), json!({ "description": "Replaced." }));
+    let keys = collection.fields.iter().take(collection.key.len);
+    let mut parameters: Vec<Value> = keys
+        .map(|key| {
+            let mut parameter = filter(&key.name, "The key: `eq.` and its value.", "^eq\\.");
+            parameter["required"] = json!(true);
+            parameter
+        })
+        .collect();
+    parameters.push(query("select", "Which fields the representation holds.", text_schema()));
+    parameters.push(prefer("`return=representation|minimal`."));
+    let summary = format!("Put one of {} at its key", collection.name);
+    let mut operation = operation(collection, "put", &summary, policies, parameters, responses);
+    operation["requestBody"] = json_body(parts::schema_ref(&Form::New.name(collection)));
+    operation
+}
+
+fn patch(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+    let mut responses = parts::errors(&ALWAYS);
+    responses.extend(parts::errors(&["409", "413", "415"]));
+    responses.insert("200".to_owned(), written(collection, "The records as they are now."));
+    responses.insert("204".to_owned(), bare("Changed, or nothing was there to change."));
+    let mut parameters = write_parameters(collection);
+    parameters.push(prefer("`return=representation|minimal`, `count=exact`, `handling=strict, max-affected=N`."));
+    let summary = format!("Change every one of {} that the filters find", collection.name);
+    let mut operation = operation(collection, "update", &summary, policies, parameters, responses);
+    operation["requestBody"] = json_body(parts::schema_ref(&Form::Changes.name(collection)));
+    operation
+}
+
+fn delete(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+    let mut responses = parts::errors(&ALWAYS);
+    responses.extend(parts::errors(&["409"]));
+    responses.insert("200".to_owned(), written(collection, "The records that are gone."));
+    responses.insert("204".to_owned(), bare("Gone, or nothing was there."));
+    let mut parameters = write_parameters(collection);
+    parameters.push(prefer("`return=representation|minimal`, `count=exact`, `handling=strict, max-affected=N`."));
+    let summary = format!("Remove every one of {} that the filters find", collection.name);
+    operation(collection, "delete", &summary, policies, parameters, responses)
+}
+
+fn read_parameters(collection: &Collection, model: &Model) -> Vec<Value> {
+    let mut parameters = shared_parameters(collection);
+    let most = model.limits.rows.map(|rows| format!(" At most {rows} are answered.")).unwrap_or_default();
+    parameters.push(query("limit", &format!("How many records at the most.{most}"), count_schema()));
+    parameters.push(query("offset", "How many records to leave out first.", count_schema()));
+    parameters.extend(filters(collection));
+    parameters.push(prefer("`count=exact`."));
+    parameters
+}
+
+fn write_parameters(collection: &Collection) -> Vec<Value> {
+    let mut parameters = shared_parameters(collection);
+    parameters.extend(filters(collection));
+    parameters
+}
+
+fn shared_parameters(collection: &Collection) -> Vec<Value> {
+    vec![
+        query("select", "Which fields: `name,alias:other,data->a->>b`. Everything unless given.", text_schema()),
+        query("order", "By what: `field.desc.nullslast`, several with commas.", order_schema(collection)),
+    ]
+}
+
+/// One parameter for each field, the trees, and paths inside json fields.
+fn filters(collection: &Collection) -> Vec<Value> {
+    let reserved = ["select", "columns", "on_conflict", "order", "limit", "offset", "and", "or"];
+    let operators = "^(not\\.)?[a-z]+(\\([a-z]+\\))?\\.";
+    let mut filters: Vec<Value> = collection
+        .fields
+        .iter()
+        .filter(|field| !reserved.contains(&field.name.as_str()))
+        .map(|field| {
+            let about = format!("Where `{}`: {}.", field.name, operators_of(field.ty));
+            filter(&field.name, &about, operators)
+        })
+        .collect();
+    let tree = "^\\(.*\\)$";
+    filters.push(filter("or", "Where any holds: `(a.eq.1,and(b.gt.2,c.is.null))`.", tree));
+    filters.push(filter("and", "Where all hold: `(a.eq.1,or(b.gt.2,c.is.null))`.", tree));
+    filters.extend(inner_filters(collection, operators));
+    filters
+}
+
+fn operators_of(ty: Type) -> &'static str {
+    match ty {
+        Type::Text => {
+            "`eq.`, `neq.`, `gt.`, `lt.`, `like.*a*`, `ilike.`, `match.`, `in.(a,b)`, `is.null`; `not.` before it"
+        }
+        Type::Boolean => "`is.true`, `is.false`, `eq.true`, `is.null`; `not.` before it",
+        Type::Json => "`eq.{…}`, `cs.{…}` (contains), `is.null`; `not.` before it",
+        _ => "`eq.`, `neq.`, `gt.`, `gte.`, `lt.`, `lte.`, `in.(1,2)`, `is.null`; `not.` before it",
+    }
+}
+
+fn inner_filters(collection: &Collection, pattern: &str) -> Option<Value> {
+    let fields: Vec<&str> = collection.fields.iter().filter(|f| f.ty == Type::Json).map(|f| f.name.as_str()).collect();
+    let first = fields.first()?;
+    Some(json!({
+        "name": "inside",
+        "in": "query",
+        "style": "form",
+        "explode": true,
+        "description": format!("A filter on a path inside a json field: `{first}->a->>b=eq.c`."),
+        "schema": {
+            "type": "object",
+            "propertyNames": { "pattern": format!("^({})(->[A-Za-z0-9_]+)*->>?[A-Za-z0-9_]+$", fields.join("|")) },
+            "additionalProperties": { "type": "string", "pattern": pattern },
+        },
+    }))
+}
+
+fn filter(name: &str, about: &str, pattern: &str) -> Value {
+    query(name, about, json!({ "type": "string", "pattern": pattern }))
+}
+
+fn query(name: &str, about: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "query", "description": about, "schema": schema })
+}
+
+fn prefer(about: &str) -> Value {
+    json!({ "name": "Prefer", "in": "header", "description": about, "schema": { "type": "string" } })
+}
+
+fn text_schema() -> Value {
+    json!({ "type": "string" })
+}
+
+fn count_schema() -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX })
+}
+
+fn order_schema(collection: &Collection) -> Value {
+    let names: Vec<&str> = collection.fields.iter().map(|field| field.name.as_str()).collect();
+    let one = format!("({})(->>?[A-Za-z0-9_]+)*(\\.(asc|desc))?(\\.(nullsfirst|nullslast))?", names.join("|"));
+    json!({ "type": "string", "pattern": format!("^{one}(,{one})*$") })
+}
+
+fn json_body(schema: Value) -> Value {
+    json!({ "required": true, "content": { JSON: { "schema": schema } } })
+}
+
+fn bare(about: &str) -> Value {
+    json!({ "description": about, "headers": headers(&["Content-Range", "Preference-Applied"]) })
+}
+
+fn rows(collection: &Collection, about: &str) -> Value {
+    json!({
+        "description": about,
+        "headers": headers(&["Content-Range", "Preference-Applied"]),
+        "content": content(collection),
+    })
+}
+
+fn written(collection: &Collection, about: &str) -> Value {
+    json!({
+        "description": about,
+        "headers": headers(&["Content-Range", "Location", "Preference-Applied"]),
+        "content": content(collection),
+    })
+}
+
+/// Records as `select` asks for them: without it they are whole, with it they may have other members.
+fn content(collection: &Collection) -> Value {
+    let row = json!({
+        "anyOf": [
+            parts::schema_ref(&Form::Answered.name(collection)),
+            { "type": "object", "description": "With `select`: the members that it names." },
+        ],
+    });
+    let rows = json!({ "type": "array", "items": row.clone() });
+    json!({
+        JSON: { "schema": rows.clone() },
+        OBJECT: { "schema": row },
+        ARRAY_STRIPPED: { "schema": rows },
+    })
+}
+
+fn headers(names: &[&str]) -> Map<String, Value> {
+    names.iter().map(|name| ((*name).to_owned(), parts::header_ref(name))).collect()
+}

@@ -1,0 +1,244 @@
+//! The document of a small model, looked at as its readers would.
+
+use std::sync::Arc;
+
+use pintle_model::{
+    Collection, Cors, DefaultValue, Durability, Field, Key, KeyOrigin, Limits, Model, Mount, Pattern, Policies, Policy,
+    Schema, SourceFile, Span, Type, Value as Datum,
+};
+use serde_json::{Value, json};
+
+use super::document;
+
+fn field(name: &str, ty: Type) -> Field {
+    Field {
+        name: name.to_owned(),
+        ty,
+        reference: None,
+        required: false,
+        unique: false,
+        readonly: false,
+        default: None,
+        choices: Vec::new(),
+        pattern: None,
+        minimum: None,
+        maximum: None,
+        min_length: None,
+        max_length: None,
+        schema: None,
+        description: None,
+        renamed_from: None,
+        span: Span::default(),
+    }
+}
+
+fn configs() -> Collection {
+    let data =
+        json!({ "type": "array", "items": { "$ref": "#/$defs/entry" }, "$defs": { "entry": { "type": "object" } } });
+    let open = |source: &str| Some(Policy { source: source.to_owned(), span: Span::default() });
+    Collection {
+        name: "configs".to_owned(),
+        description: None,
+        fields: vec![
+            Field {
+                required: true,
+                pattern: Some(Pattern {
+                    source: "^[A-Za-z0-9_]+$".to_owned(),
+                    regex: regex::Regex::new("^[A-Za-z0-9_]+$").unwrap(),
+                }),
+                ..field("name", Type::Text)
+            },
+            Field {
+                required: true,
+                schema: Some(Schema {
+                    validator: Arc::new(jsonschema::validator_for(&data).unwrap()),
+                    source: Arc::new(data),
+                }),
+                ..field("data", Type::Json)
+            },
+            Field {
+                choices: vec![Datum::Text("a".to_owned()), Datum::Text("b".to_owned())],
+                ..field("kind", Type::Text)
+            },
+            Field { readonly: true, default: Some(DefaultValue::Now), ..field("made", Type::Timestamp) },
+            Field {
+                minimum: Some(Datum::Integer(3)),
+                required: true,
+                default: Some(DefaultValue::Literal(Datum::Integer(4))),
+                ..field("level", Type::Integer)
+            },
+        ],
+        key: Key { len: 1, origin: KeyOrigin::Given },
+        indexes: Vec::new(),
+        policies: Policies { select: open("true"), ..Policies::default() },
+        mount: Some(Mount {
+            path: "/configs".to_owned(),
+            methods: ["GET", "POST", "PUT", "PATCH", "DELETE"].map(str::to_owned).to_vec(),
+            limit_default: Some(1000),
+            limit_max: Some(1000),
+            span: Span::default(),
+        }),
+        renamed_from: None,
+        system: false,
+        span: Span::default(),
+    }
+}
+
+fn model() -> Model {
+    let hidden = Collection { name: "_pintle_tokens".to_owned(), system: true, mount: None, ..configs() };
+    Model {
+        name: "configs".to_owned(),
+        description: Some("Stores configurations.".to_owned()),
+        version: "1.0.0".to_owned(),
+        collections: vec![configs(), hidden],
+        cors: Cors::default(),
+        limits: Limits::default(),
+        durability: Durability::Full,
+        source: Arc::new(SourceFile { path: "pintle.yaml".to_owned(), text: String::new() }),
+    }
+}
+
+/// Every `$ref` in a document.
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                match member {
+                    Value::String(target) if key == "$ref" => found.push(target.clone()),
+                    _ => references(member, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document(&model());
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 20);
+    for target in found {
+        let place = target.strip_prefix('#').unwrap();
+        assert!(document.pointer(place).is_some(), "{target} leads nowhere");
+    }
+}
+
+#[test]
+fn what_pintle_keeps_for_itself_is_not_shown() {
+    assert!(!document(&model()).to_string().contains("_pintle"));
+}
+
+#[test]
+fn a_new_record_leaves_out_what_the_caller_may_not_give_and_need_not() {
+    let new = &document(&model())["components"]["schemas"]["configs.new"];
+    assert_eq!(new["required"], json!(["name", "data"]));
+    assert_eq!(new["properties"].get("made"), None);
+    assert_eq!(new["properties"]["kind"]["type"], json!(["string", "null"]));
+    assert_eq!(new["properties"]["kind"]["enum"], json!(["a", "b", null]));
+    assert_eq!(new["properties"]["level"]["default"], json!(4));
+    assert_eq!(new["properties"]["level"]["type"], "integer");
+}
+
+#[test]
+fn an_answered_record_has_every_field() {
+    let record = &document(&model())["components"]["schemas"]["configs"];
+    assert_eq!(record["required"], json!(["name", "data", "kind", "made", "level"]));
+    assert_eq!(record["properties"]["made"]["readOnly"], true);
+    assert_eq!(record["properties"]["data"]["$ref"], "#/components/schemas/configs.data");
+}
+
+#[test]
+fn examples_are_valid() {
+    let document = document(&model());
+    for name in ["configs", "configs.new", "configs.replacement", "configs.patch", "configs.changes"] {
+        let mut schema = document["components"]["schemas"][name].clone();
+        let example = schema["example"].clone();
+        assert!(example.is_object(), "{name} has no example");
+        schema["components"] = document["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(validator.is_valid(&example), "{name}: {example}");
+    }
+}
+
+#[test]
+fn an_action_without_a_policy_needs_a_token_and_an_open_one_does_not() {
+    let paths = &document(&model())["paths"];
+    assert_eq!(paths["/configs"]["get"]["security"][0], json!({}));
+    assert_eq!(paths["/configs"]["post"]["security"], json!([{ "bearer": [] }, { "apikey": [] }]));
+    assert_eq!(paths["/rest/v1/configs"]["patch"]["security"], json!([{ "bearer": [] }, { "apikey": [] }]));
+}
+
+#[test]
+fn a_mount_shows_the_methods_that_it_answers() {
+    let mut model = model();
+    model.collections[0].mount.as_mut().unwrap().methods = vec!["GET".to_owned()];
+    let paths = &document(&model)["paths"];
+    assert_eq!(paths["/configs"].get("post"), None);
+    assert_eq!(paths["/configs/{name}"].get("delete"), None);
+    assert!(paths["/configs/{name}"].get("get").is_some());
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own() {
+    let document = document(&model());
+    let mut ids = std::collections::BTreeSet::new();
+    for path in document["paths"].as_object().unwrap().values() {
+        for operation in path.as_object().unwrap().values().filter(|operation| operation.is_object()) {
+            assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{operation}");
+        }
+    }
+    assert!(ids.len() > 12);
+}
+
+/// Asks the routes of the documentation, as a client with this `Accept-Encoding` and `If-None-Match` would.
+async fn ask(path: &str, coding: &str, known: &str) -> axum::response::Response {
+    use tower::ServiceExt;
+
+    let request = axum::http::Request::get(path).header("accept-encoding", coding).header("if-none-match", known);
+    let routes: axum::Router = super::routes(&model(), true);
+    routes.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn text(answer: axum::response::Response) -> String {
+    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_page_loads_only_what_the_binary_brings() {
+    for path in ["/docs", "/"] {
+        let answer = ask(path, "identity", "").await;
+        assert!(answer.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+        let page = text(answer).await;
+        assert!(page.contains("<title>configs · API</title>"));
+        for (_, rest) in page.match_indices("=\"docs/").map(|(at, found)| page.split_at(at + found.len())) {
+            let file = rest.split('"').next().unwrap();
+            assert_eq!(ask(&format!("/docs/{file}"), "identity", "").await.status(), 200, "{file}");
+        }
+        assert!(!page.contains("://"), "the page names another host");
+    }
+}
+
+#[tokio::test]
+async fn swagger_ui_is_sent_compressed_to_whoever_takes_that() {
+    let compressed = ask("/docs/swagger-ui-bundle.js", "br, gzip", "").await;
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    let tag = compressed.headers()["etag"].to_str().unwrap().to_owned();
+    let plain = ask("/docs/swagger-ui-bundle.js", "gzip;q=0", "").await;
+    assert_eq!(plain.headers().get("content-encoding"), None);
+    assert!(text(plain).await.contains("SwaggerUIBundle"));
+    assert_eq!(ask("/docs/swagger-ui-bundle.js", "gzip", &tag).await.status(), 304);
+    assert_eq!(ask("/docs/swagger-initializer.js", "gzip", "").await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_document_is_json_and_known_by_its_tag() {
+    let answer = ask("/openapi.json", "identity", "").await;
+    assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+    let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&text(answer).await).unwrap()["info"]["title"], "configs");
+    assert_eq!(ask("/openapi.json", "identity", &format!("W/{tag}")).await.status(), 304);
+}
