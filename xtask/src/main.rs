@@ -1,2 +1,73 @@
 //! The project's own commands: `cargo xtask test | bench | ci`.
-fn main() {}
+
+mod run;
+mod testing;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use run::{cargo, say};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test; installs or starts what they need
+    Test {
+        /// Given on to the test runner: a part of a test's name, for example
+        args: Vec<String>,
+    },
+    /// Measure against the hand-written control
+    Bench {
+        /// Given on to the benchmarks: `cargo xtask bench -- --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// What must hold before a change lands: format, lints, documentation, every test
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test { args } => testing::run(&args),
+        Command::Bench { args } => bench(&args),
+        Command::Ci => ci(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Cheap checks first; the tests' summary is the last thing said.
+fn ci() -> Result<()> {
+    step("format", cargo(&["fmt", "--all", "--check"]))?;
+    step("lints", cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    documentation.env("RUSTDOCFLAGS", "--deny warnings");
+    step("documentation", documentation)?;
+    testing::run(&[])
+}
+
+fn bench(args: &[String]) -> Result<()> {
+    step("build", cargo(&["build", "--release", "--package", "pintle"]))?;
+    let mut bench = cargo(&["run", "--release", "--package", "pintle-bench", "--"]);
+    bench.args(args);
+    step("bench", bench)
+}
+
+fn step(name: &str, command: std::process::Command) -> Result<()> {
+    say(&format!("── {name}"));
+    run::run(command).with_context(|| format!("{name} failed"))
+}

@@ -1,2 +1,53 @@
 //! `pintle`: serves a folder as an application's backend.
-fn main() {}
+//!
+//! 1. [`Cli`] reads the command line and `PINTLE_*` variables; a mistake there ends with exit code 2.
+//! 2. One of [`commands`] runs. Each is one file; what they share is finding the app ([`app`]) and its store ([`place`]).
+//! 3. A [`failure::Failure`] is printed (what, where, what would be right) and ends with exit code 1.
+
+#![expect(dead_code, reason = "the commands that use the rest follow")]
+
+mod app;
+mod commands;
+mod failure;
+mod place;
+mod report;
+mod secret;
+mod shell;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Serves a folder as an application's backend.
+#[derive(Debug, Parser)]
+#[command(name = "pintle", version, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check an app's manifest and print every mistake in it
+    Check(commands::check::Args),
+    /// Make a small app that runs at once
+    New(commands::new::Args),
+    /// Print the JSON Schema of the manifest, for editors
+    Schema,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(args) => commands::check::run(&args),
+        Command::New(args) => commands::new::run(&args),
+        Command::Schema => commands::schema::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui::err(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Finds an app, reads its manifest and checks it, in the same passes for every command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pintle_model::{Diagnostic, Model, Severity};
+use pintle_query::{Dialect, Planner};
+
+use crate::failure::Failure;
+use crate::report;
+use crate::ui::{self, Look};
+
+/// The manifest's name in an app's folder.
+pub(crate) const MANIFEST: &str = "pintle.yaml";
+
+/// An app, checked.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// What the user called it: a folder or a manifest.
+    pub(crate) given: PathBuf,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Its manifest, typed, with its policies compiled.
+    pub(crate) planner: Planner,
+}
+
+/// What the passes found.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The manifest's path.
+    pub(crate) manifest: PathBuf,
+    /// The app, unless a mistake forbids to serve it.
+    pub(crate) app: Option<App>,
+    /// Every mistake, in the text's order.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl App {
+    /// The app at a folder or a manifest; mistakes go to standard error.
+    pub(crate) fn load(given: &Path) -> Result<App, Failure> {
+        let checked = App::check(given)?;
+        if !checked.diagnostics.is_empty() {
+            ui::err(&report::render(&checked.diagnostics, Look::of_err()));
+        }
+        match checked.app {
+            Some(app) => Ok(app),
+            None => Err(Failure::new(report::verdict(&checked))),
+        }
+    }
+
+    /// Runs every pass over the app at a folder or a manifest.
+    pub(crate) fn check(given: &Path) -> Result<Checked, Failure> {
+        let (folder, manifest) = find(given)?;
+        let text = read(&manifest)?;
+        let (model, mut diagnostics) =
+            pintle_model::load(&manifest.display().to_string(), &text, &|path| beside(&folder, path));
+        let mut planner = None;
+        if let Some(model) = model {
+            match Planner::new(Arc::new(model), Dialect::Sqlite) {
+                Ok(made) => planner = Some(made),
+                Err(more) => diagnostics.extend(more),
+            }
+        }
+        diagnostics.sort_by_key(|d| d.span.start);
+        let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
+        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), folder, planner });
+        Ok(Checked { manifest, app, diagnostics })
+    }
+
+    /// What it is made of.
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        self.planner.model()
+    }
+}
+
+/// An app's folder and its manifest.
+fn find(given: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+    let shown = given.display();
+    if given.is_dir() {
+        let manifest = if given == Path::new(".") { PathBuf::from(MANIFEST) } else { given.join(MANIFEST) };
+        if manifest.is_file() {
+            return Ok((given.to_owned(), manifest));
+        }
+        let missing = Failure::new(format!("the folder `{shown}` is no app: it has no `{MANIFEST}`"));
+        if given.join("pintle.yml").is_file() {
+            return Err(missing.help("its manifest is called `pintle.yml`: rename it to `pintle.yaml`"));
+        }
+        return Err(missing.help("name the folder of an app, or make one: `pintle new DIR`"));
+    }
+    if given.is_file() {
+        let folder = match given.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        return Ok((folder, given.to_owned()));
+    }
+    Err(Failure::new(format!("there is no `{shown}`")).help("name the folder of an app, or make one: `pintle new DIR`"))
+}
+
+fn read(manifest: &Path) -> Result<String, Failure> {
+    let shown = manifest.display();
+    let bytes = std::fs::read(manifest).map_err(|error| Failure::because(format!("cannot read `{shown}`"), &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(format!("`{shown}` is no UTF-8 text: its byte {} belongs to no character", at + 1))
+            .help("save it as UTF-8")
+    })
+}
+
+/// A file that the manifest names. Symbolic links do not lead out of the app's folder either.
+fn beside(folder: &Path, path: &str) -> Result<String, String> {
+    let reason = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is no UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    };
+    let home = folder.canonicalize().map_err(reason)?;
+    let file = folder.join(path).canonicalize().map_err(reason)?;
+    if !file.starts_with(&home) {
+        return Err("it lies outside the app's folder".to_owned());
+    }
+    std::fs::read_to_string(file).map_err(reason)
+}

@@ -1,0 +1,83 @@
+//! `pintle new DIR`: a small app that runs at once.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::{shell, ui};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folder to make; it may be there if it is empty
+    dir: PathBuf,
+}
+
+/// The files, by their path in the app. `APP` in them is the app's name.
+const FILES: [(&str, &str); 3] = [
+    ("pintle.yaml", include_str!("../../templates/pintle.yaml")),
+    ("README.md", include_str!("../../templates/README.md")),
+    (".gitignore", include_str!("../../templates/gitignore")),
+];
+
+/// Where editors find the manifest's schema.
+const SCHEMA: &str = ".pintle/schema.json";
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let dir = &args.dir;
+    refuse_taken(dir)?;
+    let name = name_of(dir);
+    for (path, text) in FILES {
+        write(&dir.join(path), &text.replace("{{name}}", &name))?;
+    }
+    write(&dir.join(SCHEMA), &format!("{:#}\n", pintle_model::schema()))?;
+
+    let program = shell::program();
+    let app = shell::quote(dir);
+    ui::out(&format!("`{}` is an app now. Serve it:\n\n  {program} serve {app}\n", dir.display()));
+    ui::out(&format!("Its collections and policies stand in `{}`.", dir.join("pintle.yaml").display()));
+    Ok(())
+}
+
+/// Nothing of the user's is ever written over.
+fn refuse_taken(dir: &Path) -> Result<(), Failure> {
+    let shown = dir.display();
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => {
+            match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(Failure::new(format!("`{shown}` is not empty"))
+                    .help("name a folder that is empty, or not there yet")),
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(Failure::new(format!("`{shown}` is no folder")).help("name a folder that is empty, or not there yet"))
+        }
+        Err(error) => Err(Failure::because(format!("cannot look into `{shown}`"), &error)),
+    }
+}
+
+/// The folder's name, as far as an app's name may have it.
+fn name_of(dir: &Path) -> String {
+    let full = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("app_{name}") }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, text));
+    written.map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+    use std::path::Path;
+
+    #[test]
+    fn an_app_is_named_after_its_folder() {
+        assert_eq!(name_of(Path::new("/srv/notes")), "notes");
+        assert_eq!(name_of(Path::new("/srv/my notes/")), "my_notes");
+        assert_eq!(name_of(Path::new("/srv/2024")), "app_2024");
+    }
+}

@@ -1,0 +1,33 @@
+//! Where an app's data lives.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use pintle_store::Location;
+
+use crate::failure::Failure;
+use crate::secret;
+
+/// `--store`, for every command that speaks to one.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct StoreArg {
+    /// Where the data lives: `sqlite:PATH` [default: sqlite:APP/.pintle/data.db]
+    ///
+    /// May also stand in a file that PINTLE_STORE_FILE names.
+    #[arg(long, value_name = "URL", env = "PINTLE_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+}
+
+impl StoreArg {
+    /// The store of the app in this folder.
+    pub(crate) fn location(&self, folder: &Path) -> Result<Location, Failure> {
+        match secret::or_file(self.store.clone(), "PINTLE_STORE")? {
+            Some(text) => Location::from_str(&text).map_err(Failure::new),
+            None => Ok(Location::Sqlite(if folder == Path::new(".") {
+                Path::new(".pintle").join("data.db")
+            } else {
+                folder.join(".pintle").join("data.db")
+            })),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Every test of the workspace: those of the documentation, then all others, by cargo-nextest where that is installed.
+
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cargo, say, succeeds};
+use crate::tools;
+
+/// How many tests passed and failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs the tests, all or those whose names hold one of `args`.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let tools = tools::prepare();
+    let mut tally = Tally::default();
+    let mut good = true;
+    for mut command in commands(args) {
+        if let Some(programs) = &tools.python {
+            command.env("PINTLE_TEST_PYTHON", programs);
+        }
+        good &= count(command, &mut tally)?;
+    }
+    for missing in &tools.missing {
+        say(&format!("SKIPPED  {missing}"));
+    }
+    say(&format!("{} passed, {} failed", tally.passed, tally.failed));
+    if !good || tally.failed > 0 {
+        bail!("not every test passed");
+    }
+    if tally.passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(())
+}
+
+fn commands(args: &[String]) -> Vec<Command> {
+    let nextest = succeeds("cargo", &["nextest", "--version"]);
+    let mut others = if nextest {
+        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+    } else {
+        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+    };
+    if std::io::stderr().is_terminal() {
+        others.env("CARGO_TERM_COLOR", "always");
+    }
+    if args.is_empty() {
+        return vec![cargo(&["test", "--workspace", "--doc"]), others];
+    }
+    // The filter of cargo's own runner is one text alone.
+    others.args(if nextest { args } else { &args[..1] });
+    vec![others]
+}
+
+/// Shows what a runner says, and adds up its summaries. Whether it ended well.
+fn count(mut command: Command, tally: &mut Tally) -> Result<bool> {
+    // One pipe for both streams would need a shell: nextest sums up on standard error, cargo test on standard output.
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("cannot start the tests")?;
+    let out = child.stdout.take().map(|out| std::thread::spawn(move || follow(out)));
+    let err = child.stderr.take().map(|err| std::thread::spawn(move || follow(err)));
+    for thread in [out, err].into_iter().flatten() {
+        let Ok(found) = thread.join() else { bail!("a reader of the tests' words ended early") };
+        tally.passed += found.passed;
+        tally.failed += found.failed;
+    }
+    Ok(child.wait().context("the tests went away")?.success())
+}
+
+fn follow(stream: impl std::io::Read) -> Tally {
+    let mut tally = Tally::default();
+    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(found) = summary(&line) {
+            tally.passed += found.passed;
+            tally.failed += found.failed;
+        }
+        say(&line);
+    }
+    tally
+}
+
+/// Reads a runner's summary: nextest's `Summary [ 1.2s] 4 tests run: 3 passed, 1 failed`, or cargo's
+/// `test result: ok. 3 passed; 1 failed; …`.
+fn summary(line: &str) -> Option<Tally> {
+    let line = plain(line);
+    let line = line.trim_start();
+    if !line.starts_with("Summary [") && !line.starts_with("test result:") {
+        return None;
+    }
+    let words: Vec<&str> = line.split([' ', ',', ';', '(', ')']).filter(|word| !word.is_empty()).collect();
+    let before = |what: &[&str]| {
+        words.windows(2).filter(|pair| what.contains(&pair[1])).filter_map(|pair| pair[0].parse::<u64>().ok()).sum()
+    };
+    Some(Tally { passed: before(&["passed"]), failed: before(&["failed", "timed"]) })
+}
+
+/// Without colours.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('\u{1b}') {
+        text.push_str(&rest[..at]);
+        rest = rest[at..].find('m').map_or("", |end| &rest[at + end + 1..]);
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, summary};
+
+    #[test]
+    fn summaries_of_both_runners_are_read() {
+        let read = |line| summary(line).map(|t: Tally| (t.passed, t.failed));
+        assert_eq!(read("     Summary [   0.5s] 3 tests run: 3 passed, 0 skipped"), Some((3, 0)));
+        assert_eq!(
+            read(
+                "\u{1b}[31;1m     Summary\u{1b}[0m [   9.1s] 5 tests run: 3 passed (1 leaky), 1 failed, 1 timed out, 0 skipped"
+            ),
+            Some((3, 2))
+        );
+        assert_eq!(
+            read("test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out"),
+            Some((12, 2))
+        );
+        assert_eq!(read("test summary ... ok"), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! What some tests need beside Rust, fetched where that can be done without asking.
+//!
+//! - a Python environment in `target/tools` with schemathesis and an OpenAPI validator, from PyPI;
+//! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password).
+//!
+//! What cannot be had is said now and once more after the tests ran: a check that was left out is never silent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{root, run, say, succeeds};
+
+/// Pinned, so that a new release of theirs never breaks a build of ours.
+const PYTHON_PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+
+/// What the tests find.
+#[derive(Debug, Default)]
+pub(crate) struct Tools {
+    /// The folder of the Python environment's programs; tests get it as `PINTLE_TEST_PYTHON`.
+    pub(crate) python: Option<PathBuf>,
+    /// What is missing, which checks are left out for it, and what to install.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Finds or fetches all tools.
+pub(crate) fn prepare() -> Tools {
+    let mut tools = Tools::default();
+    match python() {
+        Ok(programs) => tools.python = Some(programs),
+        Err(error) => tools.missing.push(format!(
+            "schemathesis and the OpenAPI validator ({error:#}): the API's document was NOT checked against the server; \
+             install python3 with venv and pip, and see that PyPI can be reached"
+        )),
+    }
+    for (program, version, check) in
+        [("strace", "-V", "that answers follow their sync"), ("wrk", "-v", "throughput by a driver that is not ours")]
+    {
+        if !has(program, version) && !install(program) {
+            tools.missing.push(format!("{program}: {check} was NOT checked; install the package `{program}`"));
+        }
+    }
+    for missing in &tools.missing {
+        say(&format!("MISSING  {missing}"));
+    }
+    tools
+}
+
+/// The Python environment's programs; made at the first time, and again when the packages above change.
+fn python() -> Result<PathBuf> {
+    let venv = root().join("target").join("tools").join("python");
+    let programs = venv.join("bin");
+    let stamp = venv.join("packages.txt");
+    let wanted = PYTHON_PACKAGES.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(programs);
+    }
+    say("── fetching schemathesis and the OpenAPI validator into target/tools");
+    if venv.exists() {
+        fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
+    }
+    let made = make_venv(&venv) || (install("python3-venv") && make_venv(&venv));
+    if !made {
+        bail!("`python3 -m venv` failed");
+    }
+    let mut pip = Command::new(programs.join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON_PACKAGES);
+    run(pip)?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(programs)
+}
+
+fn make_venv(at: &Path) -> bool {
+    succeeds("python3", &["-m", "venv", "--clear", &at.to_string_lossy()])
+}
+
+/// `wrk -v` ends with a failure, so being there is being able to start.
+fn has(program: &str, version: &str) -> bool {
+    Command::new(program).arg(version).output().is_ok()
+}
+
+/// Installs a package of Debian's or Ubuntu's, if nobody needs to be asked.
+fn install(package: &str) -> bool {
+    let root = succeeds("sh", &["-c", r#"[ "$(id -u)" = 0 ]"#]);
+    if !root && !succeeds("sudo", &["-n", "true"]) {
+        return false;
+    }
+    say(&format!("── installing {package} with apt-get"));
+    let apt = format!(
+        "export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y --no-install-recommends {package} || \
+         (apt-get update -qq && apt-get install -qq -y --no-install-recommends {package})"
+    );
+    if root { succeeds("sh", &["-c", &apt]) } else { succeeds("sudo", &["-n", "sh", "-c", &apt]) }
+}
