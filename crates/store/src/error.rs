@@ -58,7 +58,29 @@ pub enum Error {
     /// A migration would lose data, or cannot be made.
     #[error("{0}")]
     Migration(String),
+    /// The store cannot be opened: the message says why, and what would be right.
+    #[error("{0}")]
+    Open(String),
     /// A defect of Pintle's own.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A defect of Pintle's own, or a file that somebody edited.
+    pub(crate) fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Internal(source.into())
+    }
+
+    /// The same for another one who waits: sources are told as text.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Full => Error::Full,
+            Error::ReadOnly => Error::ReadOnly,
+            Error::Busy => Error::Busy,
+            Error::Timeout => Error::Timeout,
+            Error::Unavailable(source) => Error::Unavailable(source.to_string().into()),
+            other => Error::Internal(other.to_string().into()),
+        }
+    }
 }

@@ -41,6 +41,15 @@ impl FromStr for Location {
     }
 }
 
+/// Who opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A server: the only one of its kind on a SQLite file.
+    Serve,
+    /// A command (tokens, migrate), beside a server if there is one.
+    Beside,
+}
+
 /// Rows as JSON, with their number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -101,9 +110,10 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be opened or made, is no database, or is served by another process.
-    pub fn open(location: &Location, model: &Arc<Model>) -> Result<Store, Error> {
-        let _ = (location, model);
-        todo!()
+    pub fn open(location: &Location, model: &Arc<Model>, access: Access) -> Result<Store, Error> {
+        match location {
+            Location::Sqlite(path) => sqlite::Sqlite::open(path, model, access).map(Store::Sqlite),
+        }
     }
 
     /// Whose SQL it speaks.
@@ -119,8 +129,9 @@ impl Store {
     /// # Errors
     /// When the store does not answer or refuses.
     pub async fn read(&self, read: Read) -> Result<Rows, Error> {
-        let _ = read;
-        todo!()
+        match self {
+            Store::Sqlite(store) => store.read(read).await,
+        }
     }
 
     /// Runs a write and answers when it is durable.
@@ -128,8 +139,9 @@ impl Store {
     /// # Errors
     /// When a constraint or a policy forbids it, or the store cannot keep it; nothing of it remains.
     pub async fn write(&self, write: Write) -> Result<Written, Error> {
-        let _ = write;
-        todo!()
+        match self {
+            Store::Sqlite(store) => store.write(write).await,
+        }
     }
 
     /// Runs steps as one: an error of `steps` leaves nothing behind.
@@ -145,8 +157,9 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let _ = (mode, steps);
-        todo!()
+        match self {
+            Store::Sqlite(store) => store.transaction(mode, steps).await,
+        }
     }
 
     /// Whether the database answers and its tables are the model's.
@@ -154,6 +167,17 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn ready(&self) -> Result<(), Error> {
-        todo!()
+        match self {
+            Store::Sqlite(store) => store.ready().await,
+        }
+    }
+
+    /// A number that changes, within a second, when another process has written: what is remembered from reads (tokens)
+    /// must then be read again. Costs nothing to ask.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        match self {
+            Store::Sqlite(store) => store.version(),
+        }
     }
 }

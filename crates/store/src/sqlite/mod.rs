@@ -1,5 +1,153 @@
 //! SQLite, embedded.
+//!
+//! One [`writer`] owns the one connection that writes; [`readers`] have their own and never wait for it. The file is
+//! served by one process at a time ([`lock`]); commands open it beside the server, and the server sees what they wrote.
 
-/// An open SQLite database.
+mod bind;
+mod connection;
+mod fault;
+mod functions;
+mod json;
+mod lock;
+mod metrics;
+mod readers;
+mod run;
+mod wal;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pintle_model::Model;
+use pintle_query::{Read, Write};
+use tokio::sync::oneshot;
+
+use self::connection::{Conn, Purpose};
+use self::lock::Lock;
+use self::readers::Readers;
+use self::wal::Wal;
+use self::writer::{Ended, Writer};
+use crate::{Access, Error, Mode, Rows, Tx, Written};
+
+/// An open SQLite database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
-pub struct Sqlite {}
+pub struct Sqlite {
+    open: Arc<Open>,
+}
+
+// The order is that of closing: the lock goes last.
+#[derive(Debug)]
+struct Open {
+    writer: Writer,
+    readers: Arc<Readers>,
+    path: PathBuf,
+    model: Arc<Model>,
+    _lock: Option<Lock>,
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it with its folder.
+    ///
+    /// # Errors
+    /// When it cannot be opened or made, is no database, or is served by another process.
+    pub(crate) fn open(path: &Path, model: &Arc<Model>, access: Access) -> Result<Sqlite, Error> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Error::Open(format!("the folder `{}` of the store cannot be made: {error}", folder.display()))
+            })?;
+        }
+        let lock = match access {
+            Access::Serve => Some(lock::take(path)?),
+            Access::Beside => None,
+        };
+        let mut conn = connection::open(path, Purpose::Write(model.durability))?;
+        let timeout = model.limits.timeout;
+        let wal = Wal::watch(&mut conn.db, beside(path, "-wal"), timeout).map_err(|error| fault::general(&error))?;
+        let writer = Writer::start(conn, wal, Arc::clone(model))?;
+        let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        let readers = Arc::new(Readers::new(path.to_owned(), count, timeout));
+        Ok(Sqlite {
+            open: Arc::new(Open { writer, readers, path: path.to_owned(), model: Arc::clone(model), _lock: lock }),
+        })
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.open.path
+    }
+
+    pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
+        if read.plan.point && read.plan.count.is_none() {
+            return self.open.readers.point(&read);
+        }
+        self.open.readers.run(move |conn| run::read(&conn.db, &read)).await
+    }
+
+    pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
+        self.open.writer.write(write).await
+    }
+
+    pub(crate) async fn transaction<T, E>(
+        &self,
+        mode: Mode,
+        steps: impl FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        if mode == Mode::Read {
+            return self.open.readers.run(move |conn| steps(&mut ReadTx(conn))).await;
+        }
+        let (reply, answer) = oneshot::channel();
+        self.open.writer.steps(Box::new(move |tx| {
+            let outcome = steps(tx);
+            Ended {
+                keep: outcome.is_ok(),
+                answer: Box::new(move |failed| {
+                    let _ = reply.send(match (failed, outcome) {
+                        (Some(error), Ok(_)) => Err(error.into()),
+                        (_, outcome) => outcome,
+                    });
+                }),
+            }
+        }))?;
+        answer.await.unwrap_or_else(|_| Err(writer::gone().into()))
+    }
+
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let model = Arc::clone(&self.open.model);
+        self.open
+            .readers
+            .run(move |conn| {
+                let _ = (&model, conn);
+                Ok(())
+            })
+            .await
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.open.writer.version()
+    }
+}
+
+/// The file beside `path` whose name has `suffix` behind it.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A transaction on a reader's snapshot.
+struct ReadTx<'a>(&'a Conn);
+
+impl Tx for ReadTx<'_> {
+    fn read(&mut self, read: &Read) -> Result<Rows, Error> {
+        run::read(&self.0.db, read)
+    }
+
+    fn write(&mut self, _: &Write) -> Result<Written, Error> {
+        Err(Error::ReadOnly)
+    }
+}

@@ -1,0 +1,173 @@
+//! SQLite's errors, told apart by what can be done about them, in PostgreSQL's words.
+
+use pintle_model::{Collection, Model, OnDelete, Value};
+use pintle_query::Write;
+use pintle_query::plan::Action;
+use rusqlite::{Connection, ErrorCode, ffi};
+
+use super::bind::bind_value;
+use crate::Error;
+
+/// An error that has nothing to do with what was written.
+pub(super) fn general(error: &rusqlite::Error) -> Error {
+    let rusqlite::Error::SqliteFailure(code, _) = error else {
+        return Error::internal(error.to_string());
+    };
+    match code.code {
+        ErrorCode::DiskFull => Error::Full,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Error::ReadOnly,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy,
+        ErrorCode::OperationInterrupted => Error::Timeout,
+        ErrorCode::SystemIoFailure
+        | ErrorCode::DatabaseCorrupt
+        | ErrorCode::NotADatabase
+        | ErrorCode::CannotOpen
+        | ErrorCode::OutOfMemory
+        | ErrorCode::FileLockingProtocolFailed => Error::Unavailable(error.to_string().into()),
+        _ => Error::internal(error.to_string()),
+    }
+}
+
+/// An error of a write's statement; `row` is the row that an insert brought.
+pub(super) fn of_write(error: &rusqlite::Error, db: &Connection, model: &Model, write: &Write, row: &[Value]) -> Error {
+    let rusqlite::Error::SqliteFailure(code, message) = error else {
+        return general(error);
+    };
+    let collection = model.collection(write.plan.collection);
+    let named = message.as_deref().and_then(|text| text.split_once("failed: ")).map_or("", |(_, named)| named);
+    match code.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            unique(collection, write, row, named)
+        }
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(db, model, write, row),
+        ffi::SQLITE_CONSTRAINT_NOTNULL => {
+            let field = named.rsplit('.').next().unwrap_or(named);
+            Error::Constraint {
+                code: "23502",
+                message: format!(
+                    "null value in column \"{field}\" of relation \"{}\" violates not-null constraint",
+                    collection.name
+                ),
+            }
+        }
+        ffi::SQLITE_CONSTRAINT_CHECK => Error::Constraint {
+            code: "23514",
+            message: format!("new row for relation \"{}\" violates check constraint \"{named}\"", collection.name),
+        },
+        _ => general(error),
+    }
+}
+
+/// `named` is `configs.name` or `tiles.x, tiles.y`, or `index 'NAME'` for an index with paths inside json.
+fn unique(collection: &Collection, write: &Write, row: &[Value], named: &str) -> Error {
+    if let Some(index) = named.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\'')) {
+        return Error::Unique { constraint: index.to_owned(), fields: Vec::new(), details: None };
+    }
+    let fields: Vec<String> =
+        named.split(", ").map(|part| part.rsplit('.').next().unwrap_or(part).to_owned()).collect();
+    let key = &collection.fields[..collection.key.len];
+    let is_key = fields.len() == key.len() && key.iter().all(|field| fields.contains(&field.name));
+    let constraint = if is_key {
+        format!("{}_pkey", collection.name)
+    } else {
+        format!("{}_{}_key", collection.name, fields.join("_"))
+    };
+    let details = given(collection, write, row, &fields)
+        .map(|values| format!("Key ({})=({values}) already exists.", fields.join(", ")));
+    Error::Unique { constraint, fields, details }
+}
+
+/// The caller's own values for these fields, as text; `None` unless all of them were given.
+fn given(collection: &Collection, write: &Write, row: &[Value], fields: &[String]) -> Option<String> {
+    let values: Option<Vec<String>> =
+        fields.iter().map(|name| value_of(collection, write, row, name).map(Value::to_text)).collect();
+    Some(values?.join(", "))
+}
+
+fn value_of<'a>(collection: &Collection, write: &Write, row: &'a [Value], name: &str) -> Option<&'a Value> {
+    let (field, _) = collection.field(name)?;
+    let place = write.plan.fields.iter().position(|&given| given == field)?;
+    row.get(place)
+}
+
+/// SQLite does not say which reference failed, so each is looked at.
+fn foreign_key(db: &Connection, model: &Model, write: &Write, row: &[Value]) -> Error {
+    let collection = model.collection(write.plan.collection);
+    let found = if write.plan.action == Action::Delete {
+        referring(model, collection)
+    } else {
+        missing_target(db, model, collection, write, row)
+    };
+    found.unwrap_or_else(|| Error::ForeignKey {
+        message: format!("insert, update or delete on table \"{}\" violates a foreign key constraint", collection.name),
+        constraint: None,
+        details: None,
+    })
+}
+
+fn missing_target(
+    db: &Connection,
+    model: &Model,
+    collection: &Collection,
+    write: &Write,
+    row: &[Value],
+) -> Option<Error> {
+    let refs: Vec<_> = collection.fields.iter().filter_map(|f| f.reference.as_ref().map(|r| (f, r))).collect();
+    for &(field, reference) in &refs {
+        let target = model.collection(reference.collection);
+        let value = value_of(collection, write, row, &field.name);
+        let absent = match value {
+            Some(Value::Null) => false,
+            Some(value) => !is_there(db, target, value).unwrap_or(true),
+            // What an update sets is not known here; with one reference there is no doubt.
+            None => refs.len() == 1,
+        };
+        if absent {
+            let constraint = format!("{}_{}_fkey", collection.name, field.name);
+            return Some(Error::ForeignKey {
+                message: format!(
+                    "insert or update on table \"{}\" violates foreign key constraint \"{constraint}\"",
+                    collection.name
+                ),
+                constraint: Some(constraint),
+                details: value.map(|value| {
+                    format!("Key ({})=({}) is not present in table \"{}\".", field.name, value.to_text(), target.name)
+                }),
+            });
+        }
+    }
+    None
+}
+
+fn is_there(db: &Connection, target: &Collection, value: &Value) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT 1 FROM \"{}\" WHERE \"{}\" = ?1", target.name, target.fields[0].name);
+    let mut statement = db.prepare(&sql)?;
+    bind_value(&mut statement, 1, value)?;
+    Ok(statement.raw_query().next()?.is_some())
+}
+
+fn referring(model: &Model, collection: &Collection) -> Option<Error> {
+    let mut referring = model.collections.iter().flat_map(|other| {
+        other.fields.iter().filter_map(move |field| {
+            let reference = field.reference.as_ref()?;
+            let stops = model.collection(reference.collection).name == collection.name
+                && reference.on_delete == OnDelete::Restrict;
+            stops.then_some((other, field))
+        })
+    });
+    let (other, field) = referring.next()?;
+    let constraint = format!("{}_{}_fkey", other.name, field.name);
+    let sure = referring.next().is_none();
+    Some(Error::ForeignKey {
+        message: if sure {
+            format!(
+                "update or delete on table \"{}\" violates foreign key constraint \"{constraint}\" on table \"{}\"",
+                collection.name, other.name
+            )
+        } else {
+            format!("update or delete on table \"{}\" violates a foreign key constraint", collection.name)
+        },
+        details: sure.then(|| format!("Key is still referenced from table \"{}\".", other.name)),
+        constraint: sure.then_some(constraint),
+    })
+}

@@ -1,0 +1,208 @@
+//! Rows as JSON bytes, written straight from SQLite's values.
+//!
+//! STRICT tables and their CHECKs keep every value of its type, but a person may have edited the file by hand: a value
+//! that is not of its column's type is an error, never a panic and never JSON that does not parse.
+
+use bytes::Bytes;
+use pintle_model::Type;
+use pintle_model::value::print;
+use pintle_query::plan::Column;
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use crate::{Error, Rows};
+
+/// A JSON array of objects in the making.
+#[derive(Debug)]
+pub(super) struct Array {
+    json: Vec<u8>,
+    last_row: usize,
+    len: u64,
+}
+
+impl Array {
+    /// An empty one with room for `capacity` bytes.
+    pub(super) fn new(capacity: usize) -> Array {
+        let mut json = Vec::with_capacity(capacity);
+        json.push(b'[');
+        Array { json, last_row: 1, len: 0 }
+    }
+
+    /// Adds a row: the result's columns from `first` on, one for each of `columns`.
+    ///
+    /// # Errors
+    /// When a value is not of its column's type.
+    pub(super) fn push(
+        &mut self,
+        row: &Row<'_>,
+        first: usize,
+        columns: &[Column],
+        strip_nulls: bool,
+    ) -> Result<(), Error> {
+        if self.len > 0 {
+            self.json.push(b',');
+        }
+        self.last_row = self.json.len();
+        self.len += 1;
+        object(&mut self.json, row, first, columns, strip_nulls)
+    }
+
+    /// The same array with its rows in another order.
+    pub(super) fn reordered(&self, ranges: impl Iterator<Item = std::ops::Range<usize>>) -> Array {
+        let mut array = Array::new(self.json.len() + 1);
+        for range in ranges {
+            if array.len > 0 {
+                array.json.push(b',');
+            }
+            array.last_row = array.json.len();
+            array.len += 1;
+            array.json.extend_from_slice(&self.json[range]);
+        }
+        array
+    }
+
+    /// Where the last row stands.
+    pub(super) fn last_range(&self) -> std::ops::Range<usize> {
+        self.last_row..self.json.len()
+    }
+
+    /// The finished array.
+    pub(super) fn finish(mut self) -> Rows {
+        self.json.push(b']');
+        Rows { json: Bytes::from(self.json), last_row: self.last_row, len: self.len, total: None }
+    }
+}
+
+fn object(out: &mut Vec<u8>, row: &Row<'_>, first: usize, columns: &[Column], strip_nulls: bool) -> Result<(), Error> {
+    out.push(b'{');
+    let start = out.len();
+    for (index, column) in columns.iter().enumerate() {
+        let value = row.get_ref(first + index).map_err(Error::internal)?;
+        if strip_nulls && matches!(value, ValueRef::Null) {
+            continue;
+        }
+        if out.len() > start {
+            out.push(b',');
+        }
+        out.extend_from_slice(column.json_key().as_bytes());
+        if !write(out, value, column.ty()) {
+            return Err(Error::internal(format!(
+                "the stored value of `{}` is no {}: was the database edited by hand?",
+                column.name(),
+                column.ty().name()
+            )));
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Adds a value as JSON; false if it is not of the type.
+fn write(out: &mut Vec<u8>, value: ValueRef<'_>, ty: Type) -> bool {
+    match (ty, value) {
+        (_, ValueRef::Null) => out.extend_from_slice(b"null"),
+        (Type::Text, ValueRef::Text(text)) => match std::str::from_utf8(text) {
+            Ok(text) => print::json_string(out, text),
+            Err(_) => return false,
+        },
+        // The table's CHECK (json_valid) holds it to be JSON.
+        (Type::Json, ValueRef::Text(text)) if std::str::from_utf8(text).is_ok() => out.extend_from_slice(text),
+        (Type::Integer | Type::Number | Type::Json, ValueRef::Integer(number)) => print::json_integer(out, number),
+        (Type::Number | Type::Json, ValueRef::Real(number)) => print::json_number(out, number),
+        (Type::Boolean, ValueRef::Integer(truth @ (0 | 1))) => print::json_boolean(out, truth == 1),
+        (Type::Timestamp, ValueRef::Text(text)) if has_form(text, b"0000-00-00T00:00:00.000000Z") => {
+            match std::str::from_utf8(text) {
+                Ok(text) => print::json_stored_timestamp(out, text),
+                Err(_) => return false,
+            }
+        }
+        (Type::Date, ValueRef::Text(text)) if has_form(text, b"0000-00-00") => quoted(out, text),
+        (Type::Uuid, ValueRef::Text(text)) if has_form(text, b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => {
+            quoted(out, text);
+        }
+        (Type::Bytes, ValueRef::Blob(bytes)) => print::json_bytes(out, bytes),
+        _ => return false,
+    }
+    true
+}
+
+fn quoted(out: &mut Vec<u8>, ascii: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(ascii);
+    out.push(b'"');
+}
+
+/// Whether a text has a digit for each `0`, a lower-case hex digit for each `x`, and the same characters elsewhere.
+fn has_form(text: &[u8], form: &[u8]) -> bool {
+    text.len() == form.len()
+        && text.iter().zip(form).all(|(byte, wanted)| match wanted {
+            b'0' => byte.is_ascii_digit(),
+            b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            _ => byte == wanted,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn rows(sql: &str, columns: &[Column], strip_nulls: bool) -> Result<String, String> {
+        let db = Connection::open_in_memory().unwrap();
+        let mut statement = db.prepare(sql).unwrap();
+        let mut found = statement.query([]).unwrap();
+        let mut array = Array::new(16);
+        while let Some(row) = found.next().unwrap() {
+            array.push(row, 0, columns, strip_nulls).map_err(|error| format!("{error:?}"))?;
+        }
+        Ok(String::from_utf8(array.finish().json.to_vec()).unwrap())
+    }
+
+    fn one(sql: &str, ty: Type) -> Result<String, String> {
+        rows(&format!("SELECT {sql}"), &[Column::new("v", ty)], false)
+    }
+
+    #[test]
+    fn each_type_is_printed_as_postgresql_prints_it() {
+        assert_eq!(one("'say \"hi\"\n'", Type::Text).unwrap(), r#"[{"v":"say \"hi\"\n"}]"#);
+        assert_eq!(one("-42", Type::Integer).unwrap(), r#"[{"v":-42}]"#);
+        assert_eq!(one("1.0", Type::Number).unwrap(), r#"[{"v":1}]"#);
+        assert_eq!(one("1", Type::Boolean).unwrap(), r#"[{"v":true}]"#);
+        assert_eq!(
+            one("'2020-08-15T10:37:06.120000Z'", Type::Timestamp).unwrap(),
+            r#"[{"v":"2020-08-15T10:37:06.12+00:00"}]"#
+        );
+        assert_eq!(one("'2020-08-15'", Type::Date).unwrap(), r#"[{"v":"2020-08-15"}]"#);
+        assert_eq!(one(r#"'{"a": [1]}'"#, Type::Json).unwrap(), r#"[{"v":{"a": [1]}}]"#);
+        assert_eq!(one("x'00ff'", Type::Bytes).unwrap(), r#"[{"v":"\\x00ff"}]"#);
+        assert_eq!(one("NULL", Type::Uuid).unwrap(), r#"[{"v":null}]"#);
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_an_error() {
+        for (sql, ty) in [
+            ("2", Type::Boolean),
+            ("'x'", Type::Integer),
+            ("1.5", Type::Integer),
+            ("x'ff'", Type::Text),
+            ("CAST(x'ff' AS TEXT)", Type::Text),
+            ("CAST(x'ff' AS TEXT)", Type::Json),
+            ("'2020-08-15'", Type::Timestamp),
+            ("'2020-08-15\"'", Type::Date),
+            ("'0195F1A0-0000-7000-8000-000000000000'", Type::Uuid),
+            ("'text'", Type::Bytes),
+        ] {
+            assert!(one(sql, ty).unwrap_err().contains("edited by hand"), "{sql} as {ty:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_an_array_and_nulls_can_be_left_out() {
+        let columns = [Column::new("a", Type::Integer), Column::new("b\"", Type::Text)];
+        let sql = "SELECT 1, NULL UNION ALL SELECT NULL, 'x'";
+        assert_eq!(rows(sql, &columns, false).unwrap(), r#"[{"a":1,"b\"":null},{"a":null,"b\"":"x"}]"#);
+        assert_eq!(rows(sql, &columns, true).unwrap(), r#"[{"a":1},{"b\"":"x"}]"#);
+        assert_eq!(rows("SELECT 1, 2 WHERE false", &columns, false).unwrap(), "[]");
+    }
+}

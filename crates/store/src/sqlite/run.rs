@@ -1,0 +1,221 @@
+//! Running one plan on one connection.
+
+use pintle_model::{Model, Value};
+use pintle_query::plan::{Action, Sort};
+use pintle_query::{Read, Statement, Write, WritePlan};
+use rusqlite::{CachedStatement, Connection, Row};
+
+use super::bind::bind;
+use super::fault;
+use super::json::Array;
+use crate::{Error, Rows, Written};
+
+/// Room for an answer of one row without growing.
+const ROW_CAPACITY: usize = 512;
+/// Room for a list without growing often.
+const LIST_CAPACITY: usize = 8192;
+
+/// Runs a read. A count is read on the same snapshot, so the connection must be in a transaction if there is one.
+pub(super) fn read(db: &Connection, read: &Read) -> Result<Rows, Error> {
+    let plan = &*read.plan;
+    let capacity = if plan.point { ROW_CAPACITY } else { LIST_CAPACITY };
+    let mut array = Array::new(capacity);
+    let mut statement = prepared(db, &plan.rows, read, &[])?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(|error| fault::general(&error))? {
+        array.push(row, 0, &plan.columns, plan.strip_nulls)?;
+    }
+    drop(rows);
+    let mut found = array.finish();
+    if let Some(count) = &plan.count {
+        let mut statement = prepared(db, count, read, &[])?;
+        let mut rows = statement.raw_query();
+        let total: i64 = match rows.next().map_err(|error| fault::general(&error))? {
+            Some(row) => row.get(0).map_err(Error::internal)?,
+            None => 0,
+        };
+        found.total = Some(u64::try_from(total).unwrap_or(0));
+    }
+    Ok(found)
+}
+
+/// What placeholders are filled from.
+trait Filled {
+    fn inputs(&self) -> &pintle_query::plan::Inputs;
+}
+
+impl Filled for Read {
+    fn inputs(&self) -> &pintle_query::plan::Inputs {
+        &self.inputs
+    }
+}
+
+impl Filled for Write {
+    fn inputs(&self) -> &pintle_query::plan::Inputs {
+        &self.inputs
+    }
+}
+
+fn prepared<'c>(
+    db: &'c Connection,
+    statement: &Statement,
+    from: &impl Filled,
+    row: &[Value],
+) -> Result<CachedStatement<'c>, Error> {
+    let mut prepared = db.prepare_cached(&statement.sql).map_err(|error| fault::general(&error))?;
+    bind(&mut prepared, statement, from.inputs(), row).map_err(|error| fault::general(&error))?;
+    Ok(prepared)
+}
+
+/// Whether a failure of this write may leave a part of it behind, so that it needs a savepoint: a single statement is
+/// atomic by itself.
+pub(super) fn needs_savepoint(write: &Write) -> bool {
+    let inserts_one = write.plan.action == Action::Insert && write.rows.len() == 1;
+    write.rows.len() > 1
+        || write.plan.verdicts > 0
+        || write.rollback
+        || write.max_affected.is_some()
+        || (write.single && !inserts_one)
+}
+
+/// Runs a write inside the open transaction. After an error a part of it may remain if [`needs_savepoint`]; whether to
+/// keep what a write with `rollback` did is the caller's to decide.
+pub(super) fn write(db: &Connection, model: &Model, write: &Write) -> Result<Written, Error> {
+    let plan = &*write.plan;
+    let mut taken = Taken::new(plan);
+    let once: [Vec<Value>; 1] = [Vec::new()];
+    let rows: &[Vec<Value>] = match plan.action {
+        Action::Insert | Action::Upsert => &write.rows,
+        Action::Update | Action::Delete => &once,
+    };
+    for row in rows {
+        if let Some(check) = &plan.check
+            && answers(db, check, write, row)?
+        {
+            return Err(Error::Policy(model.collection(plan.collection).name.clone()));
+        }
+        let was_there = match &plan.probe {
+            Some(probe) => answers(db, probe, write, row)?,
+            None => false,
+        };
+        let affected = change(db, model, write, row, &mut taken)?;
+        taken.affected += affected;
+        if !was_there && matches!(plan.action, Action::Insert | Action::Upsert) {
+            taken.inserted += affected;
+        }
+    }
+    if write.single && taken.affected != 1 {
+        return Err(Error::NotSingle(taken.affected));
+    }
+    if write.max_affected.is_some_and(|most| taken.affected > most) {
+        return Err(Error::MaxAffected(taken.affected));
+    }
+    Ok(taken.finish(plan))
+}
+
+fn answers(db: &Connection, statement: &Statement, write: &Write, row: &[Value]) -> Result<bool, Error> {
+    let mut prepared = prepared(db, statement, write, row)?;
+    let found = prepared.raw_query().next().map_err(|error| fault::general(&error))?.is_some();
+    Ok(found)
+}
+
+/// Runs the write's statement once, and takes what it returns. How many rows were written.
+fn change(db: &Connection, model: &Model, write: &Write, row: &[Value], taken: &mut Taken) -> Result<u64, Error> {
+    let plan = &*write.plan;
+    let mut statement = prepared(db, &plan.write, write, row)?;
+    let failed = |error: rusqlite::Error| fault::of_write(&error, db, model, write, row);
+    if statement.column_count() == 0 {
+        let changed = statement.raw_execute().map_err(failed)?;
+        return Ok(changed as u64);
+    }
+    let mut affected = 0;
+    let mut rows = statement.raw_query();
+    while let Some(returned) = rows.next().map_err(failed)? {
+        affected += 1;
+        for verdict in 0..plan.verdicts {
+            let holds: Option<bool> = returned.get(verdict).map_err(Error::internal)?;
+            if holds != Some(true) {
+                return Err(Error::Policy(model.collection(plan.collection).name.clone()));
+            }
+        }
+        taken.row(returned, plan)?;
+    }
+    Ok(affected)
+}
+
+/// What a write has done so far.
+struct Taken {
+    rows: Array,
+    /// With `sort`: each row's sort values, and where it stands in `rows`.
+    sorted: Vec<(Vec<rusqlite::types::Value>, std::ops::Range<usize>)>,
+    affected: u64,
+    inserted: u64,
+}
+
+impl Taken {
+    fn new(plan: &WritePlan) -> Taken {
+        let capacity = if plan.columns.is_empty() { 2 } else { ROW_CAPACITY };
+        Taken { rows: Array::new(capacity), sorted: Vec::new(), affected: 0, inserted: 0 }
+    }
+
+    fn row(&mut self, row: &Row<'_>, plan: &WritePlan) -> Result<(), Error> {
+        if plan.columns.is_empty() {
+            return Ok(());
+        }
+        self.rows.push(row, plan.verdicts, &plan.columns, plan.strip_nulls)?;
+        if !plan.sort.is_empty() {
+            let first = plan.verdicts + plan.columns.len();
+            let values: rusqlite::Result<Vec<_>> = (first..first + plan.sort.len()).map(|i| row.get(i)).collect();
+            self.sorted.push((values.map_err(Error::internal)?, self.rows.last_range()));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, plan: &WritePlan) -> Written {
+        let rows = if self.sorted.len() > 1 {
+            self.sorted.sort_by(|(a, _), (b, _)| compare(a, b, &plan.sort));
+            self.rows.reordered(self.sorted.into_iter().map(|(_, range)| range))
+        } else {
+            self.rows
+        };
+        Written { rows: rows.finish(), affected: self.affected, inserted: self.inserted }
+    }
+}
+
+fn compare(a: &[rusqlite::types::Value], b: &[rusqlite::types::Value], sort: &[Sort]) -> std::cmp::Ordering {
+    use rusqlite::types::Value as V;
+    use std::cmp::Ordering;
+    for ((a, b), sort) in a.iter().zip(b).zip(sort) {
+        let order = match (a, b) {
+            (V::Null, V::Null) => Ordering::Equal,
+            (V::Null, _) if sort.nulls_first => Ordering::Less,
+            (V::Null, _) => Ordering::Greater,
+            (_, V::Null) if sort.nulls_first => Ordering::Greater,
+            (_, V::Null) => Ordering::Less,
+            (a, b) if sort.descending => compare_values(b, a),
+            (a, b) => compare_values(a, b),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
+/// Numbers, then texts by code point, then bytes: as SQLite orders what is not null.
+fn compare_values(a: &rusqlite::types::Value, b: &rusqlite::types::Value) -> std::cmp::Ordering {
+    use rusqlite::types::Value as V;
+    use std::cmp::Ordering;
+    #[expect(clippy::cast_precision_loss, reason = "SQLite compares an integer with a double nearly so")]
+    let as_double = |number: i64| number as f64;
+    match (a, b) {
+        (V::Integer(a), V::Integer(b)) => a.cmp(b),
+        (V::Real(a), V::Real(b)) => a.total_cmp(b),
+        (V::Integer(a), V::Real(b)) => as_double(*a).total_cmp(b),
+        (V::Real(a), V::Integer(b)) => a.total_cmp(&as_double(*b)),
+        (V::Text(a), V::Text(b)) => a.cmp(b),
+        (V::Blob(a), V::Blob(b)) => a.cmp(b),
+        (V::Integer(_) | V::Real(_), _) | (V::Text(_), V::Blob(_)) => Ordering::Less,
+        _ => Ordering::Greater,
+    }
+}

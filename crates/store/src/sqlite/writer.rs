@@ -1,0 +1,386 @@
+//! The writer: one thread that owns the one connection that writes.
+//!
+//! 1. A request hands its mutation over by a bounded queue and waits.
+//! 2. The thread takes all that wait, up to a bound, and begins one transaction.
+//! 3. Each mutation runs on its own: what fails leaves nothing behind and does not touch its neighbours.
+//! 4. One commit, so one sync, for all of them; then each is answered. When the commit fails, all are told so.
+//! 5. With the answers out, it looks after the write-ahead log, and whether another process wrote.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pintle_model::Model;
+use pintle_query::{Read, Write};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connection::Conn;
+use super::metrics::Metrics;
+use super::wal::Wal;
+use super::{fault, run};
+use crate::{Error, Rows, Tx, Written};
+
+/// Mutations that may wait; one more is told that the store is busy. Far more than connections that a server has at work.
+const QUEUE_MAX: usize = 4096;
+/// Mutations that share a commit at the most, so that the first of them does not wait long.
+const BATCH_MAX: usize = 512;
+/// How often the thread looks up while nothing is written.
+const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// What runs steps: whether to keep what they did, and how to answer once that is known.
+pub(super) type Steps = Box<dyn FnOnce(&mut dyn Tx) -> Ended + Send>;
+
+/// Steps that have run.
+pub(super) struct Ended {
+    /// Whether what they did shall be kept.
+    pub(super) keep: bool,
+    /// Answers them, with the error that kept them from being kept, if there was one.
+    pub(super) answer: Box<dyn FnOnce(Option<Error>) + Send>,
+}
+
+/// One mutation in the queue.
+enum Job {
+    Write(Write, oneshot::Sender<Result<Written, Error>>),
+    Steps(Steps),
+}
+
+/// The way to the thread. Dropping it waits until the thread has written what was handed over.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<SyncSender<Job>>,
+    waiting: Arc<AtomicUsize>,
+    version: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(conn: Conn, wal: Wal, model: Arc<Model>) -> Result<Writer, Error> {
+        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let version = Arc::new(AtomicU64::new(0));
+        let timeout = model.limits.timeout;
+        let at_work = AtWork {
+            conn,
+            wal,
+            model,
+            timeout,
+            waiting: Arc::clone(&waiting),
+            version: Arc::clone(&version),
+            data_version: None,
+            looked: Instant::now(),
+            metrics: Metrics::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("pintle-writer".to_owned())
+            .spawn(move || at_work.run(&jobs))
+            .map_err(|error| Error::Unavailable(error.into()))?;
+        Ok(Writer { queue: Some(queue), waiting, version, thread: Some(thread) })
+    }
+
+    /// Hands a write over, and waits for its answer.
+    pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Write(write, reply))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Hands steps over; they answer by themselves.
+    pub(super) fn steps(&self, steps: Steps) -> Result<(), Error> {
+        self.send(Job::Steps(steps))
+    }
+
+    fn send(&self, job: Job) -> Result<(), Error> {
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.try_send(job).map_err(|error| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Error::Busy,
+                TrySendError::Disconnected(_) => gone(),
+            }
+        })
+    }
+
+    /// A number that changes when another process has written.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        // Steps may hold the last handle of the store: then this is the writer's own thread, which ends after them.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The writer does not answer: a defect, or the store is closing.
+pub(super) fn gone() -> Error {
+    Error::Unavailable("the writer has ended".into())
+}
+
+/// A mutation of the batch at hand.
+struct Item {
+    job: Option<Job>,
+    outcome: Option<Outcome>,
+}
+
+enum Outcome {
+    Write(Result<Written, Error>),
+    Steps(Ended),
+}
+
+/// The thread's own.
+struct AtWork {
+    conn: Conn,
+    wal: Wal,
+    model: Arc<Model>,
+    timeout: Duration,
+    waiting: Arc<AtomicUsize>,
+    version: Arc<AtomicU64>,
+    data_version: Option<i64>,
+    looked: Instant,
+    metrics: Metrics,
+}
+
+impl AtWork {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        let mut batch = Vec::new();
+        loop {
+            match jobs.recv_timeout(IDLE_LOOK) {
+                Ok(job) => batch.push(Item { job: Some(job), outcome: None }),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look();
+                    self.wal.look_after(&self.conn.db, &self.metrics);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while batch.len() < BATCH_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(Item { job: Some(job), outcome: None });
+            }
+            let before = self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            self.metrics.batch(batch.len(), before.saturating_sub(batch.len()));
+            let committed = self.batch(&mut batch);
+            let full = matches!(committed, Err(Error::Full));
+            answer(&mut batch, committed);
+            self.look();
+            if full {
+                self.wal.make_room(&self.conn.db, &self.metrics);
+            } else {
+                self.wal.look_after(&self.conn.db, &self.metrics);
+            }
+        }
+        self.wal.make_room(&self.conn.db, &self.metrics);
+    }
+
+    /// Runs a batch in one transaction and commits it. On an error nothing of it remains.
+    fn batch(&mut self, batch: &mut [Item]) -> Result<(), Error> {
+        // Every round but the last ends one item, so this ends.
+        loop {
+            self.statement("BEGIN IMMEDIATE")?;
+            match self.items(batch) {
+                Round::Done => break,
+                Round::Again => {}
+                Round::Failed(error) => {
+                    let _ = self.statement("ROLLBACK");
+                    return Err(error);
+                }
+            }
+        }
+        let begun = Instant::now();
+        let committed = self.statement("COMMIT");
+        if committed.is_err() && !self.conn.db.is_autocommit() {
+            let _ = self.statement("ROLLBACK");
+        }
+        self.metrics.committed(begun.elapsed());
+        committed
+    }
+
+    fn items(&mut self, batch: &mut [Item]) -> Round {
+        for at in 0..batch.len() {
+            let item = &mut batch[at];
+            let Some(job) = item.job.take() else { continue };
+            self.conn.limit.set(Some(Instant::now() + self.timeout), None);
+            let (job, outcome) = match job {
+                // Who asked has left, and nothing has been promised.
+                Job::Write(_, reply) if reply.is_closed() => continue,
+                Job::Write(write, reply) => {
+                    let outcome = self.write(&write);
+                    (Some(Job::Write(write, reply)), Some(Outcome::Write(outcome)))
+                }
+                Job::Steps(steps) => (None, self.steps(steps).map(Outcome::Steps)),
+            };
+            self.conn.limit.set(None, None);
+            *item = Item { job, outcome };
+            if self.conn.db.is_autocommit() {
+                return lost(batch, at);
+            }
+        }
+        Round::Done
+    }
+
+    fn write(&self, write: &Write) -> Result<Written, Error> {
+        WriteTx { db: &self.conn.db, model: &self.model }.write(write)
+    }
+
+    /// Runs steps; `None` if they panicked, which answers them by dropping their reply.
+    fn steps(&self, steps: Steps) -> Option<Ended> {
+        let mut tx = WriteTx { db: &self.conn.db, model: &self.model };
+        let ended = savepoint(&self.conn.db, || {
+            let ended = catch_unwind(AssertUnwindSafe(|| steps(&mut tx))).ok();
+            (ended.as_ref().is_some_and(|ended| ended.keep), ended)
+        });
+        match ended {
+            Ok(Some(ended)) => Some(ended),
+            Ok(None) => {
+                tracing::error!("a transaction's steps panicked; nothing of them was kept");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a transaction's savepoint failed");
+                None
+            }
+        }
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), Error> {
+        let mut statement = self.conn.db.prepare_cached(sql).map_err(|error| fault::general(&error))?;
+        statement.execute([]).map_err(|error| fault::general(&error))?;
+        Ok(())
+    }
+
+    /// Looks whether another process has written, at most twice a second.
+    fn look(&mut self) {
+        if self.looked.elapsed() < IDLE_LOOK && self.data_version.is_some() {
+            return;
+        }
+        self.looked = Instant::now();
+        // This changes by the commits of other connections only, and no other of this process writes.
+        let found = self.conn.db.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        if let Ok(found) = found {
+            if self.data_version.is_some_and(|known| known != found) {
+                self.version.fetch_add(1, Ordering::AcqRel);
+            }
+            self.data_version = Some(found);
+        }
+    }
+}
+
+enum Round {
+    /// All ran.
+    Done,
+    /// One of them took the whole transaction with it: the others run again.
+    Again,
+    /// The store cannot keep anything now.
+    Failed(Error),
+}
+
+/// SQLite has rolled the whole transaction back (a full disk, an I/O error, a statement that took too long). The item at
+/// `at` is answered with its error; those before it have lost what they did and run again, except steps, which cannot.
+fn lost(batch: &mut [Item], at: usize) -> Round {
+    if let Some(Outcome::Write(Err(Error::Full | Error::ReadOnly | Error::Unavailable(_)))) = &batch[at].outcome
+        && let Some(Outcome::Write(Err(error))) = batch[at].outcome.take()
+    {
+        return Round::Failed(error);
+    }
+    for item in &mut batch[..at] {
+        match item.outcome.take() {
+            Some(Outcome::Steps(ended)) => (ended.answer)(Some(Error::Busy)),
+            // Not run again: nothing of it would be kept.
+            failed @ Some(Outcome::Write(Err(_))) => item.outcome = failed,
+            _ => {}
+        }
+    }
+    // It has its answer: take it out of the next round.
+    let item = &mut batch[at];
+    match (item.job.take(), item.outcome.take()) {
+        (Some(Job::Write(_, reply)), Some(Outcome::Write(outcome))) => {
+            let _ = reply.send(outcome);
+        }
+        (_, Some(Outcome::Steps(ended))) => (ended.answer)(Some(Error::Timeout)),
+        _ => {}
+    }
+    Round::Again
+}
+
+fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
+    for item in batch.drain(..) {
+        match (item.job, item.outcome) {
+            (Some(Job::Write(_, reply)), outcome) => {
+                let outcome = match (&committed, outcome) {
+                    (Ok(()), Some(Outcome::Write(outcome))) => outcome,
+                    // An error of its own holds whether the rest was kept or not.
+                    (Err(_), Some(Outcome::Write(Err(error)))) => Err(error),
+                    (Err(error), _) => Err(error.again()),
+                    (Ok(()), _) => Err(gone()),
+                };
+                let _ = reply.send(outcome);
+            }
+            (_, Some(Outcome::Steps(ended))) => (ended.answer)(committed.as_ref().err().map(Error::again)),
+            _ => {}
+        }
+    }
+}
+
+/// Runs `work` in a savepoint, and keeps what it did if it says so.
+pub(super) fn savepoint<T>(db: &Connection, work: impl FnOnce() -> (bool, T)) -> Result<T, Error> {
+    let statement = |sql: &str| {
+        let mut statement = db.prepare_cached(sql).map_err(|error| fault::general(&error))?;
+        statement.execute([]).map_err(|error| fault::general(&error))
+    };
+    statement("SAVEPOINT mutation")?;
+    let (keep, value) = work();
+    if db.is_autocommit() {
+        // The transaction is gone, and the savepoint with it.
+        return Ok(value);
+    }
+    if !keep {
+        statement("ROLLBACK TO mutation")?;
+    }
+    statement("RELEASE mutation")?;
+    Ok(value)
+}
+
+/// A transaction on the writer's connection.
+pub(super) struct WriteTx<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) model: &'a Model,
+}
+
+impl Tx for WriteTx<'_> {
+    fn read(&mut self, read: &Read) -> Result<Rows, Error> {
+        run::read(self.db, read)
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Written, Error> {
+        if !run::needs_savepoint(write) {
+            return run::write(self.db, self.model, write);
+        }
+        savepoint(self.db, || {
+            let outcome = run::write(self.db, self.model, write);
+            (outcome.is_ok() && !write.rollback, outcome)
+        })?
+    }
+}
