@@ -10,13 +10,10 @@ use support::{Place, configs, count, get_config, insert_config, insert_configs, 
 fn place() -> (Place, Store) {
     let place = Place::new(configs());
     let store = place.open();
-    place
-        .by_hand()
-        .execute_batch(
-            "CREATE TABLE configs (name TEXT NOT NULL PRIMARY KEY,
-             data TEXT NOT NULL CONSTRAINT configs_data_check CHECK (json_valid(data))) STRICT",
-        )
-        .unwrap();
+    place.run(
+        "CREATE TABLE configs (name TEXT NOT NULL PRIMARY KEY,
+         data TEXT NOT NULL CONSTRAINT configs_data_check CHECK (json_valid(data))) STRICT",
+    );
     (place, store)
 }
 

@@ -98,6 +98,11 @@ impl Place {
         Store::open(&self.location(), &self.model, Access::Serve).unwrap()
     }
 
+    /// Runs SQL as a person would beside the store.
+    pub fn run(&self, sql: &str) {
+        self.by_hand().execute_batch(sql).unwrap();
+    }
+
     /// SQLite as a person would use it beside the store.
     pub fn by_hand(&self) -> rusqlite::Connection {
         let db = rusqlite::Connection::open(self.path()).unwrap();
