@@ -226,3 +226,24 @@ pub struct Conflict {
     /// The fields that the row's values replace (those that the caller gave); `None` leaves the row as it is.
     pub set: Option<Vec<usize>>,
 }
+
+impl Step {
+    /// Reads a step as it stands in a path: an integer is an array's index, all else an object's key.
+    #[must_use]
+    pub fn parse(word: &str) -> Step {
+        match word.parse() {
+            Ok(index) => Step::Index(index),
+            Err(_) => Step::Key(word.to_owned()),
+        }
+    }
+
+    /// Steps as one JSON array, as the functions that walk a path take them.
+    #[must_use]
+    pub fn join(steps: &[Step]) -> String {
+        let words = steps.iter().map(|step| match step {
+            Step::Key(key) => serde_json::Value::from(key.as_str()),
+            Step::Index(index) => serde_json::Value::from(*index),
+        });
+        serde_json::Value::Array(words.collect()).to_string()
+    }
+}

@@ -1,0 +1,347 @@
+//! JSON texts, walked where they stand: no tree is made of them.
+//!
+//! Stored json is in jsonb's form, and what is compared with it was brought to that form; texts that are no JSON give
+//! no answer, never a panic.
+
+use std::borrow::Cow;
+
+use super::decimal::Decimal;
+
+/// The value at the end of a path. `steps` is a JSON array of keys and indexes.
+pub(super) fn get<'a>(json: &'a str, steps: &str) -> Option<&'a str> {
+    let mut found = json.trim();
+    for step in items(steps) {
+        found = match step.parse::<i64>() {
+            Ok(index) => nth(found, index)?,
+            Err(_) => member(found, step)?,
+        };
+    }
+    Some(found)
+}
+
+/// A value as `->>` gives it: a string's characters, nothing for null, else its JSON.
+pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
+        b'"' => unquoted(json),
+        b'n' => None,
+        _ => Some(json.into()),
+    }
+}
+
+/// Bytes that compare as jsonb does: null, strings, numbers, booleans, arrays, objects; the longer ones last.
+pub(super) fn sort_key(json: &str) -> Option<Vec<u8>> {
+    let mut key = Vec::with_capacity(json.len() + 16);
+    write_key(json.trim(), &mut key)?;
+    Some(key)
+}
+
+/// jsonb's `@>`.
+pub(super) fn contains(outer: &str, inner: &str) -> bool {
+    let (outer, inner) = (outer.trim(), inner.trim());
+    // An array contains its elements also as they stand alone; this holds at the top only.
+    let alone = outer.starts_with('[') && !inner.starts_with(['[', '{']);
+    if alone { items(outer).any(|item| same_scalar(item, inner)) } else { contains_inside(outer, inner) }
+}
+
+/// Whether any element at the path is the wanted text, or the JSON scalar that this text reads as.
+pub(super) fn any_element(json: &str, keys: &str, wanted: &str) -> bool {
+    let number = wanted.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then(|| Decimal::parse(wanted)).flatten();
+    let keys: Vec<&str> = items(keys).collect();
+    let mut test = |value: &str| match value.as_bytes().first() {
+        Some(b'"') => unquoted(value).is_some_and(|text| text == wanted),
+        Some(b'-' | b'0'..=b'9') => {
+            number.is_some() && (value == wanted || Decimal::parse(value).as_ref() == number.as_ref())
+        }
+        Some(b't' | b'f' | b'n') => value == wanted,
+        _ => false,
+    };
+    walk(json.trim(), &keys, &mut test)
+}
+
+fn walk(json: &str, keys: &[&str], test: &mut dyn FnMut(&str) -> bool) -> bool {
+    if json.starts_with('[') {
+        return items(json).any(|item| walk(item, keys, test));
+    }
+    match keys {
+        [] => test(json),
+        [key, rest @ ..] => member(json, key).is_some_and(|found| walk(found, rest, test)),
+    }
+}
+
+fn contains_inside(outer: &str, inner: &str) -> bool {
+    match (outer.as_bytes().first(), inner.as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => {
+            members(inner).all(|(key, value)| member(outer, key).is_some_and(|found| contains_inside(found, value)))
+        }
+        (Some(b'['), Some(b'[')) => items(inner).all(|wanted| items(outer).any(|item| contains_inside(item, wanted))),
+        _ => same_scalar(outer, inner),
+    }
+}
+
+fn same_scalar(a: &str, b: &str) -> bool {
+    match (a.as_bytes().first(), b.as_bytes().first()) {
+        (Some(b'{' | b'['), _) | (_, Some(b'{' | b'[')) => false,
+        (Some(b'"'), Some(b'"')) => a == b || unquoted(a) == unquoted(b),
+        (Some(b'-' | b'0'..=b'9'), Some(b'-' | b'0'..=b'9')) => a == b || Decimal::parse(a) == Decimal::parse(b),
+        _ => a == b,
+    }
+}
+
+fn write_key(json: &str, key: &mut Vec<u8>) -> Option<()> {
+    match json.as_bytes().first()? {
+        b'n' => key.push(1),
+        b'"' => {
+            key.push(2);
+            write_text_key(json, key)?;
+        }
+        b't' => key.extend_from_slice(&[4, 1]),
+        b'f' => key.extend_from_slice(&[4, 0]),
+        b'[' => {
+            key.push(5);
+            key.extend_from_slice(&u32::try_from(items(json).count()).ok()?.to_be_bytes());
+            for item in items(json) {
+                write_key(item, key)?;
+            }
+        }
+        b'{' => {
+            key.push(6);
+            key.extend_from_slice(&u32::try_from(members(json).count()).ok()?.to_be_bytes());
+            for (name, value) in members(json) {
+                write_text_key(name, key)?;
+                write_key(value, key)?;
+            }
+        }
+        _ => {
+            key.push(3);
+            Decimal::parse(json)?.write_key(key);
+        }
+    }
+    Some(())
+}
+
+fn write_text_key(string: &str, key: &mut Vec<u8>) -> Option<()> {
+    key.extend_from_slice(unquoted(string)?.as_bytes());
+    key.push(0);
+    Some(())
+}
+
+/// The value of an object's key; `key` is a JSON string.
+fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
+    let escaped = key.contains('\\');
+    members(json)
+        .find(|(name, _)| *name == key || ((escaped || name.contains('\\')) && unquoted(name) == unquoted(key)))
+        .map(|(_, value)| value)
+}
+
+/// An array's element, counted from the end when negative.
+fn nth(json: &str, index: i64) -> Option<&str> {
+    let from_front = |n: u64| items(json).nth(usize::try_from(n).ok()?);
+    match u64::try_from(index) {
+        Ok(n) => from_front(n),
+        Err(_) => from_front((items(json).count() as u64).checked_sub(index.unsigned_abs())?),
+    }
+}
+
+/// A JSON string's characters.
+fn unquoted(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str::<String>(json).ok().map(Cow::Owned) } else { Some(inner.into()) }
+}
+
+/// The elements of an array; none of what is no array.
+fn items(json: &str) -> impl Iterator<Item = &str> {
+    let mut at = open(json, b'[');
+    std::iter::from_fn(move || {
+        let start = space_end(json, at?);
+        let end = value_end(json, start)?;
+        at = next(json, end);
+        json.get(start..end)
+    })
+}
+
+/// The members of an object, keys as JSON strings; none of what is no object.
+fn members(json: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut at = open(json, b'{');
+    std::iter::from_fn(move || {
+        let start = space_end(json, at?);
+        let end = string_end(json, start)?;
+        let colon = space_end(json, end);
+        let value = space_end(json, colon + 1);
+        let value_end = value_end(json, value)?;
+        at = next(json, value_end);
+        Some((json.get(start..end)?, json.get(value..value_end)?))
+    })
+}
+
+fn open(json: &str, bracket: u8) -> Option<usize> {
+    (json.as_bytes().first() == Some(&bracket)).then_some(1)
+}
+
+/// Where the next element begins, if there is one.
+fn next(json: &str, end: usize) -> Option<usize> {
+    let at = space_end(json, end);
+    (json.as_bytes().get(at) == Some(&b',')).then_some(at + 1)
+}
+
+fn space_end(json: &str, from: usize) -> usize {
+    let bytes = json.as_bytes();
+    let mut at = from;
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+fn string_end(json: &str, start: usize) -> Option<usize> {
+    let bytes = json.as_bytes();
+    if bytes.get(start) != Some(&b'"') {
+        return None;
+    }
+    let mut at = start + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Where the value that begins at `start` ends. `None` where none does.
+fn value_end(json: &str, start: usize) -> Option<usize> {
+    let bytes = json.as_bytes();
+    match bytes.get(start)? {
+        b'"' => string_end(json, start),
+        b'{' | b'[' => {
+            let (mut at, mut depth) = (start, 0_usize);
+            loop {
+                match bytes.get(at)? {
+                    b'"' => at = string_end(json, at)?,
+                    byte => {
+                        depth = match byte {
+                            b'{' | b'[' => depth + 1,
+                            b'}' | b']' => depth - 1,
+                            _ => depth,
+                        };
+                        at += 1;
+                        if depth == 0 {
+                            return Some(at);
+                        }
+                    }
+                }
+            }
+        }
+        b',' | b']' | b'}' | b':' => None,
+        _ => {
+            let length =
+                bytes[start..].iter().take_while(|b| !matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\t' | b'\r'));
+            Some(start + length.count())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn paths_lead_through_objects_and_arrays() {
+        let json = r#"{"a": {"b": [1, "x\"y", null, {"c": 1.50}]}, "é": true}"#;
+        for (steps, expected) in [
+            (r#"["a","b",0]"#, Some("1")),
+            (r#"["a","b",1]"#, Some(r#""x\"y""#)),
+            (r#"["a","b",-1,"c"]"#, Some("1.50")),
+            (r#"["a","b",-5]"#, None),
+            (r#"["é"]"#, Some("true")),
+            (r#"["a","b","0"]"#, None),
+            (r#"["a",0]"#, None),
+            (r#"["none"]"#, None),
+        ] {
+            assert_eq!(get(json, steps), expected, "{steps}");
+        }
+        assert_eq!(text(r#""x\"y""#).as_deref(), Some("x\"y"));
+        assert_eq!(text("null"), None);
+        assert_eq!(text("4608").as_deref(), Some("4608"));
+    }
+
+    #[test]
+    fn an_element_is_found_through_arrays_as_text_or_as_what_the_text_reads_as() {
+        let json = r#"[{"id": 4608, "tags": ["a", "b"]}, {"id": "7", "on": true, "n": null, "x": 1.0}]"#;
+        for (keys, wanted, expected) in [
+            (r#"["id"]"#, "4608", true),
+            (r#"["id"]"#, "4608.0", true),
+            (r#"["id"]"#, "7", true),
+            (r#"["id"]"#, "07", false),
+            (r#"["tags"]"#, "b", true),
+            (r#"["tags"]"#, "c", false),
+            (r#"["on"]"#, "true", true),
+            (r#"["n"]"#, "null", true),
+            (r#"["x"]"#, "1", true),
+            (r#"["id","x"]"#, "1", false),
+            (r#"[]"#, "1", false),
+        ] {
+            assert_eq!(any_element(json, keys, wanted), expected, "{keys} {wanted}");
+        }
+    }
+
+    #[test]
+    fn containment_is_jsonbs() {
+        for (outer, inner, expected) in [
+            (r#"{"a": 1, "b": 2}"#, r#"{"a": 1.0}"#, true),
+            (r#"{"a": {"b": 2, "c": 3}}"#, r#"{"a": {"c": 3}}"#, true),
+            (r#"{"a": 1}"#, r#"{"b": 1}"#, false),
+            ("[1, 2, 3]", "[3, 1, 1]", true),
+            ("[1, 2, 3]", "[4]", false),
+            (r#"["foo", "bar"]"#, r#""bar""#, true),
+            (r#""bar""#, r#"["bar"]"#, false),
+            (r#"[{"a": 1}]"#, r#"[{"a": 1}]"#, true),
+            ("[[1, 2]]", "[1]", false),
+            ("[[1, 2]]", "[[1]]", true),
+            ("{}", "[]", false),
+        ] {
+            assert_eq!(contains(outer, inner), expected, "{outer} @> {inner}");
+        }
+    }
+
+    #[test]
+    fn keys_sort_as_jsonb_does() {
+        let ordered = [
+            "null",
+            r#""a""#,
+            r#""ab""#,
+            r#""b""#,
+            "-10",
+            "-2",
+            "0",
+            "0.5",
+            "2",
+            "10",
+            "false",
+            "true",
+            "[]",
+            "[9]",
+            "[1, 1]",
+            "{}",
+            r#"{"a": 1}"#,
+            r#"{"a": 2}"#,
+            r#"{"b": 1}"#,
+            r#"{"a": 1, "b": 1}"#,
+        ];
+        for pair in ordered.windows(2) {
+            assert!(sort_key(pair[0]) < sort_key(pair[1]), "{} < {}", pair[0], pair[1]);
+        }
+        assert_eq!(sort_key("1.0"), sort_key("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(json in "[\\[\\]{}\",:\\\\ a1é-]{0,24}", other in "[\\[\\]{}\",:\\\\ a1é-]{0,24}") {
+            let _ = get(&json, &other);
+            let _ = sort_key(&json);
+            let _ = contains(&json, &other);
+            let _ = any_element(&json, &other, "1");
+        }
+    }
+}
