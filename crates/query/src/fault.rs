@@ -63,6 +63,8 @@ pub enum FaultKind {
     UndefinedOperator,
     /// A value that is none of its type, with the SQLSTATE (22P02, 22007, 22008, 22003).
     Value(&'static str),
+    /// `on_conflict` names nothing unique (42P10).
+    ConflictTarget,
     /// Null where a value is required (23502).
     NotNull,
     /// A constraint of a field (23514).
@@ -97,6 +99,7 @@ impl FaultKind {
             FaultKind::UndefinedColumn => "42703",
             FaultKind::UndefinedOperator => "42883",
             FaultKind::Value(state) => state,
+            FaultKind::ConflictTarget => "42P10",
             FaultKind::NotNull => "23502",
             FaultKind::Check => "23514",
             FaultKind::ReadOnly => "428C9",

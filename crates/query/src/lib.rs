@@ -16,9 +16,9 @@ pub mod functions;
 pub mod mount;
 pub mod plan;
 pub mod planner;
+mod policy;
 pub mod request;
 pub mod rest;
-#[allow(dead_code, reason = "the planner takes it next")]
 pub mod sql;
 
 pub use fault::{Details, Fault, FaultKind};

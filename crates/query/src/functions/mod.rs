@@ -15,7 +15,6 @@ pub use pattern::{check_like, compile_regex};
 
 /// The names, as calls of them begin in SQL.
 pub(crate) mod name {
-    #![allow(dead_code, reason = "the planner takes it next")]
     pub(crate) const LIKE: &str = "pintle_like(";
     pub(crate) const ILIKE: &str = "pintle_ilike(";
     pub(crate) const LIKE_FROM: &str = " >= pintle_like_from(";

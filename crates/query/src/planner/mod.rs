@@ -1,18 +1,36 @@
 //! The planner: an app's model with its compiled policies, for one dialect.
+//!
+//! 1. [`Planner::new`] compiles the policies.
+//! 2. [`Planner::plan_read`] and [`Planner::plan_write`] look for the plan of a shape in a bounded cache, and make it
+//!    when it is not there: [`access`] says which policies the role's request falls under, [`filter`] turns conditions
+//!    into expressions, [`read`] and [`write`] put statements together.
+
+mod access;
+mod filter;
+mod read;
+mod write;
 
 use std::sync::Arc;
 
-use pintle_model::{CollectionId, Diagnostic, Model, Role};
+use moka::sync::Cache;
+use pintle_model::{CollectionId, Diagnostic, Model, Role, Severity, Span};
 
 use crate::plan::{ReadPlan, WritePlan};
+use crate::policy::{self, Rules};
 use crate::request::{ReadShape, WriteShape};
 use crate::{Dialect, Fault};
+
+/// Plans of each sort that are kept: shapes are few where clients are programs, and a plan is about a kilobyte.
+const PLANS_KEPT: u64 = 2_000;
 
 /// An app's model with its policies compiled for one dialect, and the plans made so far. Cheap to share.
 #[derive(Debug)]
 pub struct Planner {
     pub(crate) model: Arc<Model>,
     pub(crate) dialect: Dialect,
+    rules: Vec<Rules>,
+    reads: Cache<(CollectionId, Role, ReadShape), Arc<ReadPlan>>,
+    writes: Cache<(CollectionId, Role, WriteShape), Arc<WritePlan>>,
 }
 
 impl Planner {
@@ -21,7 +39,19 @@ impl Planner {
     /// # Errors
     /// The mistakes, in the manifest's order.
     pub fn new(model: Arc<Model>, dialect: Dialect) -> Result<Planner, Vec<Diagnostic>> {
-        Ok(Planner { model, dialect })
+        if dialect == Dialect::Postgres {
+            return Err(vec![Diagnostic {
+                severity: Severity::Error,
+                message: "this version of Pintle keeps its data in SQLite only".to_owned(),
+                label: None,
+                help: Some("use a store `sqlite:PATH`".to_owned()),
+                file: Arc::clone(&model.source),
+                span: Span::default(),
+            }]);
+        }
+        let rules = policy::compile(&model)?;
+        let (reads, writes) = (Cache::new(PLANS_KEPT), Cache::new(PLANS_KEPT));
+        Ok(Planner { model, dialect, rules, reads, writes })
     }
 
     /// The model that this plans for.
@@ -41,8 +71,13 @@ impl Planner {
     /// # Errors
     /// When the role may not read, or an operator does not go with its field's type.
     pub fn plan_read(&self, collection: CollectionId, role: Role, shape: ReadShape) -> Result<Arc<ReadPlan>, Fault> {
-        let _ = (collection, role, shape);
-        todo!()
+        let key = (collection, role, shape);
+        if let Some(plan) = self.reads.get(&key) {
+            return Ok(plan);
+        }
+        let plan = Arc::new(self.make_read(collection, role, &key.2)?);
+        self.reads.insert(key, Arc::clone(&plan));
+        Ok(plan)
     }
 
     /// The plan of a write for callers of a role: from the cache, or made now.
@@ -50,7 +85,12 @@ impl Planner {
     /// # Errors
     /// As [`Planner::plan_read`].
     pub fn plan_write(&self, collection: CollectionId, role: Role, shape: WriteShape) -> Result<Arc<WritePlan>, Fault> {
-        let _ = (collection, role, shape);
-        todo!()
+        let key = (collection, role, shape);
+        if let Some(plan) = self.writes.get(&key) {
+            return Ok(plan);
+        }
+        let plan = Arc::new(self.make_write(collection, role, &key.2)?);
+        self.writes.insert(key, Arc::clone(&plan));
+        Ok(plan)
     }
 }

@@ -7,7 +7,6 @@
 mod expr;
 mod path;
 
-#[allow(unused_imports, reason = "the planner takes it next")]
 pub(crate) use expr::Scope;
 pub use path::index_part;
 

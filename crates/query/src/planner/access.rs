@@ -1,0 +1,71 @@
+//! Which policies a request falls under.
+
+use pintle_model::{CollectionId, Role};
+
+use super::Planner;
+use crate::expr::{Expr, fold};
+use crate::{Fault, FaultKind};
+
+/// What a policy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Rows that may be seen.
+    Select,
+    /// New rows.
+    Insert,
+    /// Rows that may be changed.
+    UpdateUsing,
+    /// What changed rows must satisfy.
+    UpdateCheck,
+    /// Rows that may be removed.
+    Delete,
+}
+
+impl Planner {
+    /// What must hold of a row for this role; true for `service_role`, which passes every policy.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] when there is no policy: none is no grant.
+    pub(super) fn right(&self, collection: CollectionId, role: Role, right: Right) -> Result<Expr, Fault> {
+        if role == Role::ServiceRole {
+            return Ok(Expr::TRUE);
+        }
+        let rules = &self.rules[collection.0];
+        let policy = match right {
+            Right::Select => &rules.select,
+            Right::Insert => &rules.insert,
+            Right::UpdateUsing => &rules.update_using,
+            Right::UpdateCheck => &rules.update_check,
+            Right::Delete => &rules.delete,
+        };
+        match policy {
+            Some(expr) => Ok(fold(self.under_policies(expr.clone()), role)),
+            None => Err(self.denied(collection, right)),
+        }
+    }
+
+    fn denied(&self, collection: CollectionId, right: Right) -> Fault {
+        let name = &self.model.collection(collection).name;
+        let action = match right {
+            Right::Select => "select",
+            Right::Insert => "insert",
+            Right::UpdateUsing | Right::UpdateCheck => "update",
+            Right::Delete => "delete",
+        };
+        Fault::new(FaultKind::Denied, format!("permission denied for table {name}"))
+            .hint(format!("`{name}` has no `{action}` policy, so only service_role may do this"))
+    }
+
+    /// The same, where each `exists` sees only the rows that its collection's own select policy lets the caller see.
+    /// The policies were checked not to lead back to themselves, so this ends.
+    fn under_policies(&self, expr: Expr) -> Expr {
+        match expr {
+            Expr::Exists { collection, depth, body } => {
+                let seen = self.rules[collection.0].select.clone().unwrap_or(Expr::FALSE);
+                let seen = self.under_policies(seen.deepen(depth));
+                Expr::Exists { collection, depth, body: Box::new(Expr::all([self.under_policies(*body), seen])) }
+            }
+            other => other.map_children(&mut |child| self.under_policies(child)),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Reads: one statement under the select policy, and one more that counts where that was asked.
+
+use pintle_model::{CollectionId, Role};
+
+use super::Planner;
+use super::access::Right;
+use super::filter::is_point;
+use crate::Fault;
+use crate::expr::{Expr, fold};
+use crate::plan::{Column, Param, ReadPlan};
+use crate::request::{Order, ReadShape, SelectItem};
+use crate::sql::{Scope, Sql};
+
+impl Planner {
+    pub(super) fn make_read(&self, collection: CollectionId, role: Role, shape: &ReadShape) -> Result<ReadPlan, Fault> {
+        let policy = self.right(collection, role, Right::Select)?;
+        let condition = fold(Expr::all([self.filter(collection, &shape.filter)?, policy]), role);
+        let (columns, answers) = self.columns(collection, &shape.select)?;
+        let mut sql = Sql::new(self.dialect);
+        sql.word("SELECT ").list(&answers, ", ", |sql, answer| sql.expr(self.scope(), answer));
+        self.source(&mut sql, collection, &condition);
+        self.order(&mut sql, collection, &shape.order)?;
+        if let Some(slot) = shape.limit {
+            sql.word(" LIMIT ").bind(Param::Value(slot));
+        }
+        if let Some(slot) = shape.offset {
+            // SQLite knows no offset without a limit.
+            sql.word(if shape.limit.is_none() { " LIMIT -1" } else { "" });
+            sql.word(" OFFSET ").bind(Param::Value(slot));
+        }
+        let count = shape.count.then(|| {
+            let mut sql = Sql::new(self.dialect);
+            sql.word("SELECT count(*)");
+            self.source(&mut sql, collection, &condition);
+            sql.finish()
+        });
+        let point = is_point(self.model.collection(collection), &shape.filter);
+        Ok(ReadPlan { rows: sql.finish(), count, columns, strip_nulls: shape.strip_nulls, point })
+    }
+
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope { model: &self.model, qualified: false }
+    }
+
+    /// The columns of an answer and what they show.
+    pub(super) fn columns(
+        &self,
+        collection: CollectionId,
+        select: &[SelectItem],
+    ) -> Result<(Vec<Column>, Vec<Expr>), Fault> {
+        let mut columns = Vec::with_capacity(select.len());
+        let mut shown = Vec::with_capacity(select.len());
+        for item in select {
+            let target = self.target(collection, &item.target)?;
+            let field = self.model.collection(collection).fields[item.target.field].ty;
+            let expr = item.cast.map_or(Ok(target.clone()), |to| self.cast(target, to))?;
+            columns.push(Column::new(item.name.as_str(), item.cast.unwrap_or(item.target.ty(field))));
+            shown.push(expr);
+        }
+        Ok((columns, shown))
+    }
+
+    /// ` FROM "collection" WHERE …`
+    pub(super) fn source(&self, sql: &mut Sql, collection: CollectionId, condition: &Expr) {
+        sql.word(" FROM ").name(&self.model.collection(collection).name);
+        self.only(sql, condition);
+    }
+
+    /// ` WHERE …`, unless it holds for every row.
+    pub(super) fn only(&self, sql: &mut Sql, condition: &Expr) {
+        if !condition.is_true() {
+            sql.word(" WHERE ");
+            sql.expr(self.scope(), condition);
+        }
+    }
+
+    /// Nulls go where PostgreSQL puts them: with the greatest, unless the request says otherwise.
+    fn order(&self, sql: &mut Sql, collection: CollectionId, order: &[Order]) -> Result<(), Fault> {
+        for (n, key) in order.iter().enumerate() {
+            sql.word(if n == 0 { " ORDER BY " } else { ", " });
+            let target = self.target(collection, &key.target)?;
+            sql.sort_key(self.scope(), &target);
+            sql.word(if key.descending { " DESC" } else { "" });
+            let field = &self.model.collection(collection).fields[key.target.field];
+            let never_null = key.target.path.is_empty()
+                && (field.required || self.model.collection(collection).is_key(key.target.field));
+            if !never_null {
+                let first = key.nulls_first.unwrap_or(key.descending);
+                sql.word(if first { " NULLS FIRST" } else { " NULLS LAST" });
+            }
+        }
+        Ok(())
+    }
+}
