@@ -114,6 +114,8 @@ pub struct Ref {
     pub collection: CollectionId,
     /// What happens to this row when the other is deleted.
     pub on_delete: OnDelete,
+    /// Whether the store indexes the field, so that the other's delete finds its rows (and so do filters).
+    pub indexed: bool,
 }
 
 /// What happens to a row when the row that it points at is deleted.

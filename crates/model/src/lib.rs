@@ -9,9 +9,13 @@
 
 pub mod caller;
 pub mod collection;
+mod constraint;
 pub mod diagnostic;
+mod json_schema;
+mod read;
 pub mod settings;
 pub mod value;
+mod yaml;
 
 pub use caller::{Caller, Role};
 pub use collection::{
@@ -60,19 +64,24 @@ impl Model {
     }
 }
 
-/// Reads a manifest. `None` when a mistake leaves nothing to serve; every mistake is in the list, in the text's order.
+/// Reads a manifest. Every mistake is in the list, in the text's order. `None` when there is nothing to go on with.
+/// With an error in the list, a model is only good for further checks and must not be served.
+///
 /// Pintle's own collections (`_pintle_tokens`) are appended to those of the manifest.
 ///
 /// `path` is how the user would name the manifest. `file` reads a file that the manifest names; its path is relative to
 /// the app's folder and never leaves it, and its error is a reason that completes "cannot read FILE: …".
 #[must_use]
 pub fn load(path: &str, text: &str, file: &dyn Fn(&str) -> Result<String, String>) -> (Option<Model>, Vec<Diagnostic>) {
-    let _ = (path, text, file);
-    todo!()
+    let (mut model, diagnostics) = read::read(path, text, file, read::Origin::App);
+    if let Some(model) = &mut model {
+        model.collections.extend(read::system_collections());
+    }
+    (model, diagnostics)
 }
 
 /// The JSON Schema of the manifest, for editors.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    todo!()
+    json_schema::manifest()
 }

@@ -1,0 +1,329 @@
+//! Every key of a manifest with its meaning: the one table that the reader checks keys against and that the JSON Schema
+//! is made of.
+
+use Form::{
+    Any, Choice, Count, Duration, JsonSchema, List, Map, Name, Object, Origin, Path, Scalar, Size, Switch, Text,
+};
+
+/// What may stand at a key.
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// The format's version: 1.
+    Format,
+    /// A text.
+    Text,
+    /// A text, or a number or boolean that is taken as it is written.
+    Scalar,
+    /// The name of a collection or field.
+    Name,
+    /// The name of an app.
+    AppName,
+    /// `true` or `false`.
+    Switch,
+    /// An integer in this range.
+    Count(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Bytes with a unit: `1MiB`.
+    Size,
+    /// A time with a unit: `30s`.
+    Duration,
+    /// A path of a URL.
+    Path,
+    /// The origin of a web page.
+    Origin,
+    /// Any value.
+    Anything,
+    /// A JSON Schema, or the path of a file with one.
+    JsonSchema,
+    /// A list, and whether it may be empty.
+    List(&'static Form, Empty),
+    /// Names and what they stand for; nothing at all is an empty one.
+    Map(&'static Form),
+    /// A map with fixed keys.
+    Object(&'static Table),
+    /// Any of these.
+    Any(&'static [Form]),
+}
+
+/// Whether a list may hold nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Empty {
+    Allowed,
+    Refused,
+}
+
+/// The keys that a map may have.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// What has these keys, for messages: ``a field``.
+    pub(crate) of: &'static str,
+    pub(crate) entries: &'static [Entry],
+}
+
+/// A key.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: &'static str,
+    pub(crate) required: bool,
+    pub(crate) form: Form,
+    pub(crate) doc: &'static str,
+}
+
+const fn may(key: &'static str, form: Form, doc: &'static str) -> Entry {
+    Entry { key, required: false, form, doc }
+}
+
+const fn must(key: &'static str, form: Form, doc: &'static str) -> Entry {
+    Entry { key, required: true, form, doc }
+}
+
+/// The types that a field may have, with `ref`.
+pub(crate) const TYPES: &[&str] =
+    &["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "ref"];
+
+pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+pub(crate) const NONE: &[&str] = &["none"];
+pub(crate) const ROWS_MAX: u64 = 1_000_000_000;
+pub(crate) const DEPTH_MAX: u64 = 120;
+
+pub(crate) static APP: Table = Table {
+    of: "a manifest",
+    entries: &[
+        must("pintle", Form::Format, "The version of the manifest's format: 1."),
+        may("name", Form::AppName, "The app's name: letters, digits, `-` and `_`. Default: `app`."),
+        may("description", Text, "What the app is for: the first paragraph of its documentation."),
+        may("version", Scalar, "The version of the app that its documentation shows. Default: `1`."),
+        may(
+            "collections",
+            Map(&Object(&COLLECTION)),
+            "The app's tables, each by its name, which is also its place under `/rest/v1`.",
+        ),
+        may("cors", Object(&CORS), "Which web pages of other origins may call. Without it: none."),
+        may(
+            "limits",
+            Object(&LIMITS),
+            "What a request may ask for at the most. What is more is refused with a clear error.",
+        ),
+        may(
+            "durability",
+            Choice(&["full", "relaxed"]),
+            "When a write is answered. `full` (default): after its sync, so it survives a power cut. `relaxed`: after its \
+             commit, so a power cut may lose the last moments; a crash of the process does not.",
+        ),
+    ],
+};
+
+pub(crate) static COLLECTION: Table = Table {
+    of: "a collection",
+    entries: &[
+        may("description", Text, "What it holds, for the documentation."),
+        may(
+            "key",
+            Map(&FIELD_FORM),
+            "The fields that tell one row from another: `{ name: text }` is given by the caller, `{ id: { type: integer, \
+             generated: true } }` is counted, `{ id: { type: uuid, generated: true } }` is a UUID of version 7. Several \
+             entries make a composite key in this order. Default: `id`, a counted integer.",
+        ),
+        may("fields", Map(&FIELD_FORM), "The other fields, each by its name: a type, or a map of options."),
+        may(
+            "indexes",
+            List(&Any(&[List(&Text, Empty::Refused), Object(&INDEX)]), Empty::Allowed),
+            "Indexes: each a list of `field`, `field desc` or `field->inner->>key`, or a map with `fields` and `unique`. \
+             Unique fields and refs have theirs already.",
+        ),
+        may(
+            "policies",
+            Object(&POLICIES),
+            "Who may do what. An action without a policy is denied to all but `service_role`.",
+        ),
+        may(
+            "rest",
+            Any(&[Path, Object(&REST)]),
+            "Where the collection answers as plain resources: list, create, get, replace, patch, delete.",
+        ),
+        may("renamed_from", Name, "The collection's earlier name, so that its table is renamed and keeps its rows."),
+    ],
+};
+
+/// A field's type alone, or all its options.
+pub(crate) static FIELD_FORM: Form = Any(&[Choice(TYPES), Object(&FIELD)]);
+
+pub(crate) static FIELD: Table = Table {
+    of: "a field",
+    entries: &[
+        must("type", Choice(TYPES), "The field's type. `ref` is a key of another collection; it needs `to`."),
+        may("required", Switch, "Null is refused. Fields of the key always are required. Default: false."),
+        may("unique", Switch, "No two rows may hold the same value; nulls may repeat. Default: false."),
+        may("readonly", Switch, "The caller may not give a value: the default decides. Default: false."),
+        may(
+            "generated",
+            Switch,
+            "For a single key of type integer (counted) or uuid (version 7): the store makes it unless the caller gives one.",
+        ),
+        may("default", Form::Anything, "The value when none is given: a literal, `now()`, `uuid()` or `auth.uid()`."),
+        may("enum", List(&Form::Anything, Empty::Refused), "The only values that are allowed."),
+        may(
+            "pattern",
+            Text,
+            "For text: a regular expression as JSON Schema has it, which must match somewhere unless it is anchored with `^` and `$`.",
+        ),
+        may("minimum", Scalar, "For integer, number, timestamp and date: the least value."),
+        may("maximum", Scalar, "For integer, number, timestamp and date: the greatest value."),
+        may("minLength", Count(0, u64::MAX), "The least length: characters of a text, bytes of bytes."),
+        may("maxLength", Count(0, u64::MAX), "The greatest length: characters of a text, bytes of bytes."),
+        may(
+            "schema",
+            JsonSchema,
+            "For json: the JSON Schema that a value must satisfy, or the path of a file with it, relative to the app's folder.",
+        ),
+        may("description", Text, "What it means, for the documentation."),
+        may("renamed_from", Name, "The field's earlier name, so that its column is renamed and keeps its values."),
+        may("to", Name, "For ref: the collection whose key it holds."),
+        may(
+            "on_delete",
+            Choice(&["restrict", "cascade", "set_null"]),
+            "For ref: what happens to this row when the other is deleted. Default: restrict.",
+        ),
+        may("index", Switch, "For ref: whether it is indexed. Default: true."),
+    ],
+};
+
+pub(crate) static INDEX: Table = Table {
+    of: "an index",
+    entries: &[
+        must(
+            "fields",
+            List(&Text, Empty::Refused),
+            "What it orders by: `field`, `field desc` or `field->inner->>key`.",
+        ),
+        may("unique", Switch, "No two rows may agree in all of them. Default: false."),
+    ],
+};
+
+pub(crate) static POLICIES: Table = Table {
+    of: "`policies`",
+    entries: &[
+        may("select", Scalar, "Which rows may be read: a boolean SQL expression over the row and the caller."),
+        may("insert", Scalar, "What a new row must satisfy."),
+        may(
+            "update",
+            Any(&[Scalar, Object(&UPDATE)]),
+            "Which rows may be changed, and what they must satisfy afterwards: one expression for both, or a map of two.",
+        ),
+        may("delete", Scalar, "Which rows may be deleted."),
+    ],
+};
+
+pub(crate) static UPDATE: Table = Table {
+    of: "an update policy",
+    entries: &[
+        must("using", Scalar, "Which rows may be changed."),
+        may("check", Scalar, "What they must satisfy afterwards. Default: the same as `using`."),
+    ],
+};
+
+pub(crate) static REST: Table = Table {
+    of: "`rest`",
+    entries: &[
+        must("path", Path, "The path of the list: `/api/persons`."),
+        may("methods", List(&Choice(METHODS), Empty::Refused), "The methods that are answered. Default: all five."),
+        may(
+            "limit",
+            Any(&[Count(1, ROWS_MAX), Choice(NONE), Object(&LIMIT)]),
+            "How many records a list holds: a number, `none` (all), or a map with `default` and `max`. Default: 1000 for both.",
+        ),
+    ],
+};
+
+pub(crate) static LIMIT: Table = Table {
+    of: "`limit`",
+    entries: &[
+        may(
+            "default",
+            Any(&[Count(1, ROWS_MAX), Choice(NONE)]),
+            "How many records a list holds unless the caller says. Default: 1000, or `max` if that is less.",
+        ),
+        may(
+            "max",
+            Any(&[Count(1, ROWS_MAX), Choice(NONE)]),
+            "How many a caller may ask for. Default: 1000, or `default` if that is more.",
+        ),
+    ],
+};
+
+pub(crate) static CORS: Table = Table {
+    of: "`cors`",
+    entries: &[
+        must("origins", List(&Origin, Empty::Refused), "Origins such as `https://example.com`; `*` alone is any."),
+        may("credentials", Switch, "Whether cookies and the like may be sent; not together with `*`. Default: false."),
+        may("max_age", Duration, "How long a browser may keep the answer to its preflight: `10m`."),
+    ],
+};
+
+pub(crate) static LIMITS: Table = Table {
+    of: "`limits`",
+    entries: &[
+        may("body", Size, "Bytes of a body, at most 1GiB. Default: 1MiB."),
+        may("url", Size, "Bytes of a URL, 256B to 60KiB. Default: 8KiB."),
+        may("depth", Count(1, DEPTH_MAX), "Levels of arrays and objects in a body. Default: 32."),
+        may(
+            "rows",
+            Any(&[Count(1, ROWS_MAX), Choice(NONE)]),
+            "Rows that one answer of `/rest/v1` may hold. Default: none, which is any number.",
+        ),
+        may("timeout", Duration, "How long a request may take, 100ms to 1h. Default: 30s."),
+    ],
+};
+
+/// Keys that people write and what they are called here.
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("min", "minimum"),
+    ("max", "maximum"),
+    ("regex", "pattern"),
+    ("values", "enum"),
+    ("choices", "enum"),
+    ("references", "to"),
+    ("target", "to"),
+    ("mount", "rest"),
+    ("primary_key", "key"),
+    ("columns", "fields"),
+    ("tables", "collections"),
+    ("properties", "fields"),
+    ("read_only", "readonly"),
+    ("auto", "generated"),
+];
+
+/// Keys of a manifest that later versions will have.
+pub(crate) const LATER: &[&str] =
+    &["routes", "services", "pipelines", "auth", "roles", "tests", "public", "functions", "copy", "realtime", "jobs"];
+
+/// Types that people write and what they are called here.
+pub(crate) const TYPE_ALIASES: &[(&str, &str)] = &[
+    ("string", "text"),
+    ("str", "text"),
+    ("varchar", "text"),
+    ("char", "text"),
+    ("int", "integer"),
+    ("int4", "integer"),
+    ("int8", "integer"),
+    ("bigint", "integer"),
+    ("smallint", "integer"),
+    ("serial", "integer"),
+    ("float", "number"),
+    ("double", "number"),
+    ("real", "number"),
+    ("numeric", "number"),
+    ("bool", "boolean"),
+    ("datetime", "timestamp"),
+    ("timestamptz", "timestamp"),
+    ("time", "timestamp"),
+    ("jsonb", "json"),
+    ("object", "json"),
+    ("array", "json"),
+    ("bytea", "bytes"),
+    ("blob", "bytes"),
+    ("binary", "bytes"),
+    ("reference", "ref"),
+    ("guid", "uuid"),
+];
