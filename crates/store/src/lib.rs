@@ -10,9 +10,11 @@
 //! This crate knows nothing of HTTP, tokens or the request's grammar.
 
 pub mod error;
+pub mod migrate;
 pub mod sqlite;
 
 pub use error::Error;
+pub use migrate::MigrationPlan;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -121,6 +123,27 @@ impl Store {
     pub fn dialect(&self) -> Dialect {
         match self {
             Store::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// What a migration to the model would do; nothing is changed. Blocks while it looks at the rows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn plan(&self) -> Result<MigrationPlan, Error> {
+        match self {
+            Store::Sqlite(store) => store.plan(),
+        }
+    }
+
+    /// Brings the tables to the model's state, all of it or nothing, and returns what was done. Blocks until it is.
+    /// Without `allow_loss`, what would lose data is refused, and so is a model older than the database's.
+    ///
+    /// # Errors
+    /// When it is refused ([`Error::Migration`] says why, and what would be right), or the database does not answer.
+    pub fn migrate(&self, allow_loss: bool) -> Result<MigrationPlan, Error> {
+        match self {
+            Store::Sqlite(store) => store.migrate(allow_loss),
         }
     }
 

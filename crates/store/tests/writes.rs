@@ -10,10 +10,7 @@ use support::{Place, configs, count, get_config, insert_config, insert_configs, 
 fn place() -> (Place, Store) {
     let place = Place::new(configs());
     let store = place.open();
-    place.run(
-        "CREATE TABLE configs (name TEXT NOT NULL PRIMARY KEY,
-         data TEXT NOT NULL CONSTRAINT configs_data_check CHECK (json_valid(data))) STRICT",
-    );
+    store.migrate(false).unwrap();
     (place, store)
 }
 
@@ -230,7 +227,7 @@ async fn a_statement_that_takes_too_long_is_stopped_and_its_neighbours_are_not()
     model.limits.timeout = std::time::Duration::from_millis(150);
     let place = Place::new(model);
     let store = place.open();
-    place.by_hand().execute_batch("CREATE TABLE configs (name TEXT NOT NULL PRIMARY KEY, data TEXT) STRICT").unwrap();
+    store.migrate(false).unwrap();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
     let outcome = store.read(read(endless, &[("n", Type::Integer)], Vec::new())).await;
     assert!(matches!(outcome, Err(Error::Timeout)), "{outcome:?}");

@@ -14,7 +14,6 @@ use super::fault;
 use crate::Error;
 
 /// Marks the file as Pintle's in its header (`PRAGMA application_id`): "PNTL".
-#[expect(dead_code, reason = "migrations mark the file")]
 pub(super) const APPLICATION_ID: i32 = 0x504e_544c;
 
 /// How long a connection waits for another process that writes or recovers.

@@ -10,6 +10,7 @@ mod functions;
 mod json;
 mod lock;
 mod metrics;
+mod migrate;
 mod readers;
 mod run;
 mod wal;
@@ -27,7 +28,7 @@ use self::lock::Lock;
 use self::readers::Readers;
 use self::wal::Wal;
 use self::writer::{Ended, Writer};
-use crate::{Access, Error, Mode, Rows, Tx, Written};
+use crate::{Access, Error, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// An open SQLite database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
@@ -118,13 +119,20 @@ impl Sqlite {
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         let model = Arc::clone(&self.open.model);
-        self.open
-            .readers
-            .run(move |conn| {
-                let _ = (&model, conn);
-                Ok(())
-            })
-            .await
+        let current = self.open.readers.run(move |conn| migrate::is_current(&conn.db, &model)).await?;
+        if current {
+            Ok(())
+        } else {
+            Err(Error::Migration("the tables are not this model's: another version of the app changed them".to_owned()))
+        }
+    }
+
+    pub(crate) fn plan(&self) -> Result<MigrationPlan, Error> {
+        migrate::plan(&self.open.path, &self.open.model)
+    }
+
+    pub(crate) fn migrate(&self, allow_loss: bool) -> Result<MigrationPlan, Error> {
+        migrate::apply(&self.open.path, &self.open.model, allow_loss)
     }
 
     pub(crate) fn version(&self) -> u64 {

@@ -1,0 +1,133 @@
+//! Tables as SQL that a person can read: STRICT, every constraint named and beside its column.
+
+use pintle_model::{Type, Value};
+
+use crate::migrate::snapshot::{Column, Default, Delete, Index, Table};
+
+/// The moment at which a statement runs, in the form that timestamps are kept in.
+pub(super) const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')";
+
+/// A name in SQL.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `CREATE TABLE`; constraints carry the table's own name even while it is built under another (`as_name`).
+pub(super) fn create_table(table: &Table, as_name: &str) -> String {
+    let mut lines: Vec<String> = table.columns.iter().map(|column| column_definition(table, column)).collect();
+    if table.key.len() > 1 {
+        let key: Vec<_> = table.key.iter().map(|name| quoted(name)).collect();
+        lines.push(format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&key_name(table)), key.join(", ")));
+    }
+    format!("CREATE TABLE {} (\n  {}\n) STRICT", quoted(as_name), lines.join(",\n  "))
+}
+
+/// One column with its constraints.
+pub(super) fn column_definition(table: &Table, column: &Column) -> String {
+    let mut sql = format!("{} {}", quoted(&column.name), storage(column));
+    if table.key.len() == 1 && table.is_key(&column.name) {
+        sql.push_str(&format!(" CONSTRAINT {} PRIMARY KEY", quoted(&key_name(table))));
+        if table.counted {
+            sql.push_str(" AUTOINCREMENT");
+        }
+    }
+    // A counted key is never null, and its column must be a plain one.
+    if column.required && !(table.counted && table.is_key(&column.name)) {
+        sql.push_str(" NOT NULL");
+    }
+    match &column.default {
+        Some(Default::Literal(text)) => sql.push_str(&format!(" DEFAULT {}", literal(column, text))),
+        Some(Default::Now) => sql.push_str(&format!(" DEFAULT ({NOW})")),
+        // SQLite cannot make one by itself, and a tool without our function could then not insert.
+        Some(Default::Uuid) | None => {}
+    }
+    if let Some(check) = check(column, &quoted(&column.name), true) {
+        let name = format!("{}_{}_check", table.name, column.name);
+        sql.push_str(&format!(" CONSTRAINT {} CHECK ({check})", quoted(&name)));
+    }
+    if let Some(reference) = &column.reference {
+        let name = format!("{}_{}_fkey", table.name, column.name);
+        sql.push_str(&format!(
+            " CONSTRAINT {} REFERENCES {} ({})",
+            quoted(&name),
+            quoted(&reference.table),
+            quoted(&reference.column)
+        ));
+        sql.push_str(match reference.on_delete {
+            Delete::Restrict => "",
+            Delete::Cascade => " ON DELETE CASCADE",
+            Delete::SetNull => " ON DELETE SET NULL",
+        });
+    }
+    sql
+}
+
+fn key_name(table: &Table) -> String {
+    format!("{}_pkey", table.name)
+}
+
+fn storage(column: &Column) -> &'static str {
+    match column.ty() {
+        Some(Type::Integer | Type::Boolean) => "INTEGER",
+        Some(Type::Number) => "REAL",
+        Some(Type::Bytes) => "BLOB",
+        _ => "TEXT",
+    }
+}
+
+/// What a value of this column must satisfy, over the SQL `value`; null satisfies everything. Without `form`, only what
+/// the manifest asks for.
+pub(super) fn check(column: &Column, value: &str, form: bool) -> Option<String> {
+    let mut all = Vec::new();
+    match column.ty() {
+        Some(Type::Boolean) if form => all.push(format!("{value} IN (0, 1)")),
+        Some(Type::Json) if form => all.push(format!("json_valid({value})")),
+        _ => {}
+    }
+    if !column.choices.is_empty() {
+        let choices: Vec<_> = column.choices.iter().map(|text| literal(column, text)).collect();
+        all.push(format!("{value} IN ({})", choices.join(", ")));
+    }
+    if let Some(least) = &column.minimum {
+        all.push(format!("{value} >= {}", literal(column, least)));
+    }
+    if let Some(most) = &column.maximum {
+        all.push(format!("{value} <= {}", literal(column, most)));
+    }
+    if let Some(least) = column.min_length {
+        all.push(format!("length({value}) >= {least}"));
+    }
+    if let Some(most) = column.max_length {
+        all.push(format!("length({value}) <= {most}"));
+    }
+    (!all.is_empty()).then(|| all.join(" AND "))
+}
+
+/// `CREATE INDEX`.
+pub(super) fn create_index(table: &Table, index: &Index) -> String {
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    format!("CREATE {unique}INDEX {} ON {} ({})", quoted(&index.name), quoted(&table.name), index.parts.join(", "))
+}
+
+/// A value of the column's type, as SQL.
+pub(super) fn literal(column: &Column, text: &str) -> String {
+    let Some(ty) = column.ty() else { return text_literal(text) };
+    match ty.read_text(text) {
+        Ok(Value::Integer(number)) => number.to_string(),
+        Ok(Value::Number(number)) => format!("{number:?}"),
+        Ok(Value::Boolean(truth)) => i64::from(truth).to_string(),
+        Ok(Value::Timestamp(micros)) => text_literal(&pintle_model::value::print::stored_timestamp(micros)),
+        Ok(Value::Bytes(bytes)) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("x'{hex}'")
+        }
+        Ok(Value::Null) => "NULL".to_owned(),
+        // The others are kept as their text; what does not read (it was checked in the model) stays as it is.
+        Ok(Value::Text(text) | Value::Json(text)) => text_literal(&text),
+        Ok(Value::Date(_) | Value::Uuid(_)) | Err(_) => text_literal(text),
+    }
+}
+
+fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

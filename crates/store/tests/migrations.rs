@@ -1,0 +1,516 @@
+//! Migrations: from the tables that are there to those that the model wants, with nothing lost unless allowed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod support;
+
+use pintle_model::{CollectionId, DefaultValue, Index, IndexPart, KeyOrigin, Model, OnDelete, Ref, Type, Value};
+use pintle_store::{Access, Error, Store};
+use support::{Place, collection, configs, field, model};
+
+/// The same folder with another model.
+fn with(place: Place, model: Model) -> Place {
+    Place { folder: place.folder, model: std::sync::Arc::new(model) }
+}
+
+fn migrated(model: Model) -> Place {
+    let place = Place::new(model);
+    place.open().migrate(false).unwrap();
+    place
+}
+
+/// What a migration to the model would do, what it answers without and with `allow_loss`.
+fn plan_of(place: &Place) -> String {
+    place.open().plan().unwrap().to_string()
+}
+
+fn refusal(place: &Place) -> String {
+    match place.open().migrate(false) {
+        Err(Error::Migration(message)) => message,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn schema(place: &Place) -> Vec<String> {
+    let db = place.by_hand();
+    let mut found = db
+        .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name <> '_pintle_migrations'")
+        .unwrap();
+    let mut sql: Vec<String> =
+        found.query_map([], |row| row.get::<_, String>(0)).unwrap().map(|sql| normal(&sql.unwrap())).collect();
+    sql.sort();
+    sql
+}
+
+/// A statement whatever the order and layout of its columns.
+fn normal(sql: &str) -> String {
+    let Some((head, rest)) = sql.split_once('(') else { return sql.to_owned() };
+    let (body, tail) = rest.rsplit_once(')').unwrap();
+    let mut parts = vec![String::new()];
+    let mut depth = 0;
+    for c in body.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().unwrap().push(c);
+    }
+    let mut parts: Vec<String> = parts.iter().map(|part| part.trim().to_owned()).collect();
+    if head.starts_with("CREATE TABLE") {
+        parts.sort();
+    }
+    format!("{}({}){}", head.trim(), parts.join(", "), tail)
+}
+
+fn rows(place: &Place, sql: &str) -> Vec<String> {
+    let db = place.by_hand();
+    let mut found = db.prepare(sql).unwrap();
+    let columns = found.column_count();
+    found
+        .query_map([], |row| {
+            let values: Vec<String> = (0..columns)
+                .map(|at| match row.get(at).unwrap() {
+                    rusqlite::types::Value::Null => "null".to_owned(),
+                    rusqlite::types::Value::Integer(number) => number.to_string(),
+                    rusqlite::types::Value::Real(number) => format!("{number:?}"),
+                    rusqlite::types::Value::Text(text) => format!("'{text}'"),
+                    rusqlite::types::Value::Blob(bytes) => format!("{bytes:?}"),
+                })
+                .collect();
+            Ok(values.join(" "))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// People with a counted key and what the test adds.
+fn people(fields: Vec<pintle_model::Field>) -> Model {
+    let mut all = vec![field("id", Type::Integer)];
+    all.extend(fields);
+    let mut people = collection("people", all);
+    people.key.origin = KeyOrigin::Counted;
+    model(vec![people])
+}
+
+fn index(fields: &[usize]) -> Index {
+    let parts = fields.iter().map(|&field| IndexPart { field, path: Vec::new(), descending: false }).collect();
+    Index { parts, unique: false }
+}
+
+#[test]
+fn a_new_model_makes_tables_that_a_person_can_read() {
+    let mut level = field("level", Type::Integer);
+    level.required = true;
+    level.minimum = Some(Value::Integer(0));
+    let mut kind = field("kind", Type::Text);
+    kind.choices = vec![Value::Text("inn".to_owned()), Value::Text("o'r".to_owned())];
+    kind.default = Some(DefaultValue::Literal(Value::Text("inn".to_owned())));
+    let mut name = field("name", Type::Text);
+    name.unique = true;
+    name.max_length = Some(40);
+    let mut places = collection(
+        "places",
+        vec![field("id", Type::Integer), name, level, kind, field("open", Type::Boolean), field("data", Type::Json)],
+    );
+    places.key.origin = KeyOrigin::Counted;
+    places.indexes = vec![
+        index(&[2, 3]),
+        Index {
+            parts: vec![IndexPart { field: 5, path: vec!["a".to_owned(), "b".to_owned()], descending: true }],
+            unique: false,
+        },
+    ];
+    let place = Place::new(model(vec![places]));
+    let plan = place.open().plan().unwrap();
+    assert_eq!(
+        plan.to_string(),
+        "+ collection places
+    + field id: integer, key
+    + field name: text, maxLength 40
+    + field level: integer, required, minimum 0
+    + field kind: text, default inn, one of inn, o'r
+    + field open: boolean
+    + field data: json
+    + index places_name_key
+    + index places_level_kind_idx
+    + index places_data_a_b_idx
+"
+    );
+    assert_eq!(
+        plan.sql().next().unwrap(),
+        r#"CREATE TABLE "places" (
+  "id" INTEGER CONSTRAINT "places_pkey" PRIMARY KEY AUTOINCREMENT,
+  "name" TEXT CONSTRAINT "places_name_check" CHECK (length("name") <= 40),
+  "level" INTEGER NOT NULL CONSTRAINT "places_level_check" CHECK ("level" >= 0),
+  "kind" TEXT DEFAULT 'inn' CONSTRAINT "places_kind_check" CHECK ("kind" IN ('inn', 'o''r')),
+  "open" INTEGER CONSTRAINT "places_open_check" CHECK ("open" IN (0, 1)),
+  "data" TEXT CONSTRAINT "places_data_check" CHECK (json_valid("data"))
+) STRICT"#
+    );
+    assert!(schema(&place).is_empty(), "a plan changes nothing");
+    assert_eq!(place.open().migrate(false).unwrap(), plan);
+    assert_eq!(schema(&place).len(), 4);
+    assert!(place.open().migrate(false).unwrap().is_empty());
+    assert_eq!(rows(&place, "SELECT counter FROM _pintle_migrations"), ["1"]);
+}
+
+#[tokio::test]
+async fn a_store_is_ready_when_its_tables_are_the_models() {
+    let place = Place::new(configs());
+    let store = place.open();
+    assert!(matches!(store.ready().await, Err(Error::Migration(_))));
+    store.migrate(false).unwrap();
+    store.ready().await.unwrap();
+}
+
+#[test]
+fn fields_are_added_and_old_rows_get_the_default() {
+    let place = migrated(people(vec![]));
+    place.run("INSERT INTO people DEFAULT VALUES; INSERT INTO people DEFAULT VALUES");
+    let mut level = field("level", Type::Integer);
+    level.required = true;
+    level.default = Some(DefaultValue::Literal(Value::Integer(3)));
+    let place = with(place, people(vec![level.clone(), field("note", Type::Text)]));
+    assert_eq!(
+        plan_of(&place),
+        "~ collection people\n    + field level: integer, required, default 3\n    + field note: text\n"
+    );
+    place.open().migrate(false).unwrap();
+    assert_eq!(rows(&place, "SELECT id, level, note FROM people"), ["1 3 null", "2 3 null"]);
+    // What only a copy can do: each row its own time and UUID.
+    let mut at = field("at", Type::Timestamp);
+    at.required = true;
+    at.default = Some(DefaultValue::Now);
+    let mut tag = field("tag", Type::Uuid);
+    tag.required = true;
+    tag.unique = true;
+    tag.default = Some(DefaultValue::Uuid);
+    let place = with(place, people(vec![level, field("note", Type::Text), at, tag]));
+    place.open().migrate(false).unwrap();
+    assert_eq!(
+        rows(&place, "SELECT id, length(at), count(*) OVER (), tag <> lag(tag) OVER () FROM people"),
+        ["1 27 2 null", "2 27 2 1"]
+    );
+}
+
+#[test]
+fn a_required_field_on_rows_without_a_value_is_refused_with_their_count() {
+    let place = migrated(people(vec![field("name", Type::Text)]));
+    place.run("INSERT INTO people (name) VALUES ('a'), (NULL), (NULL)");
+    let mut name = field("name", Type::Text);
+    name.required = true;
+    let place = with(place, people(vec![name.clone()]));
+    assert_eq!(
+        refusal(&place),
+        "the tables cannot be changed:\n  field `name` of `people` is required, but 2 rows have no value: give it a \
+         default, or fill it first"
+    );
+    let mut level = field("level", Type::Integer);
+    level.required = true;
+    let place = with(place, people(vec![field("name", Type::Text), level]));
+    assert!(refusal(&place).contains("field `level` of `people` is required, but 3 rows have no value"));
+    // A default answers it.
+    name.default = Some(DefaultValue::Literal(Value::Text("nobody".to_owned())));
+    let place = with(place, people(vec![name]));
+    place.open().migrate(false).unwrap();
+    assert_eq!(rows(&place, "SELECT name FROM people"), ["'a'", "'nobody'", "'nobody'"]);
+}
+
+#[test]
+fn what_loses_data_is_refused_until_it_is_allowed() {
+    let place = migrated(people(vec![field("name", Type::Text), field("note", Type::Text)]));
+    place.run("INSERT INTO people (name, note) VALUES ('a', 'x'), ('b', NULL)");
+    let place = with(place, people(vec![field("name", Type::Text)]));
+    assert_eq!(plan_of(&place), "~ collection people\n    - field note  (loses 1 value)\n");
+    let message = refusal(&place);
+    assert!(
+        message.starts_with("this would lose data:\n  collection people: - field note loses 1 value\n"),
+        "{message}"
+    );
+    assert_eq!(rows(&place, "SELECT note FROM people"), ["'x'", "null"]);
+    place.open().migrate(true).unwrap();
+    assert_eq!(rows(&place, "SELECT * FROM people"), ["1 'a'", "2 'b'"]);
+
+    let place = with(place, model(vec![]));
+    assert_eq!(plan_of(&place), "- collection people  (loses 2 rows)\n");
+    assert!(refusal(&place).contains("- collection people loses 2 rows"));
+    place.open().migrate(true).unwrap();
+    assert!(schema(&place).is_empty());
+}
+
+#[test]
+fn dropping_what_holds_nothing_loses_nothing() {
+    let place = migrated(people(vec![field("note", Type::Text)]));
+    place.run("INSERT INTO people DEFAULT VALUES");
+    let place = with(place, people(vec![]));
+    place.open().migrate(false).unwrap();
+    place.run("DELETE FROM people");
+    let place = with(place, model(vec![]));
+    place.open().migrate(false).unwrap();
+    assert!(schema(&place).is_empty());
+}
+
+#[test]
+fn renamed_fields_and_collections_keep_their_rows_and_counters() {
+    let place = migrated(people(vec![field("name", Type::Text)]));
+    place.run("INSERT INTO people (name) VALUES ('a'), ('b'), ('c'); DELETE FROM people WHERE id = 3");
+    let mut title = field("title", Type::Text);
+    title.renamed_from = Some("name".to_owned());
+    title.unique = true;
+    let mut renamed = people(vec![title]);
+    renamed.collections[0].name = "humans".to_owned();
+    renamed.collections[0].renamed_from = Some("people".to_owned());
+    let place = with(place, renamed);
+    assert_eq!(
+        plan_of(&place),
+        "~ collection humans (was people)\n    ~ field title: text (was name)\n    + unique index humans_title_key\n"
+    );
+    place.open().migrate(false).unwrap();
+    place.run("INSERT INTO humans (title) VALUES ('d')");
+    assert_eq!(rows(&place, "SELECT * FROM humans"), ["1 'a'", "2 'b'", "4 'd'"]);
+    assert!(place.open().migrate(false).unwrap().is_empty(), "`renamed_from` may stay");
+}
+
+#[test]
+fn types_change_where_every_value_fits() {
+    let place = migrated(people(vec![
+        field("a", Type::Integer),
+        field("b", Type::Text),
+        field("c", Type::Date),
+        field("d", Type::Text),
+    ]));
+    place.run("INSERT INTO people (a, b, c, d) VALUES (7, '42', '2026-01-02', 'x'), (NULL, NULL, NULL, NULL)");
+    let changed = || {
+        people(vec![
+            field("a", Type::Number),
+            field("b", Type::Integer),
+            field("c", Type::Timestamp),
+            field("d", Type::Json),
+        ])
+    };
+    let place = with(place, changed());
+    place.open().migrate(false).unwrap();
+    assert_eq!(
+        rows(&place, "SELECT a, b, c, d FROM people"),
+        [r#"7.0 42 '2026-01-02T00:00:00.000000Z' '"x"'"#, "null null null null"]
+    );
+}
+
+#[test]
+fn types_that_do_not_fit_lose_values_or_are_refused() {
+    let place = migrated(people(vec![field("a", Type::Text)]));
+    place.run("INSERT INTO people (a) VALUES ('1'), ('one'), ('2')");
+    let place = with(place, people(vec![field("a", Type::Integer)]));
+    assert_eq!(plan_of(&place), "~ collection people\n    ~ field a: integer (was text)  (loses 1 value)\n");
+    refusal(&place);
+    place.open().migrate(true).unwrap();
+    assert_eq!(rows(&place, "SELECT a FROM people"), ["1", "null", "2"]);
+    let place = with(place, people(vec![field("a", Type::Uuid)]));
+    assert!(refusal(&place).contains("field `a` of `people` cannot become uuid from integer"));
+}
+
+#[test]
+fn limits_that_rows_do_not_keep_are_refused_with_their_count() {
+    let place = migrated(people(vec![field("level", Type::Integer), field("name", Type::Text)]));
+    place.run("INSERT INTO people (level, name) VALUES (1, 'a'), (20, 'a'), (30, NULL), (NULL, NULL)");
+    let mut level = field("level", Type::Integer);
+    level.maximum = Some(Value::Integer(10));
+    let mut name = field("name", Type::Text);
+    name.unique = true;
+    let place = with(place, people(vec![level, name]));
+    assert_eq!(
+        refusal(&place),
+        "the tables cannot be changed:\n  \
+         field `level` of `people` has limits that 2 rows do not keep: change those rows first\n  \
+         (name) of `people` must be unique, but 2 rows share their values with another: change those rows first"
+    );
+    place.run("UPDATE people SET level = 10 WHERE level > 10; UPDATE people SET name = 'b' WHERE level = 1");
+    place.open().migrate(false).unwrap();
+    place.by_hand().execute("UPDATE people SET level = 11", []).unwrap_err();
+}
+
+fn reference(name: &str, to: usize, on_delete: OnDelete) -> pintle_model::Field {
+    let mut field = field(name, Type::Integer);
+    field.reference = Some(Ref { collection: CollectionId(to), on_delete, indexed: true });
+    field
+}
+
+fn towns_and_people(with_ref: bool) -> Model {
+    let town = if with_ref { reference("town", 0, OnDelete::Cascade) } else { field("town", Type::Integer) };
+    let mut people = collection("people", vec![field("id", Type::Integer), town]);
+    people.key.origin = KeyOrigin::Counted;
+    model(vec![collection("towns", vec![field("id", Type::Integer), field("name", Type::Text)]), people])
+}
+
+#[test]
+fn references_are_checked_and_survive_their_targets_change() {
+    let place = migrated(towns_and_people(false));
+    place.run("INSERT INTO towns VALUES (1, 'x'); INSERT INTO people (town) VALUES (1), (2), (NULL)");
+    let place = with(place, towns_and_people(true));
+    assert!(refusal(&place).contains("field `town` of `people` refers to `towns`, but 1 row points at nothing there"),);
+    place.run("DELETE FROM people WHERE town = 2");
+    place.open().migrate(false).unwrap();
+    let mut renamed = towns_and_people(true);
+    renamed.collections[0].name = "cities".to_owned();
+    renamed.collections[0].renamed_from = Some("towns".to_owned());
+    let place = with(place, renamed);
+    place.open().migrate(false).unwrap();
+    let db = place.by_hand();
+    db.pragma_update(None, "foreign_keys", true).unwrap();
+    db.execute("INSERT INTO people (town) VALUES (9)", []).unwrap_err();
+    db.execute("DELETE FROM cities", []).unwrap();
+    assert_eq!(rows(&place, "SELECT town FROM people"), ["null"]);
+}
+
+#[test]
+fn a_name_that_is_still_wanted_was_not_given_away() {
+    let place = migrated(model(vec![collection("x", vec![field("id", Type::Integer)])]));
+    place.run("INSERT INTO x VALUES (1)");
+    let mut other = collection("z", vec![field("id", Type::Integer)]);
+    other.renamed_from = Some("x".to_owned());
+    let place = with(place, model(vec![other, collection("x", vec![field("id", Type::Integer)])]));
+    assert_eq!(plan_of(&place), "+ collection z\n    + field id: integer, key\n");
+    place.open().migrate(false).unwrap();
+    assert_eq!(rows(&place, "SELECT id FROM x"), ["1"]);
+}
+
+#[test]
+fn a_table_that_somebody_else_made_is_left_alone() {
+    let place = Place::new(configs());
+    place.run("CREATE TABLE Configs (a)");
+    assert_eq!(
+        refusal(&place),
+        "the tables cannot be changed:\n  the database has a table `configs` that Pintle did not make: rename that table, \
+         or the collection"
+    );
+    assert_eq!(schema(&place).len(), 1);
+}
+
+#[test]
+fn an_older_app_does_not_change_a_newer_database() {
+    let place = migrated(people(vec![]));
+    let place = with(place, people(vec![field("note", Type::Text)]));
+    place.open().migrate(false).unwrap();
+    let place = with(place, people(vec![]));
+    let message = refusal(&place);
+    assert!(message.starts_with("this app is older than its database"), "{message}");
+    // On purpose it can.
+    place.open().migrate(true).unwrap();
+    assert_eq!(rows(&place, "SELECT count(*) FROM _pintle_migrations"), ["3"]);
+}
+
+#[test]
+fn a_migration_that_fails_half_way_leaves_nothing() {
+    let place = migrated(people(vec![field("data", Type::Json)]));
+    place.run(r#"INSERT INTO people (data) VALUES ('{"a":1}'), ('{"a":1}')"#);
+    let mut wanted = people(vec![field("data", Type::Json), field("note", Type::Text)]);
+    // Only building this index tells that it cannot be.
+    let parts = vec![IndexPart { field: 1, path: vec!["a".to_owned()], descending: false }];
+    wanted.collections[0].indexes = vec![Index { parts, unique: true }];
+    let before = schema(&place);
+    let place = with(place, wanted);
+    assert!(refusal(&place).contains("UNIQUE constraint failed"), "{}", refusal(&place));
+    assert_eq!(schema(&place), before);
+    assert_eq!(rows(&place, "SELECT count(*) FROM _pintle_migrations"), ["1"]);
+}
+
+#[test]
+fn two_processes_may_start_at_once() {
+    let place = Place::new(towns_and_people(true));
+    let done: Vec<bool> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = Store::open(&place.location(), &place.model, Access::Beside).unwrap();
+                    store.migrate(false).unwrap().is_empty()
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(done.iter().filter(|empty| !**empty).count(), 1, "one of them did it");
+    assert_eq!(rows(&place, "SELECT counter FROM _pintle_migrations"), ["1"]);
+}
+
+mod random {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    struct Part {
+        ty: usize,
+        required: bool,
+        unique: bool,
+        bounded: bool,
+        defaulted: bool,
+        indexed: bool,
+    }
+
+    fn part() -> impl Strategy<Value = Option<Part>> {
+        let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+        prop_oneof![
+            1 => Just(None),
+            3 => (0..3_usize, flags).prop_map(|(ty, (required, unique, bounded, defaulted, indexed))| {
+                Some(Part { ty, required, unique, bounded, defaulted, indexed })
+            }),
+        ]
+    }
+
+    /// Some of the collections c0 to c2, each with some of the fields f0 to f3, the third referring to the first.
+    fn models() -> impl Strategy<Value = Model> {
+        let collections = prop::collection::vec(prop::option::weighted(0.8, prop::collection::vec(part(), 4)), 3);
+        (collections, any::<bool>()).prop_map(|(collections, counted)| {
+            let there = collections[0].is_some();
+            let made = collections.into_iter().enumerate().filter_map(|(at, parts)| {
+                let mut fields = vec![field("id", Type::Integer)];
+                let mut indexes = Vec::new();
+                for (number, part) in parts?.into_iter().enumerate() {
+                    let Some(part) = part else { continue };
+                    let mut made = field(&format!("f{number}"), [Type::Integer, Type::Number, Type::Text][part.ty]);
+                    made.required = part.required;
+                    made.unique = part.unique;
+                    if part.bounded && part.ty == 0 {
+                        made.minimum = Some(Value::Integer(0));
+                    }
+                    if part.defaulted && part.ty == 2 {
+                        made.default = Some(DefaultValue::Literal(Value::Text("d".to_owned())));
+                    }
+                    if part.indexed {
+                        indexes.push(index(&[fields.len()]));
+                    }
+                    fields.push(made);
+                }
+                if at == 2 && there {
+                    fields.push(reference("to", 0, OnDelete::SetNull));
+                }
+                let mut made = collection(&format!("c{at}"), fields);
+                made.indexes = indexes;
+                if counted {
+                    made.key.origin = KeyOrigin::Counted;
+                }
+                Some(made)
+            });
+            model(made.collect())
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn step_by_step_is_the_same_as_anew(steps in prop::collection::vec(models(), 1..5)) {
+            let last = steps.last().unwrap().clone();
+            let mut place = Place::new(model(vec![]));
+            for step in steps {
+                place = with(place, step);
+                place.open().migrate(true).unwrap();
+            }
+            let anew = migrated(last);
+            prop_assert_eq!(schema(&place), schema(&anew));
+        }
+    }
+}
