@@ -1,0 +1,94 @@
+//! Mistakes in a policy, and where they stand in the manifest.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use pintle_model::{Diagnostic, Model, Policy, Severity, Span};
+use sqlparser::tokenizer;
+
+/// A mistake in a policy's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) message: String,
+    pub(crate) label: Option<String>,
+    pub(crate) help: Option<String>,
+    /// Bytes of the policy's text.
+    pub(crate) at: Option<Range<usize>>,
+}
+
+impl Mistake {
+    pub(crate) fn new(message: impl Into<String>) -> Mistake {
+        Mistake { message: message.into(), label: None, help: None, at: None }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Mistake {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Mistake {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Where, as the parser has it.
+    pub(crate) fn at(mut self, source: &str, span: tokenizer::Span) -> Mistake {
+        if let (Some(start), Some(end)) = (offset(source, span.start), offset(source, span.end)) {
+            self.at = Some(start..end.max(start));
+        }
+        self
+    }
+
+    /// The mistake as the user sees it: at the very words where the manifest has the policy's text as it is, else at the
+    /// whole policy.
+    pub(crate) fn diagnostic(self, model: &Arc<Model>, policy: &Policy) -> Diagnostic {
+        let whole = policy.span;
+        let written = model.source.text.get(whole.start..whole.end).unwrap_or_default();
+        let span = match (self.at, written.find(&policy.source)) {
+            (Some(at), Some(offset)) => {
+                Span { start: whole.start + offset + at.start, end: whole.start + offset + at.end }
+            }
+            _ => whole,
+        };
+        Diagnostic {
+            severity: Severity::Error,
+            message: self.message,
+            label: self.label,
+            help: self.help,
+            file: Arc::clone(&model.source),
+            span,
+        }
+    }
+}
+
+/// The byte at a line and column (both from 1, columns in characters).
+fn offset(source: &str, location: tokenizer::Location) -> Option<usize> {
+    let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
+    let start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = source.get(start..)?;
+    Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
+}
+
+/// The name among these that was probably meant.
+pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&name, &candidate.to_lowercase());
+    known
+        .into_iter()
+        .map(|candidate| (distance(candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `did you mean …?`, or all that there is.
+pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
+    match meant(name, known.clone()) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        None => {
+            let all: Vec<String> = known.into_iter().map(|candidate| format!("`{candidate}`")).collect();
+            format!("{what} {}", all.join(", "))
+        }
+    }
+}
