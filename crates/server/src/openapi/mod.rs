@@ -1,10 +1,10 @@
 //! The documentation that an app answers: its OpenAPI 3.1 document and the page that shows it.
 //!
-//! 1. [`document`] makes the document from the model, once, when an app is loaded: [`mount`] for plain resources,
-//!    [`rest`] for `/rest/v1`, [`system`] for health, metrics and the document itself.
-//! 2. [`schema`] says what a record is as it is answered, as it is given, and as a patch of it; [`embed`] moves the
-//!    JSON Schemas of json fields into the document, and [`example`] finds values that satisfy all of it.
-//! 3. [`parts`] holds what every endpoint shares: errors, headers, ways to say who asks.
+//! 1. [`document`] makes the document from the model, once, when an app is loaded: `mount` for plain resources,
+//!    `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
+//! 2. `schema` says what a record is as it is answered, as it is given, and as a patch of it; `embed` moves the
+//!    JSON Schemas of json fields into the document, and `example` finds values that satisfy all of it.
+//! 3. `parts` holds what every endpoint shares: errors, headers, ways to say who asks.
 //! 4. [`page`] serves `/openapi.json`, `/docs` and what the page needs, from the binary.
 //!
 //! What stands here must be what the server answers: the document is tested against a running server.

@@ -11,7 +11,7 @@ pub(super) const JSON: &str = "application/json";
 
 /// The tag of a collection under `/rest/v1`.
 pub(super) fn rest_tag(collection: &str) -> String {
-    format!("{collection} (rest/v1)")
+    format!("rest/v1/{collection}")
 }
 
 /// A reference to a schema of the document.

@@ -1,101 +1,47 @@
 //! The document of a small model, looked at as its readers would.
 
-use std::sync::Arc;
-
-use pintle_model::{
-    Collection, Cors, DefaultValue, Durability, Field, Key, KeyOrigin, Limits, Model, Mount, Pattern, Policies, Policy,
-    Schema, SourceFile, Span, Type, Value as Datum,
-};
+use pintle_model::Model;
 use serde_json::{Value, json};
 
 use super::document;
 
-fn field(name: &str, ty: Type) -> Field {
-    Field {
-        name: name.to_owned(),
-        ty,
-        reference: None,
-        required: false,
-        unique: false,
-        readonly: false,
-        default: None,
-        choices: Vec::new(),
-        pattern: None,
-        minimum: None,
-        maximum: None,
-        min_length: None,
-        max_length: None,
-        schema: None,
-        description: None,
-        renamed_from: None,
-        span: Span::default(),
-    }
-}
+const CONFIGS: &str = r##"
+pintle: 1
+name: configs
+version: 1.0.0
+description: Stores configurations.
+collections:
+  configs:
+    key: { name: { type: text, pattern: "^[A-Za-z0-9_]+$" } }
+    fields:
+      data:
+        type: json
+        required: true
+        schema: { type: array, items: { $ref: "#/$defs/entry" }, $defs: { entry: { type: object } } }
+      kind: { type: text, enum: [a, b] }
+      made: { type: timestamp, readonly: true, default: now() }
+      level: { type: integer, required: true, minimum: 3, default: 4 }
+    policies: { select: "true" }
+    rest: /configs
+"##;
 
-fn configs() -> Collection {
-    let data =
-        json!({ "type": "array", "items": { "$ref": "#/$defs/entry" }, "$defs": { "entry": { "type": "object" } } });
-    let open = |source: &str| Some(Policy { source: source.to_owned(), span: Span::default() });
-    Collection {
-        name: "configs".to_owned(),
-        description: None,
-        fields: vec![
-            Field {
-                required: true,
-                pattern: Some(Pattern {
-                    source: "^[A-Za-z0-9_]+$".to_owned(),
-                    regex: regex::Regex::new("^[A-Za-z0-9_]+$").unwrap(),
-                }),
-                ..field("name", Type::Text)
-            },
-            Field {
-                required: true,
-                schema: Some(Schema {
-                    validator: Arc::new(jsonschema::validator_for(&data).unwrap()),
-                    source: Arc::new(data),
-                }),
-                ..field("data", Type::Json)
-            },
-            Field {
-                choices: vec![Datum::Text("a".to_owned()), Datum::Text("b".to_owned())],
-                ..field("kind", Type::Text)
-            },
-            Field { readonly: true, default: Some(DefaultValue::Now), ..field("made", Type::Timestamp) },
-            Field {
-                minimum: Some(Datum::Integer(3)),
-                required: true,
-                default: Some(DefaultValue::Literal(Datum::Integer(4))),
-                ..field("level", Type::Integer)
-            },
-        ],
-        key: Key { len: 1, origin: KeyOrigin::Given },
-        indexes: Vec::new(),
-        policies: Policies { select: open("true"), ..Policies::default() },
-        mount: Some(Mount {
-            path: "/configs".to_owned(),
-            methods: ["GET", "POST", "PUT", "PATCH", "DELETE"].map(str::to_owned).to_vec(),
-            limit_default: Some(1000),
-            limit_max: Some(1000),
-            span: Span::default(),
-        }),
-        renamed_from: None,
-        system: false,
-        span: Span::default(),
-    }
+fn loaded(manifest: &str) -> Model {
+    let file = |path: &str| match path {
+        "schemas/tree.json" => Ok(include_str!("../../../pintle/tests/openapi/tree.json").to_owned()),
+        _ => Err("there is no such file".to_owned()),
+    };
+    let (model, diagnostics) = pintle_model::load("pintle.yaml", manifest, &file);
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    model.unwrap()
 }
 
 fn model() -> Model {
-    let hidden = Collection { name: "_pintle_tokens".to_owned(), system: true, mount: None, ..configs() };
-    Model {
-        name: "configs".to_owned(),
-        description: Some("Stores configurations.".to_owned()),
-        version: "1.0.0".to_owned(),
-        collections: vec![configs(), hidden],
-        cors: Cors::default(),
-        limits: Limits::default(),
-        durability: Durability::Full,
-        source: Arc::new(SourceFile { path: "pintle.yaml".to_owned(), text: String::new() }),
-    }
+    loaded(CONFIGS)
+}
+
+/// A model with every type, constraint and sort of key.
+fn every_type() -> Model {
+    loaded(include_str!("../../../pintle/tests/openapi/every_type.yaml"))
 }
 
 /// Every `$ref` in a document.
@@ -116,13 +62,15 @@ fn references(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn every_reference_leads_somewhere() {
-    let document = document(&model());
-    let mut found = Vec::new();
-    references(&document, &mut found);
-    assert!(found.len() > 20);
-    for target in found {
-        let place = target.strip_prefix('#').unwrap();
-        assert!(document.pointer(place).is_some(), "{target} leads nowhere");
+    for model in [model(), every_type()] {
+        let document = document(&model);
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 20);
+        for target in found {
+            let place = target.strip_prefix('#').unwrap();
+            assert!(document.pointer(place).is_some(), "{target} leads nowhere");
+        }
     }
 }
 
@@ -151,16 +99,34 @@ fn an_answered_record_has_every_field() {
 }
 
 #[test]
-fn examples_are_valid() {
-    let document = document(&model());
-    for name in ["configs", "configs.new", "configs.replacement", "configs.patch", "configs.changes"] {
-        let mut schema = document["components"]["schemas"][name].clone();
-        let example = schema["example"].clone();
-        assert!(example.is_object(), "{name} has no example");
-        schema["components"] = document["components"].clone();
-        let validator = jsonschema::validator_for(&schema).unwrap();
-        assert!(validator.is_valid(&example), "{name}: {example}");
+fn every_record_has_an_example_that_is_valid() {
+    for model in [model(), every_type()] {
+        let document = document(&model);
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            // The schemas of json fields and of errors stand among those of records.
+            let form = name.split_once('.').map_or("answered", |(_, form)| form);
+            if name == "Error" || !["answered", "new", "replacement", "patch", "changes"].contains(&form) {
+                continue;
+            }
+            let example = schema.get("example").unwrap_or_else(|| panic!("{name} has no example"));
+            let mut schema = schema.clone();
+            schema["components"] = document["components"].clone();
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            assert!(validator.is_valid(example), "{name}: {example}");
+        }
     }
+}
+
+#[test]
+fn a_pattern_has_an_example_that_matches_it() {
+    let example = |pattern: &str| {
+        let manifest =
+            format!("pintle: 1\ncollections:\n  c:\n    key: {{ k: {{ type: text, pattern: '{pattern}' }} }}\n");
+        super::example::value(&loaded(&manifest).collections[0].fields[0])
+    };
+    assert_eq!(example("^[A-Z]{2}[0-9]{2}$"), Some(json!("AA11")));
+    assert_eq!(example("^(de|fr)-[^a-y]?x+$"), Some(json!("de-Ax")));
+    assert_eq!(example("^[a-z]+$"), Some(json!("example")));
 }
 
 #[test]
