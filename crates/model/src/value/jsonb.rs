@@ -147,8 +147,11 @@ impl Writer<'_> {
         let key = key..self.keys.len();
         let printed = self.out.len();
         self.out.push('"');
-        for c in self.keys[key.clone()].chars() {
-            push_escaped(&mut self.out, c);
+        let decoded = &self.keys[key.clone()];
+        if decoded.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') {
+            self.out.push_str(decoded);
+        } else {
+            decoded.chars().for_each(|c| push_escaped(&mut self.out, c));
         }
         self.out.push('"');
         self.scanner.skip_space();

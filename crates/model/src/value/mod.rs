@@ -4,6 +4,7 @@
 //! type. It goes out by [`print`](mod@print), which also works on the forms that a store keeps, without a [`Value`] in between.
 
 mod jsonb;
+mod number;
 pub mod print;
 mod read;
 mod scan;

@@ -5,7 +5,7 @@
 
 use std::ops::Deref;
 
-use super::{Value, time};
+use super::{Value, number, time};
 
 /// A text of `N` ASCII characters that needs no heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,84 +79,7 @@ pub fn json_integer(out: &mut Vec<u8>, n: i64) {
 /// Adds a double as PostgreSQL prints it: the shortest digits that read back the same, `1`, `0.0001`, `1e+15`.
 /// What is not finite becomes null.
 pub fn json_number(out: &mut Vec<u8>, n: f64) {
-    if !n.is_finite() {
-        out.extend_from_slice(b"null");
-        return;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "only used when the integer is the same number")]
-    let whole = n as i64;
-    #[expect(clippy::cast_precision_loss, reason = "below 1e15 every integer is a double")]
-    let same = whole as f64 == n;
-    if same && whole.unsigned_abs() < 1_000_000_000_000_000 {
-        return json_integer(out, whole);
-    }
-    if n < 0.0 {
-        out.push(b'-');
-    }
-    let mut buffer = ryu::Buffer::new();
-    let (digits, len, exponent) = decimal(buffer.format_finite(n.abs()).as_bytes());
-    push_decimal(out, &digits[..len], exponent);
-}
-
-/// The significant digits of what ryu printed, and the power of ten of the first.
-fn decimal(text: &[u8]) -> ([u8; 24], usize, i32) {
-    let (mut digits, mut len) = ([b'0'; 24], 0);
-    let (mut first, mut point, mut exponent) = (None, None, 0_i32);
-    let mut places = 0_i32;
-    for (at, &byte) in text.iter().enumerate() {
-        match byte {
-            b'.' => point = Some(places),
-            b'e' => {
-                exponent = std::str::from_utf8(&text[at + 1..]).ok().and_then(|e| e.parse().ok()).unwrap_or(0);
-                break;
-            }
-            _ => {
-                if byte != b'0' && first.is_none() {
-                    first = Some(places);
-                }
-                if first.is_some() && len < digits.len() {
-                    digits[len] = byte;
-                    len += 1;
-                }
-                places += 1;
-            }
-        }
-    }
-    while len > 1 && digits[len - 1] == b'0' {
-        len -= 1;
-    }
-    (digits, len, point.unwrap_or(places) - first.unwrap_or(0) - 1 + exponent)
-}
-
-/// Adds digits whose first stands at ten to the `exponent`, with an exponent where PostgreSQL would.
-fn push_decimal(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
-    if !(-4..15).contains(&exponent) {
-        out.extend_from_slice(&digits[..1]);
-        if digits.len() > 1 {
-            out.push(b'.');
-            out.extend_from_slice(&digits[1..]);
-        }
-        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
-        if exponent.abs() < 10 {
-            out.push(b'0');
-        }
-        return json_integer(out, i64::from(exponent.abs()));
-    }
-    let Ok(before) = usize::try_from(exponent + 1) else {
-        out.extend_from_slice(b"0.");
-        out.extend(std::iter::repeat_n(b'0', usize::try_from(-exponent - 1).unwrap_or(0)));
-        return out.extend_from_slice(digits);
-    };
-    let whole = before.min(digits.len());
-    if before == 0 {
-        out.push(b'0');
-    }
-    out.extend_from_slice(&digits[..whole]);
-    out.extend(std::iter::repeat_n(b'0', before - whole));
-    if digits.len() > whole {
-        out.push(b'.');
-        out.extend_from_slice(&digits[whole..]);
-    }
+    number::print(out, n);
 }
 
 /// Adds a boolean.
