@@ -69,6 +69,7 @@ fn schema(form: &Form) -> Value {
         Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h)$" }),
         Form::Path => json!({ "type": "string", "pattern": "^(/[A-Za-z0-9._~-]+)+$" }),
         Form::Origin => json!({ "type": "string", "pattern": "^(\\*|[a-z][a-z0-9+.-]*://[^/A-Z*]+)$" }),
+        Form::Nothing => json!({ "type": "null" }),
         Form::Anything => json!({}),
         Form::JsonSchema => json!({ "type": ["object", "boolean", "string"] }),
         Form::List(items, Empty::Allowed) => json!({ "type": ["array", "null"], "items": schema(items) }),
@@ -80,5 +81,74 @@ fn schema(form: &Form) -> Value {
         }),
         Form::Object(table) => json!({ "$ref": format!("#/$defs/{}", definition(table)) }),
         Form::Any(forms) => json!({ "anyOf": forms.iter().map(schema).collect::<Vec<_>>() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::read::to_json;
+    use crate::{Severity, yaml};
+
+    static VALIDATOR: LazyLock<jsonschema::Validator> =
+        LazyLock::new(|| jsonschema::draft202012::new(&manifest()).expect("the schema compiles"));
+
+    /// Every app that is shipped, and the tests' manifest of everything, by its path.
+    fn manifests() -> Vec<(String, String)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let apps = std::fs::read_dir(root.join("../../apps")).into_iter().flatten().flatten();
+        let apps = apps.map(|app| app.path().join("pintle.yaml"));
+        let paths = apps.chain([root.join("tests/manifests/good.yaml")]).filter(|path| path.exists());
+        paths.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).expect("a manifest"))).collect()
+    }
+
+    #[test]
+    fn manifests_that_are_good_satisfy_the_schema() {
+        for (path, text) in manifests() {
+            let tree = yaml::parse(&text).0.expect("YAML");
+            let json = to_json(&tree);
+            let faults: Vec<String> =
+                VALIDATOR.iter_errors(&json).map(|e| format!("{} {e}", e.instance_path())).collect();
+            assert_eq!(faults, [""; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn apps_have_no_mistakes() {
+        for (path, text) in manifests() {
+            let folder = Path::new(&path).parent().expect("a folder").to_owned();
+            let read = |file: &str| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
+            let (_, diagnostics) = crate::load(&path, &text, &read);
+            let mistakes: Vec<String> = diagnostics
+                .iter()
+                .filter(|d| d.severity == Severity::Error && !path.ends_with("good.yaml"))
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(mistakes, [""; 0]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// Whatever a person writes that the reader takes, an editor takes too.
+        #[test]
+        fn the_schema_is_no_stricter_than_the_reader(place in 0_usize..1000, cut in 0_usize..10, insert in "[a-z0-9]{0,2}|true|none|~|''|\\[\\]|1") {
+            let text = include_str!("../tests/manifests/good.yaml");
+            let start = place * text.len() / 1000;
+            let text = format!("{}{insert}{}", &text[..start], &text[(start + cut).min(text.len())..]);
+            let (_, diagnostics) = crate::load("pintle.yaml", &text, &|_| Ok("{}".to_owned()));
+            if diagnostics.is_empty() {
+                let tree = yaml::parse(&text).0.expect("YAML");
+                let faults: Vec<String> =
+                    VALIDATOR.iter_errors(&to_json(&tree)).map(|e| format!("{} {e}", e.instance_path())).collect();
+                prop_assert_eq!(faults, [""; 0], "{}", text);
+            }
+        }
     }
 }

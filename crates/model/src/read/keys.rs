@@ -32,6 +32,8 @@ pub(crate) enum Form {
     Path,
     /// The origin of a web page.
     Origin,
+    /// No value.
+    Nothing,
     /// Any value.
     Anything,
     /// A JSON Schema, or the path of a file with one.
@@ -134,7 +136,7 @@ pub(crate) static COLLECTION: Table = Table {
         ),
         may(
             "policies",
-            Object(&POLICIES),
+            Any(&[Object(&POLICIES), Form::Nothing]),
             "Who may do what. An action without a policy is denied to all but `service_role`.",
         ),
         may(

@@ -13,7 +13,7 @@ const DEPTH: u32 = 64;
 const PATTERN_SIZE: usize = 1 << 20;
 
 /// A YAML value as JSON.
-pub(super) fn to_json(node: &Node) -> serde_json::Value {
+pub(crate) fn to_json(node: &Node) -> serde_json::Value {
     use serde_json::Value as Json;
     match &node.kind {
         Kind::List(items) => Json::Array(items.iter().map(to_json).collect()),

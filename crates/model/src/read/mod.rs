@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 pub(crate) use app::{Origin, read, system_collections};
 use keys::Table;
+#[cfg(test)]
+pub(crate) use literal::to_json;
 use outline::Outline;
 
 use crate::yaml::{self, Key, Kind, Node, Plain};

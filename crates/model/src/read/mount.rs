@@ -81,7 +81,7 @@ impl Reader<'_> {
         let mut found: Vec<&str> = Vec::new();
         for item in items {
             let Some(text) = self.text(item, at, "methods") else { continue };
-            match METHODS.iter().find(|method| text.eq_ignore_ascii_case(method)) {
+            match METHODS.iter().find(|method| text == **method) {
                 Some(method) if found.contains(method) => {
                     self.error(item.span, format!("`{method}` stands in the list already"));
                 }
@@ -89,6 +89,7 @@ impl Reader<'_> {
                 None => {
                     let help = match text.to_ascii_uppercase().as_str() {
                         "HEAD" | "OPTIONS" => "HEAD is answered with GET, OPTIONS always".to_owned(),
+                        upper if METHODS.contains(&upper) => format!("write `{upper}`"),
                         _ => format!("methods are {}", list(METHODS)),
                     };
                     self.error_help(item.span, format!("`{}` is no method of a collection", shorten(text)), help);
