@@ -1,4 +1,5 @@
 //! Writes: each on its own, all of them together in one commit, none of them in part.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod support;
 
