@@ -61,6 +61,9 @@ pub enum Error {
     /// The store cannot be opened: the message says why, and what would be right.
     #[error("{0}")]
     Open(String),
+    /// A backup cannot be made or put back: the message says why, and what would be right.
+    #[error("{0}")]
+    Backup(String),
     /// A defect of Pintle's own.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -6,13 +6,16 @@
 //! 3. [`Store::write`] hands a write to the writer, which takes all that wait, runs each on its own, commits once and
 //!    then answers them all.
 //! 4. [`Store::transaction`] runs several steps as one.
+//! 5. [`backup()`] copies it while it is served, [`restore`] puts a copy back.
 //!
 //! This crate knows nothing of HTTP, tokens or the request's grammar.
 
+pub mod backup;
 pub mod error;
 pub mod migrate;
 pub mod sqlite;
 
+pub use backup::{backup, restore};
 pub use error::Error;
 pub use migrate::MigrationPlan;
 

@@ -3,6 +3,7 @@
 //! One [`writer`] owns the one connection that writes; [`readers`] have their own and never wait for it. The file is
 //! served by one process at a time ([`lock`]); commands open it beside the server, and the server sees what they wrote.
 
+pub(crate) mod backup;
 mod bind;
 mod connection;
 mod fault;
@@ -63,7 +64,7 @@ impl Sqlite {
         };
         let mut conn = connection::open(path, Purpose::Write(model.durability))?;
         let timeout = model.limits.timeout;
-        let wal = Wal::watch(&mut conn.db, beside(path, "-wal"), timeout).map_err(|error| fault::general(&error))?;
+        let wal = Wal::watch(&mut conn.db, beside(path, "-wal")).map_err(|error| fault::general(&error))?;
         let writer = Writer::start(conn, wal, Arc::clone(model))?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let readers = Arc::new(Readers::new(path.to_owned(), count, timeout));

@@ -19,7 +19,7 @@ use super::metrics::Metrics;
 const COPY_FROM: u64 = 8 << 20;
 /// From this size on, readers are waited for, a moment at a time.
 const RESTART_FROM: u64 = 32 << 20;
-/// From this size on, they are waited for as long as a read may take.
+/// From this size on, they are waited for longer: somebody has been reading for long (a backup).
 const WAIT_FROM: u64 = 128 << 20;
 /// The size that the file keeps when the log starts anew.
 pub(super) const KEEP_BYTES: i64 = 32 << 20;
@@ -30,8 +30,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long nothing is written before the log is copied whatever its size.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// How long no more waiting is done after another program's reader did not end in a read's time.
-const LONG_PAUSE: Duration = Duration::from_secs(60);
+/// What a write may feel of a log that long.
+const LONG_MOMENT: Duration = Duration::from_millis(200);
 
 /// How far a copy goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,6 @@ impl Reach {
 #[derive(Debug)]
 pub(super) struct Wal {
     file: PathBuf,
-    /// How long a read may take.
-    read_time: Duration,
     /// Bytes in the log since it started anew; set by a hook at each commit.
     size: Arc<AtomicU64>,
     /// The size at the last copy.
@@ -75,7 +73,7 @@ impl Wal {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(super) fn watch(db: &mut Connection, file: PathBuf, read_time: Duration) -> rusqlite::Result<Wal> {
+    pub(super) fn watch(db: &mut Connection, file: PathBuf) -> rusqlite::Result<Wal> {
         let page_size: u64 = db.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0)).map(u64::from)?;
         let size = Arc::new(AtomicU64::new(0));
         let written = Arc::clone(&size);
@@ -85,7 +83,7 @@ impl Wal {
             Ok(())
         }))?;
         let seen = (0, Instant::now());
-        Ok(Wal { file, read_time, size, copied: 0, not_before: None, seen })
+        Ok(Wal { file, size, copied: 0, not_before: None, seen })
     }
 
     /// Copies the log into the database when it is time to.
@@ -103,13 +101,9 @@ impl Wal {
         }
         let may_wait = self.not_before.is_none_or(|at| Instant::now() >= at);
         if size >= WAIT_FROM && may_wait {
-            if !self.copy(db, Reach::Restart, self.read_time + MOMENT, metrics) {
-                tracing::warn!(
-                    bytes = size,
-                    "another program has been reading for long, so the write-ahead log `{}` cannot start anew",
-                    self.file.display()
-                );
-                self.not_before = Some(Instant::now() + LONG_PAUSE);
+            if !self.copy(db, Reach::Restart, LONG_MOMENT, metrics) {
+                tracing::warn!(bytes = size, "the write-ahead log cannot start anew: something reads for long");
+                self.not_before = Some(Instant::now() + PAUSE);
             }
         } else if size >= RESTART_FROM && may_wait {
             if !self.copy(db, Reach::Restart, MOMENT, metrics) {
