@@ -4,6 +4,9 @@
 use crate::Type;
 use crate::yaml::{Key, Kind, Node};
 
+/// Refs that are followed from key to key.
+const STEPS_MAX: usize = 32;
+
 /// Every collection of the manifest, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
@@ -24,7 +27,8 @@ pub(super) enum KeyShape {
 
 impl Outline {
     pub(super) fn of(entries: &[(Key, Node)]) -> Outline {
-        let places = entries.iter().map(|(key, node)| (key.text.clone(), shape(entries, node, entries.len())));
+        let places =
+            entries.iter().map(|(key, node)| (key.text.clone(), shape(entries, node, entries.len().min(STEPS_MAX))));
         Outline { places: places.collect() }
     }
 

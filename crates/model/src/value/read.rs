@@ -100,7 +100,7 @@ fn no_nul(text: String) -> Result<String, ValueError> {
 }
 
 /// What PostgreSQL takes for white space around a value.
-fn trim(text: &str) -> &str {
+pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}'])
 }
 

@@ -170,6 +170,7 @@ fn dates() {
         Type::Date,
         &[
             ("abc", ValueErrorKind::DatetimeSyntax, r#"invalid input syntax for type date: "abc""#),
+            ("2020-2-2-3", ValueErrorKind::DatetimeSyntax, r#"invalid input syntax for type date: "2020-2-2-3""#),
             ("2021-02-29", ValueErrorKind::DatetimeRange, r#"date/time field value out of range: "2021-02-29""#),
         ],
     );

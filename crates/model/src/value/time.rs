@@ -78,20 +78,24 @@ impl Reader<'_> {
 
 /// Reads `DATE[(T| )TIME][ ZONE]` into days since 1970 and the microseconds since then, which may pass the day's ends.
 fn parse(text: &str) -> Result<(i32, i64), Wrong> {
-    let mut reader = Reader(text.trim().as_bytes());
+    let mut reader = Reader(super::read::trim(text).as_bytes());
     let days = parse_date(&mut reader)?;
-    let mut time = 0;
+    let mut time = None;
     if reader.take(b'T') || reader.take(b't') {
-        time = parse_time(&mut reader)?;
+        time = Some(parse_time(&mut reader)?);
     } else if reader.take(b' ') {
         reader.skip_spaces();
         if reader.0.first().is_some_and(u8::is_ascii_digit) {
-            time = parse_time(&mut reader)?;
+            time = Some(parse_time(&mut reader)?);
         }
     }
     reader.skip_spaces();
+    // Behind a day alone, `-3` is no zone but a mistake.
+    if time.is_none() && matches!(reader.0.first(), Some(b'+' | b'-')) {
+        return Err(Wrong::Form);
+    }
     let offset = parse_zone(&mut reader)?;
-    if reader.0.is_empty() { Ok((days, time - offset)) } else { Err(Wrong::Form) }
+    if reader.0.is_empty() { Ok((days, time.unwrap_or(0) - offset)) } else { Err(Wrong::Form) }
 }
 
 fn parse_date(reader: &mut Reader<'_>) -> Result<i32, Wrong> {
