@@ -67,6 +67,11 @@ impl App {
         Ok(Checked { manifest, app, diagnostics })
     }
 
+    /// The folder of an app whose manifest does not matter.
+    pub(crate) fn folder(given: &Path) -> Result<PathBuf, Failure> {
+        Ok(find(given)?.0)
+    }
+
     /// What it is made of.
     pub(crate) fn model(&self) -> &Arc<Model> {
         self.planner.model()

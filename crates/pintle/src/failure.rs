@@ -2,18 +2,30 @@
 
 use std::error::Error;
 use std::fmt;
+use std::process::ExitCode;
 
 /// What went wrong and where, and what would be right. Displays as the user sees it; empty if all was said already.
 #[derive(Debug, Default)]
 pub(crate) struct Failure {
     message: String,
     help: Option<String>,
+    usage: bool,
 }
 
 impl Failure {
     /// What went wrong, and where.
     pub(crate) fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), help: None }
+        Failure { message: message.into(), ..Failure::default() }
+    }
+
+    /// The command line asks for what cannot be.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), usage: true, ..Failure::default() }
+    }
+
+    /// What the process ends with: 2 for the command line's mistakes, 1 for all else.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(if self.usage { 2 } else { 1 })
     }
 
     /// `context`, and every reason that the error has.

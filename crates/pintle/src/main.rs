@@ -4,12 +4,14 @@
 //! 2. One of [`commands`] runs. Each is one file; what they share is finding the app ([`app`]) and its store ([`place`]).
 //! 3. A [`failure::Failure`] is printed (what, where, what would be right) and ends with exit code 1.
 
-#![expect(dead_code, reason = "the commands that use the rest follow")]
+#![expect(dead_code, reason = "pintle serve uses the rest")]
 
 mod app;
 mod commands;
 mod failure;
+mod migration;
 mod place;
+mod progress;
 mod report;
 mod secret;
 mod shell;
@@ -35,6 +37,14 @@ enum Command {
     New(commands::new::Args),
     /// Print the JSON Schema of the manifest, for editors
     Schema,
+    /// Make, list and revoke tokens
+    Token(commands::token::Args),
+    /// Bring the store's tables to what the manifest says
+    Migrate(commands::migrate::Args),
+    /// Copy an app's data to a file, while it is served
+    Backup(commands::backup::Args),
+    /// Put a backup in the place of an app's data
+    Restore(commands::restore::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,12 +52,16 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
+        Command::Token(args) => commands::token::run(&args),
+        Command::Migrate(args) => commands::migrate::run(&args),
+        Command::Backup(args) => commands::backup::run(&args),
+        Command::Restore(args) => commands::restore::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             ui::err(&failure.to_string());
-            ExitCode::FAILURE
+            failure.code()
         }
     }
 }

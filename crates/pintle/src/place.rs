@@ -7,6 +7,7 @@ use pintle_store::Location;
 
 use crate::failure::Failure;
 use crate::secret;
+use crate::shell::quote;
 
 /// `--store`, for every command that speaks to one.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,7 +15,7 @@ pub(crate) struct StoreArg {
     /// Where the data lives: `sqlite:PATH` [default: sqlite:APP/.pintle/data.db]
     ///
     /// May also stand in a file that PINTLE_STORE_FILE names.
-    #[arg(long, value_name = "URL", env = "PINTLE_STORE", hide_env_values = true)]
+    #[arg(long, value_name = "URL", env = "PINTLE_STORE", hide_env_values = true, global = true)]
     pub(crate) store: Option<String>,
 }
 
@@ -28,6 +29,14 @@ impl StoreArg {
             } else {
                 folder.join(".pintle").join("data.db")
             })),
+        }
+    }
+
+    /// ` --store …` for a command that is shown; nothing where none was given, or where it might hold a password.
+    pub(crate) fn words(&self) -> String {
+        match &self.store {
+            Some(store) if store.starts_with("sqlite:") => format!(" --store {}", quote(store)),
+            _ => String::new(),
         }
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn render(diagnostics: &[Diagnostic], look: Look) -> String {
         let _ = handler.render_report(&mut text, &Picture::of(diagnostic));
         text.push('\n');
     }
+    // Printed as a paragraph of its own: one blank line behind it.
     text.truncate(text.trim_end().len());
+    text.push('\n');
     text
 }
 

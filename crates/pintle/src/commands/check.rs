@@ -18,7 +18,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let checked = App::check(&args.app)?;
     if !checked.diagnostics.is_empty() {
         ui::out(&report::render(&checked.diagnostics, Look::of_out()));
-        ui::out("\n");
     }
     ui::out(&report::verdict(&checked));
     if checked.app.is_some() { Ok(()) } else { Err(Failure::said()) }

@@ -1,5 +1,9 @@
 //! One command a file.
 
+pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod migrate;
 pub(crate) mod new;
+pub(crate) mod restore;
 pub(crate) mod schema;
+pub(crate) mod token;

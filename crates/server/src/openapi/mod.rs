@@ -18,10 +18,16 @@ mod rest;
 mod schema;
 mod system;
 
-use pintle_model::Model;
+use pintle_model::{Collection, Model};
 use serde_json::{Map, Value, json};
 
 pub use page::routes;
+
+/// A new record that satisfies what the model asks, if one is found: for documentation and first steps.
+#[must_use]
+pub fn example(collection: &Collection) -> Option<Value> {
+    example::record(collection, schema::Form::New)
+}
 
 /// Makes the OpenAPI 3.1 document of an app. Pintle's own collections are left out.
 #[must_use]

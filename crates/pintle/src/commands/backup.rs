@@ -1,0 +1,31 @@
+//! `pintle backup FILE`: a consistent copy of an app's data, taken while the server serves.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::place::StoreArg;
+use crate::progress::Bar;
+use crate::ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The file to write; an older backup there is replaced
+    file: PathBuf,
+    /// The app: a folder with a pintle.yaml, or a manifest
+    #[arg(long, default_value = ".", env = "PINTLE_APP")]
+    app: PathBuf,
+    #[command(flatten)]
+    store: StoreArg,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    // The copy does not hang on what the manifest says, so a manifest with mistakes is no obstacle.
+    let location = args.store.location(&App::folder(&args.app)?)?;
+    let mut bar = Bar::new();
+    let done = pintle_store::backup(&location, &args.file, &mut |progress| bar.show(progress));
+    bar.clear();
+    done.map_err(|error| Failure::because("no backup was made", &error))?;
+    ui::out(&format!("The data is copied to `{}`.", args.file.display()));
+    Ok(())
+}

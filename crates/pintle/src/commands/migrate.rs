@@ -1,0 +1,50 @@
+//! `pintle migrate APP`: brings the store's tables to what the manifest says.
+
+use std::path::PathBuf;
+
+use pintle_store::{Access, MigrationPlan, Store};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::migration;
+use crate::place::StoreArg;
+use crate::ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The app: a folder with a pintle.yaml, or a manifest
+    #[arg(default_value = ".", env = "PINTLE_APP")]
+    app: PathBuf,
+    /// Show what would change and its SQL, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Apply it though data is lost
+    #[arg(long)]
+    allow_loss: bool,
+    #[command(flatten)]
+    store: StoreArg,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let app = App::load(&args.app)?;
+    let location = args.store.location(&app.folder)?;
+    let failed = |error: pintle_store::Error| migration::refused(&error, &app, &args.store);
+    let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
+    if args.dry_run {
+        ui::out(&shown(&store.plan().map_err(failed)?));
+        return Ok(());
+    }
+    let applied = store.migrate(args.allow_loss).map_err(failed)?;
+    ui::out(if applied.is_empty() { "Nothing to do: the store is what the manifest says." } else { "" });
+    ui::out(applied.to_string().trim_end());
+    Ok(())
+}
+
+/// The diff, then the SQL.
+fn shown(plan: &MigrationPlan) -> String {
+    if plan.is_empty() {
+        return "Nothing to do: the store is what the manifest says.".to_owned();
+    }
+    let sql: Vec<_> = plan.sql().map(|statement| format!("{};", statement.trim_end_matches(';'))).collect();
+    format!("{plan}\n{}", sql.join("\n"))
+}

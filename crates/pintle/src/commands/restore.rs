@@ -1,0 +1,33 @@
+//! `pintle restore FILE`: puts a backup in the place of an app's data, after checking it.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::place::StoreArg;
+use crate::progress::Bar;
+use crate::ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The backup
+    file: PathBuf,
+    /// The app: a folder with a pintle.yaml, or a manifest
+    #[arg(long, default_value = ".", env = "PINTLE_APP")]
+    app: PathBuf,
+    #[command(flatten)]
+    store: StoreArg,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let location = args.store.location(&App::folder(&args.app)?)?;
+    let mut bar = Bar::new();
+    let done = pintle_store::restore(&location, &args.file, &mut |progress| bar.show(progress));
+    bar.clear();
+    let restored = done.map_err(|error| Failure::because("nothing was restored", &error))?;
+    ui::out(&format!("The data is that of `{}`.", args.file.display()));
+    if let Some(before) = restored.before {
+        ui::out(&format!("What was there before is kept in `{}`: remove it when all is well.", before.display()));
+    }
+    Ok(())
+}

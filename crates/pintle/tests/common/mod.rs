@@ -1,0 +1,310 @@
+//! A small vocabulary for tests that drive the real binary: make an app, serve it on a free port, ask it, stop it.
+//!
+//! Every test has a folder and a server of its own, so all run side by side. Nothing sleeps: a server is ready when it
+//! says so, and is gone when its process has ended.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of the vocabulary")]
+#![allow(clippy::expect_used, reason = "a test's way to fail")]
+
+mod answer;
+
+pub use answer::Answer;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up; far more than it needs on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary with these words, with nothing of the surrounding environment's `PINTLE_*`.
+pub fn pintle(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pintle"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PINTLE_")) {
+        command.env_remove(name);
+    }
+    command.args(words).stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end: exit code, standard output, standard error.
+pub fn run(words: &[&str]) -> (i32, String, String) {
+    finish(&mut pintle(words))
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the binary starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the binary speaks UTF-8");
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// The shipped apps.
+pub fn shipped(app: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../apps").join(app)
+}
+
+/// An app in a folder of its own, gone with the test.
+pub struct App {
+    pub folder: TempDir,
+}
+
+impl App {
+    /// With this manifest.
+    pub fn of(manifest: &str) -> App {
+        let app = App { folder: tempfile::tempdir().expect("a temporary folder") };
+        app.manifest(manifest);
+        app
+    }
+
+    /// A copy of a shipped app.
+    pub fn shipped(name: &str) -> App {
+        let manifest = std::fs::read_to_string(shipped(name).join("pintle.yaml")).expect("a shipped manifest");
+        App::of(&manifest)
+    }
+
+    /// Writes its manifest anew.
+    pub fn manifest(&self, text: &str) {
+        std::fs::write(self.folder.path().join("pintle.yaml"), text).expect("the manifest is written");
+    }
+
+    pub fn path(&self) -> &str {
+        self.folder.path().to_str().expect("a path in UTF-8")
+    }
+
+    /// A path inside its folder.
+    pub fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("a path in UTF-8").to_owned()
+    }
+
+    /// Serves it.
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// Serves it with more words on the command line.
+    pub fn serve_with(&self, words: &[&str]) -> Server {
+        Server::start(pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]).args(words))
+    }
+
+    /// A new token.
+    pub fn token(&self, name: &str, role: &str) -> String {
+        self.token_of(name, role, None)
+    }
+
+    /// A new token of a user.
+    pub fn token_of(&self, name: &str, role: &str, user: Option<&str>) -> String {
+        let mut words = vec!["token", "create", name, "--role", role, "--app", self.path()];
+        words.extend(user.iter().flat_map(|user| ["--user", user]));
+        let (code, out, err) = run(&words);
+        assert_eq!((code, err.as_str()), (0, ""), "a token is made");
+        out.trim_end().to_owned()
+    }
+}
+
+/// A server process. Killed when it is dropped.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub origin: String,
+    /// What it printed on standard output until it was ready.
+    pub banner: String,
+    log: Arc<Mutex<String>>,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// Starts `pintle serve …` and waits until it says where it answers.
+    pub fn start(command: &mut Command) -> Server {
+        Server::try_start(command).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
+    /// Starts it, or says what it said instead.
+    pub fn try_start(command: &mut Command) -> Result<Server, String> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (found, address) = mpsc::channel();
+        follow(child.stderr.take().expect("standard error"), Arc::clone(&log), move |line| {
+            if let Some(address) = announced(line) {
+                // Nobody waits any more when a second line says so.
+                let _ = found.send(address);
+            }
+        });
+        let banner = Arc::new(Mutex::new(String::new()));
+        let (ended, whole) = mpsc::channel();
+        follow(child.stdout.take().expect("standard output"), Arc::clone(&banner), move |line| {
+            if line.contains("Ctrl-C") {
+                let _ = ended.send(());
+            }
+        });
+        let Ok(address) = address.recv_timeout(PATIENCE) else {
+            // It ended, or hangs: either way it is over.
+            let _ = child.kill();
+            let _ = child.wait();
+            let log = log.lock().expect("the log").clone();
+            return Err(log);
+        };
+        whole.recv_timeout(PATIENCE).expect("the start-up lines");
+        let banner = banner.lock().expect("the banner").clone();
+        Ok(Server { child, origin: format!("http://{address}"), banner, log, client: client() })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// Sends a signal by its name: `TERM`, `INT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(sent.expect("kill starts").success(), "SIG{name} is sent");
+    }
+
+    /// Waits for its end: the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("the server ends").code()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn get(&self, path: &str) -> Ask {
+        self.ask(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str, body: impl Into<Body>) -> Ask {
+        self.ask(Method::POST, path).body(body)
+    }
+
+    pub fn put(&self, path: &str, body: impl Into<Body>) -> Ask {
+        self.ask(Method::PUT, path).body(body)
+    }
+
+    pub fn patch(&self, path: &str, body: impl Into<Body>) -> Ask {
+        self.ask(Method::PATCH, path).body(body)
+    }
+
+    pub fn delete(&self, path: &str) -> Ask {
+        self.ask(Method::DELETE, path)
+    }
+
+    pub fn ask(&self, method: Method, path: &str) -> Ask {
+        let request = self.client.request(method.clone(), format!("{}{path}", self.origin));
+        Ask { line: format!("{method} {path}"), request }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client")
+}
+
+/// The address in a log line that says that the server is ready.
+fn announced(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    (line["message"] == "ready").then(|| line["address"].as_str().map(str::to_owned))?
+}
+
+/// Keeps what a stream says, and shows each line to `see`, until the stream ends.
+fn follow(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>, see: impl Fn(&str) + Send + 'static) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut text = into.lock().expect("the text");
+            text.push_str(&line);
+            text.push('\n');
+            drop(text);
+            see(&line);
+        }
+    });
+}
+
+/// A body with its content type.
+pub struct Body {
+    content_type: Option<&'static str>,
+    bytes: Vec<u8>,
+}
+
+impl From<Value> for Body {
+    fn from(json: Value) -> Body {
+        Body { content_type: Some("application/json"), bytes: json.to_string().into_bytes() }
+    }
+}
+
+impl From<&str> for Body {
+    /// JSON as it stands, also broken.
+    fn from(text: &str) -> Body {
+        Body { content_type: Some("application/json"), bytes: text.as_bytes().to_vec() }
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Body::from(text.as_str())
+    }
+}
+
+/// A request on its way. `.await` sends it.
+pub struct Ask {
+    line: String,
+    request: reqwest::RequestBuilder,
+}
+
+impl Ask {
+    pub fn token(self, token: &str) -> Ask {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Ask {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    fn body(mut self, body: impl Into<Body>) -> Ask {
+        let body = body.into();
+        self.line = format!("{} {}", self.line, shortened(&body.bytes));
+        if let Some(content_type) = body.content_type {
+            self.request = self.request.header("Content-Type", content_type);
+        }
+        self.request = self.request.body(body.bytes);
+        self
+    }
+}
+
+/// A body as a test's report shows it.
+fn shortened(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    match text.char_indices().nth(160) {
+        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], bytes.len()),
+        None => text.into_owned(),
+    }
+}
+
+impl IntoFuture for Ask {
+    type Output = Answer;
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let answered = self.request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.line));
+            Answer::read(self.line, answered).await
+        })
+    }
+}

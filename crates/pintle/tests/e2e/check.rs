@@ -1,0 +1,109 @@
+//! `pintle check` and `pintle schema`: mistakes as pictures, all of them at once.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::common::{App, finish, pintle, run, shipped};
+
+/// What `check` says about a manifest, run in its folder.
+fn told(manifest: &str) -> String {
+    let app = App::of(manifest);
+    let (code, out, err) = finish(pintle(&["check"]).current_dir(app.path()));
+    format!("{out}{err}exit code {code}")
+}
+
+#[test]
+fn what_is_right_is_said_in_a_line() {
+    let app = shipped("configs");
+    let (code, out, err) = run(&["check", app.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out, format!("{}/pintle.yaml is right: 1 collection\n", app.display()));
+}
+
+#[test]
+fn every_mistake_is_shown_where_it_stands_with_what_would_be_right() {
+    assert_snapshot!(told(
+        "\
+pintle: 1
+name: shop
+colections: {}
+collections:
+  items:
+    key: { id: { type: integer, generated: true } }
+    fields:
+      name: { type: text, patern: '^x', required: yes }
+      price: { type: numbr, minimum: 0 }
+      code: { type: text, pattern: '[' }
+      size: { type: integer, minimum: 10, maximum: 5, default: many }
+      maker: { type: ref, to: makrs }
+      name: text
+    indexes: [[nam], [price desc, 'code->x']]
+    policies:
+      select: owner = auth.uid()
+      insert: auth.role() = 'authenticated') or (true
+      update: price
+      remove: 'true'
+    rest: items
+"
+    ));
+}
+
+#[test]
+fn a_manifest_that_is_no_yaml() {
+    assert_snapshot!(told("pintle: 1\nname: shop\n  collections: [\n"));
+}
+
+#[test]
+fn an_empty_manifest() {
+    assert_snapshot!(told(""));
+}
+
+#[test]
+fn policies_are_checked_against_the_model() {
+    assert_snapshot!(told(
+        "\
+pintle: 1
+name: shop
+collections:
+  items:
+    key: { id: integer }
+    fields: { price: number, owner: text }
+    policies:
+      select: prise > 3
+      insert: price = 'dear'
+      update: lower(price) = 'x'
+      delete: random() > 0.5 and owner = auth.uid()
+"
+    ));
+}
+
+#[test]
+fn an_app_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, err) = finish(pintle(&["check"]).current_dir(dir.path()));
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert_snapshot!(err);
+    std::fs::write(dir.path().join("pintle.yml"), "").unwrap();
+    let (_, _, err) = finish(pintle(&["check", "."]).current_dir(dir.path()));
+    assert_snapshot!(err);
+    let (_, _, err) = finish(pintle(&["check", "nowhere"]).current_dir(dir.path()));
+    assert_snapshot!(err);
+}
+
+#[test]
+fn a_manifest_may_be_named_by_itself() {
+    let manifest = shipped("configs").join("pintle.yaml");
+    let (code, out, _) = run(&["check", manifest.to_str().unwrap()]);
+    assert_eq!((code, out), (0, format!("{} is right: 1 collection\n", manifest.display())));
+}
+
+#[test]
+fn the_schema_is_a_json_schema_that_names_what_a_manifest_has() {
+    let (code, out, err) = run(&["schema"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let schema: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for key in ["pintle", "name", "collections", "cors", "limits", "durability"] {
+        assert!(schema["properties"].get(key).is_some(), "{key}");
+    }
+}
