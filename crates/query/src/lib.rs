@@ -20,6 +20,8 @@ mod policy;
 pub mod request;
 pub mod rest;
 pub mod sql;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{Details, Fault, FaultKind};
 pub use plan::{Dialect, Read, ReadPlan, Statement, Write, WritePlan};

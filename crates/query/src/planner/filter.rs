@@ -13,7 +13,7 @@ impl Planner {
     ///
     /// # Errors
     /// When an operator does not go with its target's type.
-    pub(super) fn filter(&self, collection: CollectionId, filter: &Filter) -> Result<Expr, Fault> {
+    pub(crate) fn filter(&self, collection: CollectionId, filter: &Filter) -> Result<Expr, Fault> {
         let all = |parts: &[Filter]| parts.iter().map(|part| self.filter(collection, part)).collect::<Result<_, _>>();
         Ok(match filter {
             Filter::And(parts) => Expr::And(all(parts)?),

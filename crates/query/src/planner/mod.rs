@@ -28,7 +28,7 @@ const PLANS_KEPT: u64 = 2_000;
 pub struct Planner {
     pub(crate) model: Arc<Model>,
     pub(crate) dialect: Dialect,
-    rules: Vec<Rules>,
+    pub(crate) rules: Vec<Rules>,
     reads: Cache<(CollectionId, Role, ReadShape), Arc<ReadPlan>>,
     writes: Cache<(CollectionId, Role, WriteShape), Arc<WritePlan>>,
 }
