@@ -3,20 +3,10 @@
 
 mod support;
 
-use pintle_model::{CollectionId, DefaultValue, Index, IndexPart, KeyOrigin, Model, OnDelete, Ref, Type, Value};
+use pintle_model::{DefaultValue, Index, IndexPart, KeyOrigin, Model, OnDelete, Type, Value};
 use pintle_store::{Access, Error, Store};
+use support::tables::{index, migrated, reference, schema, with};
 use support::{Place, collection, configs, field, model};
-
-/// The same folder with another model.
-fn with(place: Place, model: Model) -> Place {
-    Place { folder: place.folder, model: std::sync::Arc::new(model) }
-}
-
-fn migrated(model: Model) -> Place {
-    let place = Place::new(model);
-    place.open().migrate(false).unwrap();
-    place
-}
 
 /// What a migration to the model would do, what it answers without and with `allow_loss`.
 fn plan_of(place: &Place) -> String {
@@ -28,42 +18,6 @@ fn refusal(place: &Place) -> String {
         Err(Error::Migration(message)) => message,
         other => panic!("not refused: {other:?}"),
     }
-}
-
-fn schema(place: &Place) -> Vec<String> {
-    let db = place.by_hand();
-    let mut found = db
-        .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name <> '_pintle_migrations'")
-        .unwrap();
-    let mut sql: Vec<String> =
-        found.query_map([], |row| row.get::<_, String>(0)).unwrap().map(|sql| normal(&sql.unwrap())).collect();
-    sql.sort();
-    sql
-}
-
-/// A statement whatever the order and layout of its columns.
-fn normal(sql: &str) -> String {
-    let Some((head, rest)) = sql.split_once('(') else { return sql.to_owned() };
-    let (body, tail) = rest.rsplit_once(')').unwrap();
-    let mut parts = vec![String::new()];
-    let mut depth = 0;
-    for c in body.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        parts.last_mut().unwrap().push(c);
-    }
-    let mut parts: Vec<String> = parts.iter().map(|part| part.trim().to_owned()).collect();
-    if head.starts_with("CREATE TABLE") {
-        parts.sort();
-    }
-    format!("{}({}){}", head.trim(), parts.join(", "), tail)
 }
 
 fn rows(place: &Place, sql: &str) -> Vec<String> {
@@ -95,11 +49,6 @@ fn people(fields: Vec<pintle_model::Field>) -> Model {
     let mut people = collection("people", all);
     people.key.origin = KeyOrigin::Counted;
     model(vec![people])
-}
-
-fn index(fields: &[usize]) -> Index {
-    let parts = fields.iter().map(|&field| IndexPart { field, path: Vec::new(), descending: false }).collect();
-    Index { parts, unique: false }
 }
 
 #[test]
@@ -334,12 +283,6 @@ fn limits_that_rows_do_not_keep_are_refused_with_their_count() {
     place.by_hand().execute("UPDATE people SET level = 11", []).unwrap_err();
 }
 
-fn reference(name: &str, to: usize, on_delete: OnDelete) -> pintle_model::Field {
-    let mut field = field(name, Type::Integer);
-    field.reference = Some(Ref { collection: CollectionId(to), on_delete, indexed: true });
-    field
-}
-
 fn towns_and_people(with_ref: bool) -> Model {
     let town = if with_ref { reference("town", 0, OnDelete::Cascade) } else { field("town", Type::Integer) };
     let mut people = collection("people", vec![field("id", Type::Integer), town]);
@@ -435,82 +378,4 @@ fn two_processes_may_start_at_once() {
     });
     assert_eq!(done.iter().filter(|empty| !**empty).count(), 1, "one of them did it");
     assert_eq!(rows(&place, "SELECT counter FROM _pintle_migrations"), ["1"]);
-}
-
-mod random {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[derive(Debug, Clone)]
-    struct Part {
-        ty: usize,
-        required: bool,
-        unique: bool,
-        bounded: bool,
-        defaulted: bool,
-        indexed: bool,
-    }
-
-    fn part() -> impl Strategy<Value = Option<Part>> {
-        let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-        prop_oneof![
-            1 => Just(None),
-            3 => (0..3_usize, flags).prop_map(|(ty, (required, unique, bounded, defaulted, indexed))| {
-                Some(Part { ty, required, unique, bounded, defaulted, indexed })
-            }),
-        ]
-    }
-
-    /// Some of the collections c0 to c2, each with some of the fields f0 to f3, the third referring to the first.
-    fn models() -> impl Strategy<Value = Model> {
-        let collections = prop::collection::vec(prop::option::weighted(0.8, prop::collection::vec(part(), 4)), 3);
-        (collections, any::<bool>()).prop_map(|(collections, counted)| {
-            let there = collections[0].is_some();
-            let made = collections.into_iter().enumerate().filter_map(|(at, parts)| {
-                let mut fields = vec![field("id", Type::Integer)];
-                let mut indexes = Vec::new();
-                for (number, part) in parts?.into_iter().enumerate() {
-                    let Some(part) = part else { continue };
-                    let mut made = field(&format!("f{number}"), [Type::Integer, Type::Number, Type::Text][part.ty]);
-                    made.required = part.required;
-                    made.unique = part.unique;
-                    if part.bounded && part.ty == 0 {
-                        made.minimum = Some(Value::Integer(0));
-                    }
-                    if part.defaulted && part.ty == 2 {
-                        made.default = Some(DefaultValue::Literal(Value::Text("d".to_owned())));
-                    }
-                    if part.indexed {
-                        indexes.push(index(&[fields.len()]));
-                    }
-                    fields.push(made);
-                }
-                if at == 2 && there {
-                    fields.push(reference("to", 0, OnDelete::SetNull));
-                }
-                let mut made = collection(&format!("c{at}"), fields);
-                made.indexes = indexes;
-                if counted {
-                    made.key.origin = KeyOrigin::Counted;
-                }
-                Some(made)
-            });
-            model(made.collect())
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-        #[test]
-        fn step_by_step_is_the_same_as_anew(steps in prop::collection::vec(models(), 1..5)) {
-            let last = steps.last().unwrap().clone();
-            let mut place = Place::new(model(vec![]));
-            for step in steps {
-                place = with(place, step);
-                place.open().migrate(true).unwrap();
-            }
-            let anew = migrated(last);
-            prop_assert_eq!(schema(&place), schema(&anew));
-        }
-    }
 }

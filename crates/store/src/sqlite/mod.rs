@@ -44,6 +44,8 @@ struct Open {
     readers: Arc<Readers>,
     path: PathBuf,
     model: Arc<Model>,
+    /// The hash of the model's tables.
+    wanted: Arc<str>,
     _lock: Option<Lock>,
 }
 
@@ -68,9 +70,8 @@ impl Sqlite {
         let writer = Writer::start(conn, wal, Arc::clone(model))?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let readers = Arc::new(Readers::new(path.to_owned(), count, timeout));
-        Ok(Sqlite {
-            open: Arc::new(Open { writer, readers, path: path.to_owned(), model: Arc::clone(model), _lock: lock }),
-        })
+        let (path, model, wanted) = (path.to_owned(), Arc::clone(model), migrate::hash(model).into());
+        Ok(Sqlite { open: Arc::new(Open { writer, readers, path, model, wanted, _lock: lock }) })
     }
 
     /// Where the file is.
@@ -119,8 +120,8 @@ impl Sqlite {
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        let model = Arc::clone(&self.open.model);
-        let current = self.open.readers.run(move |conn| migrate::is_current(&conn.db, &model)).await?;
+        let wanted = Arc::clone(&self.open.wanted);
+        let current = self.open.readers.run(move |conn| migrate::is_current(&conn.db, &wanted)).await?;
         if current {
             Ok(())
         } else {

@@ -183,10 +183,11 @@ impl AtWork {
             let before = self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
             self.metrics.batch(batch.len(), before.saturating_sub(batch.len()));
             let committed = self.batch(&mut batch);
-            let full = matches!(committed, Err(Error::Full));
+            let failed = committed.is_err();
             answer(&mut batch, committed);
             self.look();
-            if full {
+            if failed {
+                // The disk may be full: what the log holds twice can go.
                 self.wal.make_room(&self.conn.db, &self.metrics);
             } else {
                 self.wal.look_after(&self.conn.db, &self.metrics);

@@ -4,7 +4,9 @@
 
 mod convert;
 mod ddl;
+mod describe;
 mod plan;
+mod rows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,7 +34,7 @@ const BUSY: Duration = Duration::from_secs(120);
 pub(super) fn plan(path: &Path, model: &Model) -> Result<MigrationPlan, Error> {
     let db = connect(path, model)?;
     let wanted = wanted(model);
-    if current(&db, &wanted)? {
+    if is_current(&db, &wanted.hash())? {
         return Ok(MigrationPlan::default());
     }
     run(&db, "BEGIN")?;
@@ -45,7 +47,7 @@ pub(super) fn plan(path: &Path, model: &Model) -> Result<MigrationPlan, Error> {
 pub(super) fn apply(path: &Path, model: &Model, allow_loss: bool) -> Result<MigrationPlan, Error> {
     let db = connect(path, model)?;
     let wanted = wanted(model);
-    if current(&db, &wanted)? {
+    if is_current(&db, &wanted.hash())? {
         return Ok(MigrationPlan::default());
     }
     run(&db, "BEGIN IMMEDIATE")?;
@@ -61,9 +63,19 @@ pub(super) fn apply(path: &Path, model: &Model, allow_loss: bool) -> Result<Migr
     }
 }
 
-/// Whether the tables are the model's.
-pub(super) fn is_current(db: &Connection, model: &Model) -> Result<bool, Error> {
-    current(db, &wanted(model))
+/// What tells the model's tables from another's.
+pub(super) fn hash(model: &Model) -> String {
+    wanted(model).hash()
+}
+
+/// Whether the tables are those of the model with this hash.
+pub(super) fn is_current(db: &Connection, hash: &str) -> Result<bool, Error> {
+    if !is_ours(db)? {
+        return Ok(false);
+    }
+    let sql = format!("SELECT hash FROM {HISTORY} ORDER BY counter DESC LIMIT 1");
+    let last = db.query_row(&sql, [], |row| row.get::<_, String>(0)).optional();
+    Ok(last.map_err(|error| fault::general(&error))?.as_deref() == Some(hash))
 }
 
 /// Whether Pintle has made this database's tables.
@@ -131,15 +143,6 @@ fn applied(db: &Connection) -> Result<Option<(String, Snapshot)>, Error> {
     Ok(Some((hash, snapshot)))
 }
 
-fn current(db: &Connection, wanted: &Snapshot) -> Result<bool, Error> {
-    if !is_ours(db)? {
-        return Ok(false);
-    }
-    let sql = format!("SELECT hash FROM {HISTORY} ORDER BY counter DESC LIMIT 1");
-    let last = db.query_row(&sql, [], |row| row.get::<_, String>(0)).optional();
-    Ok(last.map_err(|error| fault::general(&error))? == Some(wanted.hash()))
-}
-
 /// The plan, made inside a transaction.
 fn make(db: &Connection, model: &Model, wanted: &Snapshot) -> Result<MigrationPlan, Error> {
     let (hash, old) = applied(db)?.unwrap_or_default();
@@ -155,7 +158,7 @@ fn make(db: &Connection, model: &Model, wanted: &Snapshot) -> Result<MigrationPl
 }
 
 fn apply_inside(db: &Connection, model: &Model, wanted: &Snapshot, allow_loss: bool) -> Result<MigrationPlan, Error> {
-    if current(db, wanted)? {
+    if is_current(db, &wanted.hash())? {
         return Ok(MigrationPlan::default());
     }
     let plan = make(db, model, wanted)?;

@@ -3,9 +3,10 @@
 use rusqlite::Connection;
 
 use super::convert::{Conversion, conversion};
-use super::ddl::{NOW, check, column_definition, create_index, create_table, quoted};
+use super::ddl::{NOW, column_definition, create_index, create_table, quoted};
+use super::describe::{describe, index_lines, lost};
 use crate::migrate::diff::{Alter, Difference};
-use crate::migrate::snapshot::{Column, Default, Delete, Snapshot, Table};
+use crate::migrate::snapshot::{Column, Default, Snapshot, Table};
 use crate::migrate::{Line, MigrationPlan, Step};
 
 /// Makes the steps of a migration.
@@ -13,7 +14,7 @@ pub(super) struct Steps<'a> {
     pub(super) db: &'a Connection,
     pub(super) old: &'a Snapshot,
     pub(super) differences: &'a [Difference<'a>],
-    plan: MigrationPlan,
+    pub(super) plan: MigrationPlan,
     /// Run after all tables have been built and filled: the old ones go, the new ones take their names, indexes come.
     swaps: Vec<String>,
     renames: Vec<String>,
@@ -21,10 +22,10 @@ pub(super) struct Steps<'a> {
 }
 
 /// A new column, and what its rows get.
-struct Filling<'a> {
-    column: &'a Column,
+pub(super) struct Filling<'a> {
+    pub(super) column: &'a Column,
     /// SQL over the old table's columns.
-    value: String,
+    pub(super) value: String,
     unfit: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Steps<'a> {
         Ok(plan)
     }
 
-    fn count(&self, sql: &str) -> rusqlite::Result<u64> {
+    pub(super) fn count(&self, sql: &str) -> rusqlite::Result<u64> {
         self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| u64::try_from(count).unwrap_or(0))
     }
 
@@ -118,7 +119,7 @@ impl<'a> Steps<'a> {
             let text = if alter.new.counted { "key: counted by the store" } else { "key: given by the caller" };
             lines.push(Line::inner('~', text));
         }
-        self.index_lines(alter, &mut lines);
+        index_lines(alter, &mut lines);
         self.unique_holds(alter)?;
         let sql = if added_only(alter) { self.in_place(alter) } else { self.rebuild(alter) };
         if lines.len() > 1 || !sql.is_empty() || alter.old.name != alter.new.name {
@@ -187,129 +188,6 @@ impl<'a> Steps<'a> {
         Some(Filling { column, value, unfit })
     }
 
-    /// Refuses what the rows that are there do not satisfy, with their count.
-    fn values_hold(&mut self, alter: &Alter<'_>, filling: &Filling<'_>) -> rusqlite::Result<()> {
-        let Filling { column, value, .. } = filling;
-        let table = quoted(&alter.old.name);
-        let field = format!("field `{}` of `{}`", column.name, alter.new.name);
-        if column.required && !(alter.new.counted && alter.new.is_key(&column.name)) {
-            let rows = self.count(&format!("SELECT count(*) FROM {table} WHERE ({value}) IS NULL"))?;
-            if rows > 0 {
-                self.plan.refusals.push(format!(
-                    "{field} is required, but {} no value: give it a default, or fill it first",
-                    have(rows, "row", "has", "have")
-                ));
-            }
-        }
-        if let Some(check) = check(column, &format!("({value})"), false) {
-            let rows = self.count(&format!("SELECT count(*) FROM {table} WHERE NOT ({check})"))?;
-            if rows > 0 {
-                self.plan.refusals.push(format!(
-                    "{field} has limits that {} not keep: change those rows first",
-                    have(rows, "row", "does", "do")
-                ));
-            }
-        }
-        if let Some(reference) = &column.reference {
-            let orphans = match self.before(&reference.table).zip(self.key_before(&reference.table)) {
-                Some((target, key)) => self.count(&format!(
-                    "SELECT count(*) FROM {table} AS o WHERE ({value}) IS NOT NULL AND NOT EXISTS \
-                     (SELECT 1 FROM {} AS t WHERE t.{} = ({value}))",
-                    quoted(&target),
-                    quoted(&key)
-                ))?,
-                None => self.count(&format!("SELECT count(*) FROM {table} WHERE ({value}) IS NOT NULL"))?,
-            };
-            if orphans > 0 {
-                self.plan.refusals.push(format!(
-                    "{field} refers to `{}`, but {} at nothing there: change those rows first",
-                    reference.table,
-                    have(orphans, "row", "points", "point")
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// The name that a table has now; `None` if it is new.
-    fn before(&self, table: &str) -> Option<String> {
-        let altered = self.differences.iter().find_map(|difference| match difference {
-            Difference::Alter(alter) if alter.new.name == table => Some(alter.old.name.clone()),
-            _ => None,
-        });
-        altered.or_else(|| self.old.table(table).map(|table| table.name.clone()))
-    }
-
-    fn key_before(&self, table: &str) -> Option<String> {
-        let before = self.before(table)?;
-        self.old.table(&before)?.key.first().cloned()
-    }
-
-    fn key_is_unique(&mut self, alter: &Alter<'_>) -> rusqlite::Result<()> {
-        let key: Vec<&str> = alter.new.key.iter().map(String::as_str).collect();
-        let what = format!("the key ({}) of `{}`", key.join(", "), alter.new.name);
-        self.unique(alter, &key, &what)
-    }
-
-    fn unique_holds(&mut self, alter: &Alter<'_>) -> rusqlite::Result<()> {
-        for index in alter.new.indexes.iter().filter(|index| index.unique && !alter.old.indexes.contains(index)) {
-            let columns: Vec<&str> = alter
-                .new
-                .columns
-                .iter()
-                .map(|column| column.name.as_str())
-                .filter(|name| index.parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(name)))
-                .collect();
-            // An index on paths inside json is only known to hold when it is built.
-            if columns.len() == index.parts.len() {
-                let what = format!("({}) of `{}`", columns.join(", "), alter.new.name);
-                self.unique(alter, &columns, &what)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn unique(&mut self, alter: &Alter<'_>, columns: &[&str], what: &str) -> rusqlite::Result<()> {
-        let mut values = Vec::new();
-        for (column, source) in alter.new.columns.iter().zip(&alter.sources) {
-            if !columns.contains(&column.name.as_str()) {
-                continue;
-            }
-            // Without a source each row gets its own value (uuid), or the same, which `values_hold` cannot see.
-            let before = source.and_then(|source| alter.old.column(source));
-            let Some(filling) = self.filling_quietly(alter, column, before) else { return Ok(()) };
-            values.push(filling.value);
-        }
-        let nulls: Vec<_> = values.iter().map(|value| format!("({value}) IS NOT NULL")).collect();
-        let rows = self.count(&format!(
-            "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)",
-            quoted(&alter.old.name),
-            nulls.join(" AND "),
-            values.iter().map(|value| format!("({value})")).collect::<Vec<_>>().join(", ")
-        ))?;
-        if rows > 0 {
-            self.plan.refusals.push(format!(
-                "{what} must be unique, but {} values with another: change those rows first",
-                have(rows, "row", "shares its", "share their")
-            ));
-        }
-        Ok(())
-    }
-
-    fn index_lines(&self, alter: &Alter<'_>, lines: &mut Vec<Line>) {
-        for index in &alter.new.indexes {
-            if !alter.old.indexes.contains(index) {
-                let unique = if index.unique { "unique " } else { "" };
-                lines.push(Line::inner('+', format!("{unique}index {}", index.name)));
-            }
-        }
-        for index in &alter.old.indexes {
-            if !alter.new.indexes.contains(index) {
-                lines.push(Line::inner('-', format!("index {}", index.name)));
-            }
-        }
-    }
-
     /// Columns that SQLite can add, and indexes.
     fn in_place(&mut self, alter: &Alter<'_>) -> Vec<String> {
         let mut sql = Vec::new();
@@ -369,7 +247,7 @@ impl<'a> Steps<'a> {
     }
 
     /// As [`Steps::filling`], for what was refused already if it was to be.
-    fn filling_quietly<'c>(
+    pub(super) fn filling_quietly<'c>(
         &mut self,
         alter: &Alter<'_>,
         column: &'c Column,
@@ -407,55 +285,4 @@ fn added_only(alter: &Alter<'_>) -> bool {
                 plain || (constant && column.reference.is_none())
             }
         })
-}
-
-/// `field level: integer, required`
-fn describe(table: &Table, column: &Column) -> String {
-    let mut text = format!("field {}: {}", column.name, column.ty);
-    if table.is_key(&column.name) {
-        text.push_str(", key");
-    } else if column.required {
-        text.push_str(", required");
-    }
-    match &column.default {
-        Some(Default::Literal(value)) => text.push_str(&format!(", default {value}")),
-        Some(Default::Now) => text.push_str(", default now()"),
-        Some(Default::Uuid) => text.push_str(", default uuid()"),
-        None => {}
-    }
-    if !column.choices.is_empty() {
-        text.push_str(&format!(", one of {}", column.choices.join(", ")));
-    }
-    for (word, bound) in [("minimum", &column.minimum), ("maximum", &column.maximum)] {
-        if let Some(bound) = bound {
-            text.push_str(&format!(", {word} {bound}"));
-        }
-    }
-    for (word, bound) in [("minLength", column.min_length), ("maxLength", column.max_length)] {
-        if let Some(bound) = bound {
-            text.push_str(&format!(", {word} {bound}"));
-        }
-    }
-    if let Some(reference) = &column.reference {
-        let on_delete = match reference.on_delete {
-            Delete::Restrict => "",
-            Delete::Cascade => " (on_delete: cascade)",
-            Delete::SetNull => " (on_delete: set_null)",
-        };
-        text.push_str(&format!(", ref to {}{on_delete}", reference.table));
-    }
-    text
-}
-
-fn lost(count: u64, what: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        count => Some(format!("{count} {what}s")),
-    }
-}
-
-/// `1 row has`, `3 rows have`
-fn have(count: u64, what: &str, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {what} {one}") } else { format!("{count} {what}s {many}") }
 }
