@@ -24,9 +24,11 @@ const WAIT_FROM: u64 = 128 << 20;
 /// The size that the file keeps when the log starts anew.
 pub(super) const KEEP_BYTES: i64 = 32 << 20;
 /// A moment: what a write may feel of it.
-const MOMENT: Duration = Duration::from_millis(20);
+const MOMENT: Duration = Duration::from_millis(50);
 /// How long no more waiting is done after readers did not end in time.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long the writer sleeps between two looks at the readers.
+const NAP: Duration = Duration::from_micros(500);
 /// How long nothing is written before the log is copied whatever its size.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -119,25 +121,36 @@ impl Wal {
         self.copy(db, Reach::Truncate, MOMENT, metrics);
     }
 
-    /// Whether all of the log was copied (and, but for a passive copy, no reader needs it any more).
+    /// Whether all of the log was copied (and, but for a passive copy, no reader needs it any more), within `wait`.
     fn copy(&mut self, db: &Connection, reach: Reach, wait: Duration, metrics: &Metrics) -> bool {
-        let _ = db.busy_timeout(wait);
-        let outcome = db.query_row(reach.sql(), [], |row| Ok((row.get::<_, bool>(0)?, row.get(1)?, row.get(2)?)));
+        let due = Instant::now() + wait;
+        let _ = db.busy_timeout(Duration::ZERO);
+        let done = loop {
+            match Self::try_copy(db, reach) {
+                // SQLite's own waiting sleeps for longer than most reads take.
+                Ok(false) if Instant::now() < due => std::thread::sleep(NAP),
+                Ok(done) => break done,
+                Err(error) => {
+                    tracing::warn!(%error, "the write-ahead log could not be copied into the database");
+                    break false;
+                }
+            }
+        };
         let _ = db.busy_timeout(super::connection::BUSY);
         self.copied = self.size.load(Ordering::Relaxed);
+        metrics.checkpoint();
         metrics.wal_bytes(std::fs::metadata(&self.file).map_or(0, |file| file.len()));
+        done
+    }
+
+    fn try_copy(db: &Connection, reach: Reach) -> rusqlite::Result<bool> {
+        let outcome = db.query_row(reach.sql(), [], |row| {
+            let (busy, pages, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(!busy && pages == copied)
+        });
         match outcome {
-            Ok((busy, pages, copied)) => {
-                let (pages, copied): (i64, i64) = (pages, copied);
-                metrics.checkpoint();
-                !busy && pages == copied
-            }
-            Err(error) => {
-                if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) {
-                    tracing::warn!(%error, "the write-ahead log could not be copied into the database");
-                }
-                false
-            }
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
+            outcome => outcome,
         }
     }
 }
