@@ -105,7 +105,7 @@ impl Sqlite {
         }
         let (reply, answer) = oneshot::channel();
         self.open.writer.steps(Box::new(move |tx| {
-            let outcome = steps(tx);
+            let outcome = tx.map_err(E::from).and_then(steps);
             Ended {
                 keep: outcome.is_ok(),
                 answer: Box::new(move |failed| {

@@ -57,7 +57,7 @@ impl Readers {
         let mut slot = self.free_point();
         let conn = match &mut *slot {
             Some(conn) => conn,
-            empty => empty.insert(connection::open(&self.path, Purpose::Read)?),
+            empty => empty.insert(self.open()?),
         };
         conn.limit.set(Some(Instant::now() + self.timeout), None);
         run::read(&conn.db, read)
@@ -108,7 +108,12 @@ impl Readers {
 
     fn idle(&self) -> Result<Conn, Error> {
         let idle = self.idle.lock().pop();
-        idle.map_or_else(|| connection::open(&self.path, Purpose::Read), Ok)
+        idle.map_or_else(|| self.open(), Ok)
+    }
+
+    /// Another connection. The store has been opened before, so a failure is the system's and no business of a caller's.
+    fn open(&self) -> Result<Conn, Error> {
+        connection::open(&self.path, Purpose::Read).map_err(|error| Error::Unavailable(error.into()))
     }
 }
 

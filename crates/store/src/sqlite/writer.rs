@@ -31,8 +31,8 @@ const BATCH_MAX: usize = 512;
 /// How often the thread looks up while nothing is written.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
 
-/// What runs steps: whether to keep what they did, and how to answer once that is known.
-pub(super) type Steps = Box<dyn FnOnce(&mut dyn Tx) -> Ended + Send>;
+/// Runs steps in a transaction, or hears why there is none.
+pub(super) type Steps = Box<dyn FnOnce(Result<&mut dyn Tx, Error>) -> Ended + Send>;
 
 /// Steps that have run.
 pub(super) struct Ended {
@@ -250,7 +250,7 @@ impl AtWork {
     fn steps(&self, steps: Steps) -> Option<Ended> {
         let mut tx = WriteTx { db: &self.conn.db, model: &self.model };
         let ended = savepoint(&self.conn.db, || {
-            let ended = catch_unwind(AssertUnwindSafe(|| steps(&mut tx))).ok();
+            let ended = catch_unwind(AssertUnwindSafe(|| steps(Ok(&mut tx)))).ok();
             (ended.as_ref().is_some_and(|ended| ended.keep), ended)
         });
         match ended {
@@ -340,7 +340,11 @@ fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
                 let _ = reply.send(outcome);
             }
             (_, Some(Outcome::Steps(ended))) => (ended.answer)(committed.as_ref().err().map(Error::again)),
-            _ => {}
+            (Some(Job::Steps(steps)), _) => {
+                let error = committed.as_ref().err().map_or_else(gone, Error::again);
+                (steps(Err(error)).answer)(None);
+            }
+            (None, _) => {}
         }
     }
 }
