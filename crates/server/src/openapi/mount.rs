@@ -88,7 +88,7 @@ fn list_operation(collection: &Collection, mount: &Mount) -> Value {
 }
 
 fn list_parameters(collection: &Collection, mount: &Mount) -> Vec<Value> {
-    let mut limit = json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX });
+    let mut limit = json!({ "type": "integer", "minimum": 1, "maximum": i64::MAX - 1 });
     if let Some(most) = mount.limit_max {
         limit["maximum"] = json!(most);
     }
@@ -100,7 +100,7 @@ fn list_parameters(collection: &Collection, mount: &Mount) -> Vec<Value> {
         query(
             "offset",
             "How many records to leave out first.",
-            json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
+            json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX - 1 }),
         ),
         query("order", "By which fields: `field.desc`, several with commas.", order_schema(collection)),
     ];
@@ -161,9 +161,8 @@ fn query(name: &str, about: &str, schema: Value) -> Value {
 fn create(collection: &Collection, mount: &Mount) -> Value {
     let access = parts::access(&[collection.policies.insert.as_ref()]);
     let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["403", "409", "413", "415"]));
-    responses
-        .insert("201".to_owned(), record_answer(collection, "The record as it was stored.", &["ETag", "Location"]));
+    responses.extend(parts::errors(&["403", "409", "412", "413", "415"]));
+    responses.insert("201".to_owned(), created(collection));
     json!({
         "operationId": format!("create_{}", collection.name),
         "tags": [collection.name],
@@ -178,7 +177,7 @@ fn create(collection: &Collection, mount: &Mount) -> Value {
 fn get(collection: &Collection) -> Value {
     let access = parts::access(&[collection.policies.select.as_ref()]);
     let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["403", "404"]));
+    responses.extend(parts::errors(&["403", "404", "412"]));
     responses.insert("200".to_owned(), record_answer(collection, "The record.", &["ETag"]));
     responses.insert(
         "304".to_owned(),
@@ -199,7 +198,7 @@ fn replace(collection: &Collection) -> Value {
     let access = parts::access(&[collection.policies.update.as_ref().map(|update| &update.using)]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "409", "412", "413", "415"]));
-    responses.insert("200".to_owned(), record_answer(collection, "The record as it is now.", &["ETag"]));
+    responses.extend(changed(collection));
     json!({
         "operationId": format!("replace_{}", collection.name),
         "tags": [collection.name],
@@ -216,7 +215,7 @@ fn patch(collection: &Collection) -> Value {
     let access = parts::access(&[collection.policies.update.as_ref().map(|update| &update.using)]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "409", "412", "413", "415"]));
-    responses.insert("200".to_owned(), record_answer(collection, "The record as it is now.", &["ETag"]));
+    responses.extend(changed(collection));
     json!({
         "operationId": format!("patch_{}", collection.name),
         "tags": [collection.name],
@@ -267,6 +266,28 @@ fn record_answer(collection: &Collection, about: &str, names: &[&str]) -> Value 
         "headers": headers(names),
         "content": { JSON: { "schema": parts::schema_ref(&Form::Answered.name(collection)) } },
     })
+}
+
+/// The stored record, unless nobody but `service_role` may read it.
+fn created(collection: &Collection) -> Value {
+    if collection.policies.select.is_some() {
+        return record_answer(collection, "The record as it was stored.", &["ETag", "Location"]);
+    }
+    json!({
+        "description": "Stored. The record as it was stored, if the caller may read it.",
+        "headers": headers(&["ETag", "Location"]),
+    })
+}
+
+fn changed(collection: &Collection) -> Map<String, Value> {
+    let open = collection.policies.select.as_ref().is_some_and(|policy| policy.source.trim() == "true");
+    let mut answers = Map::new();
+    answers.insert("200".to_owned(), record_answer(collection, "The record as it is now.", &["ETag"]));
+    if !open {
+        let about = "Changed, and the caller may not read the record as it is now.";
+        answers.insert("204".to_owned(), json!({ "description": about }));
+    }
+    answers
 }
 
 fn headers(names: &[&str]) -> Map<String, Value> {

@@ -74,9 +74,8 @@ fn head(collection: &Collection, model: &Model) -> Value {
 fn post(collection: &Collection) -> Value {
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["409", "413", "415"]));
-    responses
-        .insert("201".to_owned(), written(collection, "Stored. The records, with `Prefer: return=representation`."));
-    responses.insert("200".to_owned(), written(collection, "An upsert that changed what was there and added nothing."));
+    responses.insert("201".to_owned(), perhaps("Stored.", &["Location"]));
+    responses.insert("200".to_owned(), perhaps("An upsert that changed what was there and added nothing.", &[]));
     let parameters = vec![
         query("select", "Which fields the representation holds.", text_schema()),
         query("columns", "Which fields of the body to take; those that it lacks become null.", text_schema()),
@@ -104,7 +103,7 @@ fn put(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> V
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["405", "409", "413", "415"]));
     responses.insert("200".to_owned(), written(collection, "Replaced."));
-    responses.insert("201".to_owned(), written(collection, "Stored: there was none at this key."));
+    responses.insert("201".to_owned(), perhaps("Stored: there was none at this key.", &[]));
     responses.insert("204".to_owned(), json!({ "description": "Replaced." }));
     let keys = collection.fields.iter().take(collection.key.len);
     let mut parameters: Vec<Value> = keys
@@ -247,6 +246,13 @@ fn json_body(schema: Value) -> Value {
     json!({ "required": true, "content": { JSON: { "schema": schema } } })
 }
 
+/// An answer with or without a body. Only the text says so: where `content` stands, tools take it for promised.
+fn perhaps(about: &str, more: &[&str]) -> Value {
+    let names: Vec<&str> = ["Content-Range", "Preference-Applied"].iter().chain(more).copied().collect();
+    let body = "With `Prefer: return=representation` the records as `GET` answers them, else nothing.";
+    json!({ "description": format!("{about} {body}"), "headers": headers(&names) })
+}
+
 fn bare(about: &str) -> Value {
     json!({ "description": about, "headers": headers(&["Content-Range", "Preference-Applied"]) })
 }
@@ -262,7 +268,7 @@ fn rows(collection: &Collection, about: &str) -> Value {
 fn written(collection: &Collection, about: &str) -> Value {
     json!({
         "description": about,
-        "headers": headers(&["Content-Range", "Location", "Preference-Applied"]),
+        "headers": headers(&["Content-Range", "Preference-Applied"]),
         "content": content(collection),
     })
 }
