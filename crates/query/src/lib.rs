@@ -17,9 +17,12 @@ pub mod mount;
 pub mod plan;
 pub mod planner;
 mod policy;
+mod record;
 pub mod request;
 pub mod rest;
 pub mod sql;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 

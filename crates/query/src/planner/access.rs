@@ -44,6 +44,11 @@ impl Planner {
         }
     }
 
+    /// Whether there may be rows that this role sees: false where a policy is missing, or the role alone decides it.
+    pub(crate) fn may_read(&self, collection: CollectionId, role: Role) -> bool {
+        self.right(collection, role, Right::Select).is_ok_and(|policy| policy != Expr::FALSE)
+    }
+
     fn denied(&self, collection: CollectionId, right: Right) -> Fault {
         let name = &self.model.collection(collection).name;
         let action = match right {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use pintle_model::{CollectionId, Diagnostic, Model, Role, Severity, Span};
 
+use crate::mount::Mounts;
 use crate::plan::{ReadPlan, WritePlan};
 use crate::policy::{self, Rules};
 use crate::request::{ReadShape, WriteShape};
@@ -31,6 +32,7 @@ pub struct Planner {
     pub(crate) rules: Vec<Rules>,
     reads: Cache<(CollectionId, Role, ReadShape), Arc<ReadPlan>>,
     writes: Cache<(CollectionId, Role, WriteShape), Arc<WritePlan>>,
+    pub(crate) mounts: Mounts,
 }
 
 impl Planner {
@@ -51,7 +53,9 @@ impl Planner {
         }
         let rules = policy::compile(&model)?;
         let (reads, writes) = (Cache::new(PLANS_KEPT), Cache::new(PLANS_KEPT));
-        Ok(Planner { model, dialect, rules, reads, writes })
+        let mut planner = Planner { model, dialect, rules, reads, writes, mounts: Mounts::default() };
+        planner.mounts = Mounts::new(&planner);
+        Ok(planner)
     }
 
     /// The model that this plans for.

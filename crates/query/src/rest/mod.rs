@@ -1,11 +1,31 @@
 //! `/rest/v1`: PostgREST's grammar.
+//!
+//! 1. [`query`] takes a query string apart; [`select`], [`filter`] and [`order`] read its parts, field by field against
+//!    the collection, with a [`cursor`] that says where a mistake stands.
+//! 2. [`crate::record`] reads the body.
+//! 3. The methods of [`Planner`] here put both into a shape, look up its plan, and hand out what is to be run.
+
+pub(crate) mod cursor;
+pub(crate) mod filter;
+mod name;
+pub(crate) mod order;
+pub(crate) mod query;
+pub(crate) mod select;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use std::sync::Arc;
 
-use pintle_model::{Caller, CollectionId};
+use pintle_model::{Caller, CollectionId, Value};
 
-use crate::plan::{Read, Write};
+use crate::plan::{Inputs, Read, Write};
+use crate::request::ReadShape;
 use crate::{Fault, Planner};
+
+pub(crate) use filter::bad_value;
+pub(crate) use name::nearest;
+pub(crate) use select::unknown_column;
 
 /// What the headers of a request to `/rest/v1` ask for, parsed by the server from `Prefer` and `Accept`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +101,18 @@ pub struct RestWrite {
     pub location: bool,
 }
 
+impl Asker {
+    /// What a request of this asker brings to a plan.
+    pub(crate) fn inputs(&self, values: Vec<Value>) -> Inputs {
+        Inputs { values, caller: Arc::clone(&self.caller), now: self.now }
+    }
+}
+
+/// A count of rows as a value to bind.
+pub(crate) fn count_value(rows: u64) -> Value {
+    Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX))
+}
+
 impl Planner {
     /// `GET` and `HEAD`.
     ///
@@ -93,70 +125,27 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestRead, Fault> {
-        let _ = (collection, query, prefer, asker);
-        todo!()
-    }
-
-    /// `POST`: one record or an array; an upsert where `resolution` says so.
-    ///
-    /// # Errors
-    /// As [`Planner::rest_read`], and for each fault of the body.
-    pub fn rest_insert(
-        &self,
-        collection: CollectionId,
-        query: &str,
-        body: &[u8],
-        prefer: &Preferences,
-        asker: &Asker,
-    ) -> Result<RestWrite, Fault> {
-        let _ = (collection, query, body, prefer, asker);
-        todo!()
-    }
-
-    /// `PUT`: one record at its key, whole.
-    ///
-    /// # Errors
-    /// As [`Planner::rest_insert`].
-    pub fn rest_put(
-        &self,
-        collection: CollectionId,
-        query: &str,
-        body: &[u8],
-        prefer: &Preferences,
-        asker: &Asker,
-    ) -> Result<RestWrite, Fault> {
-        let _ = (collection, query, body, prefer, asker);
-        todo!()
-    }
-
-    /// `PATCH`: the fields given, in every row that the filters find.
-    ///
-    /// # Errors
-    /// As [`Planner::rest_insert`].
-    pub fn rest_update(
-        &self,
-        collection: CollectionId,
-        query: &str,
-        body: &[u8],
-        prefer: &Preferences,
-        asker: &Asker,
-    ) -> Result<RestWrite, Fault> {
-        let _ = (collection, query, body, prefer, asker);
-        todo!()
-    }
-
-    /// `DELETE`: every row that the filters find.
-    ///
-    /// # Errors
-    /// As [`Planner::rest_read`].
-    pub fn rest_delete(
-        &self,
-        collection: CollectionId,
-        query: &str,
-        prefer: &Preferences,
-        asker: &Asker,
-    ) -> Result<RestWrite, Fault> {
-        let _ = (collection, query, prefer, asker);
-        todo!()
+        let fields = self.model.collection(collection);
+        let query = query::query(fields, query)?;
+        let mut values = query.values;
+        let mut bind = |rows| {
+            values.push(count_value(rows));
+            values.len() - 1
+        };
+        let limit = match (query.limit, self.model.limits.rows) {
+            (Some(asked), Some(most)) => Some(asked.min(most)),
+            (asked, most) => asked.or(most),
+        };
+        let shape = ReadShape {
+            select: query.select.unwrap_or_else(|| select::all(fields)),
+            filter: query.filter,
+            order: query.order,
+            limit: limit.map(&mut bind),
+            offset: (query.offset > 0).then(|| bind(query.offset)),
+            count: prefer.count,
+            strip_nulls: prefer.strip_nulls,
+        };
+        let plan = self.plan_read(collection, asker.caller.role, shape)?;
+        Ok(RestRead { read: Read { plan, inputs: asker.inputs(values) }, offset: query.offset, limit })
     }
 }

@@ -1,0 +1,121 @@
+//! A mount's list: `limit`, `offset`, `order`, and every other parameter an equality.
+
+use pintle_model::{Collection, Type, Value};
+
+use crate::request::{Comparison, Filter, Order, Step, Target, Test};
+use crate::rest::filter::Scope;
+use crate::rest::nearest;
+use crate::rest::order::order;
+use crate::rest::query::pairs;
+use crate::{Fault, FaultKind};
+
+/// Levels of a path inside a json field.
+const LEVELS_MAX: usize = 8;
+/// Parameters of a list.
+const PARAMETERS_MAX: usize = 100;
+
+/// What a list asks for.
+#[derive(Debug)]
+pub(super) struct ListQuery {
+    pub(super) filter: Filter,
+    pub(super) order: Vec<Order>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: u64,
+    pub(super) values: Vec<Value>,
+}
+
+/// Reads the query string of a list.
+pub(super) fn list(collection: &Collection, query: &str) -> Result<ListQuery, Fault> {
+    let mut scope = Scope { collection, values: Vec::new() };
+    let mut filters = Vec::new();
+    let (mut limit, mut offset, mut keys) = (None, None, None);
+    for (count, pair) in pairs(query).enumerate() {
+        let (name, value) = pair?;
+        if count == PARAMETERS_MAX {
+            return Err(Fault::new(FaultKind::Parse, format!("a list may have at most {PARAMETERS_MAX} parameters")));
+        }
+        let twice = match name.as_ref() {
+            "limit" => limit.replace(number("limit", &value, 1)?).is_some(),
+            "offset" => offset.replace(number("offset", &value, 0)?).is_some(),
+            "order" => keys.replace(order(collection, &value)?).is_some(),
+            _ => {
+                filters.push(filter(&mut scope, &name, &value)?);
+                false
+            }
+        };
+        if twice {
+            return Err(Fault::new(FaultKind::Parse, format!("the parameter `{name}` is given twice")));
+        }
+    }
+    let mut keys = keys.unwrap_or_default();
+    // In the end the key decides, so that pages neither overlap nor leave gaps.
+    for field in 0..collection.key.len {
+        let target = Target::field(field);
+        if !keys.iter().any(|key| key.target == target) {
+            keys.push(Order { target, descending: false, nulls_first: None });
+        }
+    }
+    Ok(ListQuery {
+        filter: Filter::And(filters),
+        order: keys,
+        limit: limit_within(collection, limit)?,
+        offset: offset.unwrap_or(0),
+        values: scope.values,
+    })
+}
+
+/// The limit that was asked for, or the mount's own.
+fn limit_within(collection: &Collection, asked: Option<u64>) -> Result<Option<u64>, Fault> {
+    let Some(mount) = &collection.mount else { return Ok(asked) };
+    match (asked, mount.limit_max) {
+        (Some(limit), Some(most)) if limit > most => {
+            let message = format!("`limit` may be at most {most}, and is {limit}");
+            Err(Fault::new(FaultKind::Parse, message).hint("ask for the rest with `offset`"))
+        }
+        (Some(limit), _) => Ok(Some(limit)),
+        (None, _) => Ok(mount.limit_default),
+    }
+}
+
+fn number(name: &str, text: &str, least: u64) -> Result<u64, Fault> {
+    let number = text.parse().ok().filter(|n| *n >= least && i64::try_from(*n).is_ok_and(|n| n < i64::MAX));
+    number.ok_or_else(|| {
+        Fault::new(FaultKind::Parse, format!("`{name}` is a whole number of at least {least}, not {text:?}"))
+    })
+}
+
+/// `name=Nanette`, or `data.app.id=4608` inside a json field.
+fn filter(scope: &mut Scope<'_>, name: &str, value: &str) -> Result<Filter, Fault> {
+    let collection = scope.collection;
+    let mut words = name.split('.');
+    let field = words.next().unwrap_or_default();
+    let path: Vec<Step> = words.map(|word| Step::Key(word.to_owned())).collect();
+    let Some((at, found)) = collection.field(field) else { return Err(unknown(collection, field, name)) };
+    if found.ty != Type::Json {
+        if !path.is_empty() {
+            let message = format!("`{field}` is no json field, so `{name}` leads nowhere");
+            return Err(Fault::new(FaultKind::UndefinedColumn, message));
+        }
+        let slot = scope.read(found.ty, value).map_err(|fault| in_parameter(fault, name))?;
+        return Ok(Filter::Test(Target::field(at), Test::Compare(Comparison::Eq, slot)));
+    }
+    if path.len() > LEVELS_MAX {
+        let message = format!("`{name}` is too deep: a path inside a json field has at most {LEVELS_MAX} levels");
+        return Err(Fault::new(FaultKind::Parse, message));
+    }
+    let slot = scope.read(Type::Text, value).map_err(|fault| in_parameter(fault, name))?;
+    Ok(Filter::Test(Target { field: at, path, text: false }, Test::Element(slot)))
+}
+
+fn in_parameter(mut fault: Fault, name: &str) -> Fault {
+    fault.message = format!("`{name}`: {}", fault.message);
+    fault
+}
+
+fn unknown(collection: &Collection, field: &str, name: &str) -> Fault {
+    let fault = Fault::new(FaultKind::UndefinedColumn, format!("`{name}` is no parameter of this list"));
+    match nearest(collection, field) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint("parameters are limit, offset, order, the names of fields, and paths into json fields"),
+    }
+}

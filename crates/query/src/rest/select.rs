@@ -1,0 +1,153 @@
+//! `select=id,title:name,data->a->>b,born::text` and the other lists of fields.
+
+use pintle_model::{Collection, Type};
+
+use super::cursor::Cursor;
+use super::filter::unsupported;
+use super::name::{field_name, json_path, nearest, resolve};
+use crate::request::{SelectItem, Step, Target};
+use crate::{Fault, FaultKind};
+
+/// Columns that an answer may have: SQLite's bound on a result is 2000.
+const COLUMNS_MAX: usize = 1000;
+const AGGREGATES: [&str; 5] = ["avg", "count", "max", "min", "sum"];
+
+/// Every field, as `*` is.
+pub(crate) fn all(collection: &Collection) -> Vec<SelectItem> {
+    (0..collection.fields.len()).map(|field| plain(collection, field)).collect()
+}
+
+/// A field under its own name.
+pub(crate) fn plain(collection: &Collection, field: usize) -> SelectItem {
+    SelectItem { target: Target::field(field), name: collection.fields[field].name.clone(), cast: None }
+}
+
+/// Reads `select`. Of items with the same name the last counts, as it would for a reader of the answer's JSON.
+pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectItem>, Fault> {
+    let mut cursor = Cursor::new("select parameter", text);
+    let mut items: Vec<SelectItem> = Vec::new();
+    loop {
+        cursor.skip_space();
+        if cursor.eat("*") {
+            (0..collection.fields.len()).for_each(|field| put(&mut items, plain(collection, field)));
+        } else {
+            put(&mut items, item(collection, &mut cursor)?);
+        }
+        if items.len() > COLUMNS_MAX {
+            return Err(cursor.unexpected(&format!("at most {COLUMNS_MAX} columns")));
+        }
+        cursor.skip_space();
+        if !cursor.eat(",") {
+            break;
+        }
+    }
+    cursor.expect_end("\",\" or end of input")?;
+    Ok(items)
+}
+
+fn put(items: &mut Vec<SelectItem>, item: SelectItem) {
+    match items.iter_mut().find(|known| known.name == item.name) {
+        Some(known) => *known = item,
+        None => items.push(item),
+    }
+}
+
+/// `[alias:]field[->path][::cast]`
+fn item(collection: &Collection, cursor: &mut Cursor<'_>) -> Result<SelectItem, Fault> {
+    if cursor.rest().starts_with("...") {
+        return Err(unsupported("spreading an embedded resource (`...`)"));
+    }
+    let mut name = field_name(cursor)?;
+    let mut alias = None;
+    if cursor.peek() == Some(':') && !cursor.rest().starts_with("::") {
+        cursor.next();
+        alias = Some(name);
+        name = field_name(cursor)?;
+    }
+    if cursor.rest().starts_with("()") && name == "count" {
+        return Err(unsupported("aggregating (`count()`)"));
+    }
+    if matches!(cursor.peek(), Some('(' | '!')) {
+        return Err(unsupported(&format!("embedding another resource (`{name}(…)`)")));
+    }
+    let (path, text) = json_path(cursor)?;
+    let cast = cast(cursor)?;
+    aggregate(cursor)?;
+    let named = || {
+        path.iter().rev().find_map(|step| match step {
+            Step::Key(key) => Some(key.clone()),
+            Step::Index(_) => None,
+        })
+    };
+    let shown = alias.map(|alias| alias.into_owned()).or_else(named).unwrap_or_else(|| name.clone().into_owned());
+    Ok(SelectItem { target: resolve(collection, &name, path, text)?, name: shown, cast })
+}
+
+/// `.sum()` and its like are not built yet.
+fn aggregate(cursor: &Cursor<'_>) -> Result<(), Fault> {
+    let Some(call) = cursor.rest().strip_prefix('.') else { return Ok(()) };
+    match AGGREGATES.iter().find(|name| call.strip_prefix(**name).is_some_and(|rest| rest.starts_with("()"))) {
+        Some(name) => Err(unsupported(&format!("aggregating (`{name}()`)"))),
+        None => Ok(()),
+    }
+}
+
+fn cast(cursor: &mut Cursor<'_>) -> Result<Option<Type>, Fault> {
+    if !cursor.eat("::") {
+        return Ok(None);
+    }
+    let word = cursor.take_while(|c| c.is_alphanumeric() || c == '_' || c == ' ').trim();
+    if word.is_empty() {
+        return Err(cursor.unexpected("a type to cast to"));
+    }
+    let ty = match word.to_ascii_lowercase().as_str() {
+        "text" | "varchar" | "character varying" => Type::Text,
+        "int" | "integer" | "int2" | "int4" | "int8" | "smallint" | "bigint" => Type::Integer,
+        "number" | "float" | "float4" | "float8" | "real" | "double precision" | "numeric" | "decimal" => Type::Number,
+        "bool" | "boolean" => Type::Boolean,
+        "timestamp" | "timestamptz" | "timestamp with time zone" => Type::Timestamp,
+        "date" => Type::Date,
+        "uuid" => Type::Uuid,
+        "json" | "jsonb" => Type::Json,
+        "bytes" | "bytea" => Type::Bytes,
+        _ => {
+            let types: Vec<_> = Type::ALL.iter().map(|ty| ty.name()).collect();
+            return Err(unsupported(&format!("the cast to `{word}`")).hint(format!("types are {}", types.join(", "))));
+        }
+    };
+    Ok(Some(ty))
+}
+
+/// Reads a list of names: `columns=a,"b"`, `on_conflict=a,b`.
+pub(super) fn fields(
+    collection: &Collection,
+    what: &'static str,
+    text: &str,
+    unknown: impl Fn(&Collection, &str) -> Fault,
+) -> Result<Vec<usize>, Fault> {
+    let mut cursor = Cursor::new(what, text);
+    let mut fields = Vec::new();
+    loop {
+        let name = field_name(&mut cursor)?;
+        let (at, _) = collection.field(&name).ok_or_else(|| unknown(collection, &name))?;
+        if !fields.contains(&at) {
+            fields.push(at);
+        }
+        cursor.skip_space();
+        if !cursor.eat(",") {
+            break;
+        }
+    }
+    cursor.expect_end("\",\" or end of input")?;
+    Ok(fields)
+}
+
+/// That a body or `columns` names a field that is not there.
+pub(crate) fn unknown_column(collection: &Collection, name: &str) -> Fault {
+    let message = format!("Could not find the '{name}' column of '{}' in the schema cache", collection.name);
+    let fault = Fault::new(FaultKind::UnknownColumn, message);
+    match nearest(collection, name) {
+        Some(near) => fault.hint(format!("Perhaps you meant the column '{near}'")),
+        None => fault,
+    }
+}

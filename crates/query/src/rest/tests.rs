@@ -1,0 +1,464 @@
+//! PostgREST's grammar as a table: what a query string means, and what is said of one that means nothing.
+
+use pintle_model::{Collection, Model, Type, Value};
+use proptest::prelude::*;
+
+use super::query::{Query, query};
+use crate::request::{Comparison, Filter, Order, SelectItem, Step, Target, Test, Truth};
+use crate::testing::{model, names, show};
+use crate::{Details, Fault};
+
+fn books(model: &Model) -> &Collection {
+    model.find("books").expect("the app has books").1
+}
+
+/// What a query string means, in words.
+fn meaning(text: &str) -> Result<String, Fault> {
+    let model = model();
+    query(books(&model), text).map(|query| print(books(&model), &query))
+}
+
+fn print(collection: &Collection, query: &Query) -> String {
+    let mut parts = Vec::new();
+    if let Some(select) = &query.select {
+        let items: Vec<_> = select.iter().map(|item| print_item(collection, item)).collect();
+        parts.push(format!("select {}", items.join(", ")));
+    }
+    if !query.filter.is_all() {
+        parts.push(format!("where {}", print_filter(collection, &query.values, &query.filter)));
+    }
+    if !query.order.is_empty() {
+        let keys: Vec<_> = query.order.iter().map(|key| print_order(collection, key)).collect();
+        parts.push(format!("order {}", keys.join(", ")));
+    }
+    parts.extend(query.limit.map(|limit| format!("limit {limit}")));
+    parts.extend((query.offset > 0).then(|| format!("offset {}", query.offset)));
+    for (name, fields) in [("columns", &query.columns), ("on_conflict", &query.on_conflict)] {
+        parts.extend(fields.as_ref().map(|fields| format!("{name} {}", names(collection, fields).join(" "))));
+    }
+    parts.join(" ")
+}
+
+fn print_target(collection: &Collection, target: &Target) -> String {
+    let mut out = collection.fields[target.field].name.clone();
+    for (n, step) in target.path.iter().enumerate() {
+        out.push_str(if target.text && n + 1 == target.path.len() { "->>" } else { "->" });
+        match step {
+            Step::Key(key) => out.push_str(&format!("{key:?}")),
+            Step::Index(index) => out.push_str(&index.to_string()),
+        }
+    }
+    out
+}
+
+fn print_item(collection: &Collection, item: &SelectItem) -> String {
+    let cast = item.cast.map(|ty| format!("::{}", ty.name())).unwrap_or_default();
+    let target = print_target(collection, &item.target);
+    if target == item.name { format!("{target}{cast}") } else { format!("{target}{cast} as {}", item.name) }
+}
+
+fn print_order(collection: &Collection, key: &Order) -> String {
+    let nulls = match key.nulls_first {
+        Some(true) => " nulls first",
+        Some(false) => " nulls last",
+        None => "",
+    };
+    format!("{}{}{nulls}", print_target(collection, &key.target), if key.descending { " desc" } else { "" })
+}
+
+fn print_filter(collection: &Collection, values: &[Value], filter: &Filter) -> String {
+    let list = |parts: &[Filter], word: &str| {
+        let parts: Vec<_> = parts.iter().map(|part| print_filter(collection, values, part)).collect();
+        if parts.len() == 1 { parts.concat() } else { format!("({})", parts.join(word)) }
+    };
+    match filter {
+        Filter::And(parts) => list(parts, " and "),
+        Filter::Or(parts) => list(parts, " or "),
+        Filter::Not(inner) => format!("not {}", print_filter(collection, values, inner)),
+        Filter::Test(target, test) => {
+            let value = |slot: &usize| show(&values[*slot]);
+            let condition = match test {
+                Test::Compare(op, slot) => {
+                    let sign = match op {
+                        Comparison::Eq => "=",
+                        Comparison::Ne => "<>",
+                        Comparison::Lt => "<",
+                        Comparison::Le => "<=",
+                        Comparison::Gt => ">",
+                        Comparison::Ge => ">=",
+                    };
+                    format!("{sign} {}", value(slot))
+                }
+                Test::Distinct(slot) => format!("is distinct from {}", value(slot)),
+                Test::Like { pattern, fold: false } => format!("like {}", value(pattern)),
+                Test::Like { pattern, fold: true } => format!("ilike {}", value(pattern)),
+                Test::Match { pattern, fold: false } => format!("~ {}", value(pattern)),
+                Test::Match { pattern, fold: true } => format!("~* {}", value(pattern)),
+                Test::In(slots) => format!("in [{}]", slots.iter().map(value).collect::<Vec<_>>().join(", ")),
+                Test::Is(Truth::Null) => "is null".to_owned(),
+                Test::Is(Truth::NotNull) => "is not null".to_owned(),
+                Test::Is(Truth::True) => "is true".to_owned(),
+                Test::Is(Truth::False) => "is false".to_owned(),
+                Test::Is(Truth::Unknown) => "is unknown".to_owned(),
+                Test::Contains(slot) => format!("contains {}", value(slot)),
+                Test::Contained(slot) => format!("contained in {}", value(slot)),
+                Test::Any(..) | Test::Element(_) => "none of this grammar".to_owned(),
+            };
+            format!("{} {condition}", print_target(collection, target))
+        }
+    }
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    assert_eq!(meaning(text).as_deref(), Ok(expected), "{text}");
+}
+
+/// The code, the message, and what follows it (details, then hint) where a test cares.
+#[track_caller]
+fn refused(text: &str, code: &str, message: &str, more: &str) {
+    let fault = meaning(text).expect_err(text);
+    let details = match &fault.details {
+        Details::Text(text) => text.clone(),
+        _ => fault.hint.clone().unwrap_or_default(),
+    };
+    assert_eq!((fault.kind.code(), fault.message.as_str()), (code, message), "{text}");
+    assert!(details.contains(more), "{text}: {details}");
+}
+
+#[test]
+fn comparisons_take_values_of_their_field() {
+    check("", "");
+    check("pages=eq.5", "where pages = 5");
+    check("pages=neq.5&title=gt.a", "where (pages <> 5 and title > \"a\")");
+    check("pages=gte.1&pages=lt.9&pages=lte.9", "where (pages >= 1 and pages < 9 and pages <= 9)");
+    check("title=eq.", "where title = \"\"");
+    check("title=eq.a.b,c)", "where title = \"a.b,c)\"");
+    check("title=isdistinct.x", "where title is distinct from \"x\"");
+    check("born=eq.2026-01-31", "where born = 2026-01-31");
+    check("lent=not.eq.true", "where not lent = true");
+    refused("pages=eq.abc", "22P02", "invalid input syntax for type bigint: \"abc\"", "");
+    refused(
+        "pages=eq.99999999999999999999",
+        "22003",
+        "value \"99999999999999999999\" is out of range for type bigint",
+        "64",
+    );
+    refused("born=eq.x", "22007", "invalid input syntax for type date: \"x\"", "");
+    refused("titel=eq.x", "42703", "column books.titel does not exist", "books.title");
+    refused("nope=eq.x", "42703", "column books.nope does not exist", "");
+}
+
+#[test]
+fn text_is_percent_decoded_and_plus_is_a_space() {
+    check("title=eq.a+b%2Bc%20%26d", "where title = \"a b+c &d\"");
+    check("title=eq.%E6%A3%8B", "where title = \"棋\"");
+    check("%74itle=eq.x&&", "where title = \"x\"");
+    check("title=eq.100%", "where title = \"100%\"");
+    refused("title=eq.%ff", "PGRST100", "the query string holds bytes that are no UTF-8: eq.%ff", "%C3%A9");
+    refused("title=eq.%00", "22P02", "invalid byte sequence for encoding \"UTF8\": 0x00", "");
+}
+
+#[test]
+fn patterns_take_a_star_for_any_text() {
+    check("title=like.*yx", "where title like \"%yx\"");
+    check("title=ilike.a%25b*", "where title ilike \"a%b%\"");
+    check("title=match.^a.*$", "where title ~ \"^a.*$\"");
+    check("title=not.imatch.^a", "where not title ~* \"^a\"");
+    refused("title=like.a%5C", "22025", "LIKE pattern must not end with escape character", "");
+    refused("title=match.(", "2201B", "invalid regular expression: unclosed group", "");
+    refused("pages=like.1*", "42883", "operator does not exist: bigint ~~ unknown", "text");
+}
+
+#[test]
+fn lists_quote_what_holds_commas() {
+    check("pages=in.(1,2,3)", "where pages in [1, 2, 3]");
+    check("pages=in.( 1, 2 )", "where pages in [1, 2]");
+    check("title=in.(\"Hebdon, John\",Larry Thompson)", "where title in [\"Hebdon, John\", \"Larry Thompson\"]");
+    check("title=in.(\"Double\\\"Quote\\\"McGraw\\\"\")", "where title in [\"Double\\\"Quote\\\"McGraw\\\"\"]");
+    check("title=in.(\"D\\a\\vid W\\h\\ite\")", "where title in [\"David White\"]");
+    check("title=in.(\\)", "where title in [\"\\\\\"]");
+    check("title=in.()", "where title in []");
+    check("title=not.in.(a)", "where not title in [\"a\"]");
+    refused("pages=in.(1,b)", "22P02", "invalid input syntax for type bigint: \"b\"", "");
+    refused("pages=in.(1", "PGRST100", "\"failed to parse filter (in.(1)\" (line 1, column 6)", "end of input");
+    refused("pages=in.(1)x", "PGRST100", "\"failed to parse filter (in.(1)x)\" (line 1, column 7)", "unexpected 'x'");
+}
+
+#[test]
+fn is_asks_for_nulls_and_truth() {
+    check("born=is.null&lent=is.FAlSe", "where (born is null and lent is false)");
+    check("lent=is.unknown&lent=is.true", "where (lent is unknown and lent is true)");
+    check("born=not.is.null", "where not born is null");
+    check("born=is.not_null", "where born is not null");
+    refused("born=is.true", "42804", "argument of IS TRUE must be type boolean, not type date", "");
+    refused("born=is.nil", "PGRST100", "\"failed to parse filter (is.nil)\" (line 1, column 4)", "not_null");
+    refused("born=is.nullx", "PGRST100", "\"failed to parse filter (is.nullx)\" (line 1, column 4)", "null");
+}
+
+#[test]
+fn any_and_all_ask_each_element() {
+    check("pages=eq(any).{3,4}", "where (pages = 3 or pages = 4)");
+    check("pages=gt(all).{4,3}", "where (pages > 4 and pages > 3)");
+    check("title=like(any).{*a,\"b,*\"}", "where (title like \"%a\" or title like \"b,%\")");
+    check("pages=eq(any).{1,null}", "where (pages = 1 or pages = null)");
+    refused("pages=in(any).{1}", "PGRST100", "\"failed to parse filter (in(any).{1})\" (line 1, column 1)", "operator");
+    refused(
+        "pages=neq(any).{1}",
+        "PGRST100",
+        "\"failed to parse filter (neq(any).{1})\" (line 1, column 1)",
+        "operator",
+    );
+}
+
+#[test]
+fn trees_nest_and_quote() {
+    check("or=(pages.eq.1,not.and(price.gt.2,born.is.null))", "where (pages = 1 or not (price > 2 and born is null))");
+    check("and=( and ( pages.in.( 1, 2 ) , id.eq.3 ) , or ( id.eq.2 , id.eq.3 ) )", {
+        "where ((pages in [1, 2] and id = 3) and (id = 2 or id = 3))"
+    });
+    check("or=(title.eq.\"(a,4)\",title.like.\"*ity,4*\")", "where (title = \"(a,4)\" or title like \"%ity,4%\")");
+    check("or=(id.not.lt.1,id.not.gte.3)", "where (not id < 1 or not id >= 3)");
+    check("not.or=(id.eq.1,id.eq.2)", "where not (id = 1 or id = 2)");
+    check("and=(id.eq.1,id.neq.2))", "where (id = 1 and id <> 2)");
+    check(
+        "or=(data->a->>b.eq.foo, data->>b.eq.bar)",
+        "where (data->\"a\"->>\"b\" = \"foo\" or data->>\"b\" = \"bar\")",
+    );
+    check("or=(data.cs.{\"a\":[1]},id.eq.1)", "where (data contains {\"a\": [1]} or id = 1)");
+    check("or=(id.eq(any).{1,2},id.eq.3)", "where ((id = 1 or id = 2) or id = 3)");
+    refused("or=()", "PGRST100", "\"failed to parse logic tree (())\" (line 1, column 2)", "field name");
+    refused("or=(id.eq.1", "PGRST100", "\"failed to parse logic tree ((id.eq.1)\" (line 1, column 9)", "end of input");
+    refused("or=id.eq.1", "PGRST100", "\"failed to parse logic tree (id.eq.1)\" (line 1, column 1)", "\"(\"");
+    let deep = format!("or={}id.eq.1{}", "(or".repeat(40), ")".repeat(41));
+    assert_eq!(meaning(&deep).map_err(|fault| fault.kind.code()), Err("PGRST100"));
+}
+
+#[test]
+fn select_names_renames_and_casts() {
+    check("select=id,title", "select id, title");
+    check("select=*", "select id, title, pages, price, lent, born, seen, data, tags");
+    check("select=my_id:id, id::text", "select id as my_id, id::text");
+    check("select=data->a->>b", "select data->\"a\"->>\"b\" as b");
+    check("select=x:data->a", "select data->\"a\" as x");
+    check("select=data->>0::int", "select data->>0::integer as data");
+    check("select=data->c->0->d->>4", "select data->\"c\"->0->\"d\"->>4 as d");
+    check("select=data->0xy1->23-xy-45->-1->xy-6->>0", {
+        "select data->\"0xy1\"->\"23-xy-45\"->-1->\"xy-6\"->>0 as xy-6"
+    });
+    check("select=data->>\"a b.c\"", "select data->>\"a b.c\" as a b.c");
+    check("select=id,title,id", "select id, title");
+    refused("select=nope", "42703", "column books.nope does not exist", "");
+    refused(
+        "select=data->>--34",
+        "PGRST100",
+        "\"failed to parse select parameter (data->>--34)\" (line 1, column 9)",
+        "unexpected \"-\" expecting digit",
+    );
+    refused("select=title->a", "42883", "operator does not exist: text -> unknown", "no json");
+    refused("select=", "PGRST100", "\"failed to parse select parameter ()\" (line 1, column 1)", "field name");
+    refused("select=id::money", "PGRST127", "the cast to `money` is not supported yet", "timestamp");
+}
+
+#[test]
+fn what_is_not_built_yet_is_named() {
+    for (text, what) in [
+        ("select=id,authors(name)", "embedding another resource (`authors(…)`)"),
+        ("select=a:authors!hint!inner(name)", "embedding another resource (`authors(…)`)"),
+        ("select=...authors(name)", "spreading an embedded resource (`...`)"),
+        ("select=count()", "aggregating (`count()`)"),
+        ("select=pages.sum()", "aggregating (`sum()`)"),
+        ("title=fts.cat", "full-text search (`fts`)"),
+        ("title=wfts(english).cat", "full-text search (`wfts`)"),
+        ("pages=sl.[1,2]", "the operator `sl` on ranges"),
+        ("data=ov.{1}", "the operator `ov` (overlaps)"),
+        ("order=authors(name)", "ordering by another resource (`authors(…)`)"),
+    ] {
+        refused(text, "PGRST127", &format!("{what} is not supported yet"), "");
+    }
+}
+
+#[test]
+fn orders_say_where_nulls_go() {
+    check("order=title", "order title");
+    check("order=title.desc,pages.asc.nullsfirst,born.nullslast", {
+        "order title desc, pages nulls first, born nulls last"
+    });
+    check("order=data->a->>b.desc.nullslast", "order data->\"a\"->>\"b\" desc nulls last");
+    check("order=id.desc,id.asc", "order id desc");
+    refused(
+        "order=id.asc.nullslasttt",
+        "PGRST100",
+        "\"failed to parse order (id.asc.nullslasttt)\" (line 1, column 17)",
+        "unexpected 't' expecting \",\" or end of input",
+    );
+    refused("order=id.up", "PGRST100", "\"failed to parse order (id.up)\" (line 1, column 4)", "\"desc\"");
+    refused("order=", "PGRST100", "\"failed to parse order ()\" (line 1, column 1)", "field name");
+}
+
+#[test]
+fn pages_have_a_limit_and_an_offset() {
+    check("limit=3&offset=2", "limit 3 offset 2");
+    check("limit=0", "limit 0");
+    check("offset=-4", "");
+    refused(
+        "limit=-1",
+        "PGRST103",
+        "Requested range not satisfiable",
+        "Limit should be greater than or equal to zero.",
+    );
+    refused("limit=x", "PGRST100", "\"failed to parse limit (x)\" (line 1, column 1)", "an integer");
+    refused(
+        "offset=99999999999999999999",
+        "PGRST100",
+        "\"failed to parse offset (99999999999999999999)\" (line 1, column 1)",
+        "an integer",
+    );
+    refused("limit=1&limit=2", "PGRST100", "the parameter `limit` is given twice", "once");
+}
+
+#[test]
+fn writes_name_columns_and_conflicts() {
+    check("columns=id,\"title\"", "columns id title");
+    check("on_conflict=id,pages", "on_conflict id pages");
+    refused(
+        "columns=helicopter",
+        "PGRST204",
+        "Could not find the 'helicopter' column of 'books' in the schema cache",
+        "",
+    );
+    refused("on_conflict=nope", "42703", "column books.nope does not exist", "");
+}
+
+#[test]
+fn a_filter_on_what_is_not_embedded_says_so() {
+    refused("authors.name=eq.x", "PGRST108", "'authors' is not an embedded resource in this request", "select");
+    refused("authors.order=name", "PGRST108", "'authors' is not an embedded resource in this request", "select");
+    refused("pages=5", "PGRST100", "\"failed to parse filter (5)\" (line 1, column 1)", "operator (eq, gt, ...)");
+    refused("pages=eq", "PGRST100", "\"failed to parse filter (eq)\" (line 1, column 3)", "\".\"");
+    refused("apples", "42703", "column books.apples does not exist", "");
+}
+
+#[test]
+fn a_request_is_bounded() {
+    let many = format!("pages=in.({}1)", "1,".repeat(20_000));
+    assert_eq!(
+        meaning(&many).map_err(|fault| fault.message),
+        Err("a request may hold at most 10000 values".to_owned())
+    );
+    let many = "id=eq.1&".repeat(2000);
+    assert_eq!(meaning(&many).map_err(|fault| fault.message), Err("a URL may have at most 1000 parameters".to_owned()));
+}
+
+/// Pieces that such query strings are made of, so that random ones come far into the grammar.
+fn pieces() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "select=",
+        "order=",
+        "and=",
+        "or=",
+        "not.or=",
+        "limit=",
+        "offset=",
+        "columns=",
+        "on_conflict=",
+        "id",
+        "title",
+        "data",
+        "tags",
+        "nope",
+        "eq",
+        "neq",
+        "in",
+        "is",
+        "like",
+        "match",
+        "cs",
+        "fts",
+        "not",
+        "any",
+        "all",
+        "null",
+        "->",
+        "->>",
+        "::",
+        "int",
+        "text",
+        ".",
+        ",",
+        "(",
+        ")",
+        "{",
+        "}",
+        "\"",
+        "\\",
+        "&",
+        "=",
+        "*",
+        "-",
+        "+",
+        "%",
+        "%25",
+        "%F0%9F",
+        "0",
+        "17",
+        "-1",
+        "é",
+        " ",
+        "!",
+        ":",
+        "count()",
+        "...",
+        "desc",
+        "nullsfirst",
+        "true",
+        "[",
+        "]",
+        "2026-01-01",
+    ];
+    prop::collection::vec(prop::sample::select(PIECES), 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_string_means_something_or_is_refused(text in "\\PC{0,60}") {
+        let _ = meaning(&text);
+    }
+
+    #[test]
+    fn any_pieces_of_the_grammar_mean_something_or_are_refused(text in pieces()) {
+        let model = model();
+        let collection = books(&model);
+        match query(collection, &text) {
+            Ok(query) => print_all(collection, &query),
+            Err(fault) => prop_assert!(!fault.message.is_empty()),
+        }
+    }
+
+    #[test]
+    fn any_text_can_be_quoted(text in "[^\\x00]{0,20}") {
+        let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let encoded = percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC);
+        let model = model();
+        let query = query(books(&model), &format!("title=in.({encoded})&or=(title.eq.{encoded})")).expect("it is quoted");
+        let text = Value::Text(text);
+        prop_assert_eq!(query.values, vec![text.clone(), text]);
+    }
+
+    #[test]
+    fn any_integer_is_read_as_it_was_written(number: i64) {
+        prop_assert_eq!(meaning(&format!("pages=eq.{number}")), Ok(format!("where pages = {number}")));
+    }
+}
+
+/// Printing touches every slot, so it would panic if one were missing.
+fn print_all(collection: &Collection, query: &Query) {
+    let _ = print(collection, query);
+    assert!(query.values.iter().all(|value| *value != Value::Json(String::new())));
+    let ty = |target: &Target| target.ty(collection.fields[target.field].ty);
+    assert!(
+        query.order.iter().all(|key| key.target.path.is_empty() || matches!(ty(&key.target), Type::Json | Type::Text))
+    );
+}
