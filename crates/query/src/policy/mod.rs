@@ -4,9 +4,11 @@
 //! 2. [`lower`] turns it into an [`Expr`] over the collection's fields: every name is looked up, every type checked.
 //! 3. [`compile`] does so for each policy of a model, and refuses policies that lead back to themselves through `exists`.
 
+mod call;
 mod lower;
 mod mistake;
 mod parse;
+mod place;
 mod subquery;
 mod typed;
 

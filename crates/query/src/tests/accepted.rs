@@ -26,7 +26,8 @@ collections:
       f: { type: ref, to: groups }
     indexes: [[n, 's desc'], [j->>a], [j->a->0->>b], { fields: [n, t], unique: true }]
     policies:
-      select: b or u = auth.uid() or exists (select 1 from members where members.name = f and members.person = auth.uid())
+      select: (b or u = auth.uid() or exists (select 1 from members where members.name = f and members.person = auth.uid()))
+        and (id > 3 or exists (select 1 from members where members.name = things.id::text))
       insert: exists (select 1 from members where members.name = f and members.person = auth.uid())
       update: { using: id > 1 and s < now(), check: j->'a'->0->>'b' = auth.claim('b') }
       delete: auth.role() = 'authenticated'

@@ -115,8 +115,16 @@ fn caller() -> impl Strategy<Value = Caller> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let policies =
-        [condition().boxed(), condition().boxed(), condition().boxed(), condition().boxed(), condition().boxed()];
+    // Few conditions for many policies: what one has in common with another is where a planner might save too much.
+    let pool = (condition(), condition(), proptest::array::uniform5(0usize..4));
+    let policies = pool.prop_map(|(one, two, picks)| {
+        picks.map(|pick| match pick {
+            0 => "true".to_owned(),
+            1 => one.clone(),
+            2 => two.clone(),
+            _ => format!("({one}) and ({two})"),
+        })
+    });
     let member = (0i64..4, proptest::sample::select(vec!["ann", "bob"]))
         .prop_map(|(note, person)| vec![Value::Integer(note), Value::Text(person.to_owned())]);
     let members =
