@@ -147,6 +147,9 @@ impl Lower<'_> {
                 continue;
             }
             if let Some((field, found)) = self.model.collection(seen.collection).field(&name.value) {
+                if row.is_none() {
+                    self.only_one(depth, name, expr)?;
+                }
                 let column = Column { depth, collection: seen.collection, field, ty: found.ty };
                 return Ok(What::Known(Expr::Column(column), found.ty));
             }
@@ -171,6 +174,20 @@ impl Lower<'_> {
                 None => Err(self.unknown(expr)),
             },
         }
+    }
+
+    /// SQL would take the innermost row's field without a word: `members.team = team` would be true of every member.
+    fn only_one(&self, depth: usize, name: &ast::Ident, expr: &ast::Expr) -> Result<(), Mistake> {
+        let inner = &self.rows[depth].name;
+        for outer in &self.rows[..depth] {
+            if self.model.collection(outer.collection).field(&name.value).is_some() {
+                return Err(self
+                    .mistake(format!("`{inner}` and `{}` both have a field `{}`", outer.name, name.value), expr)
+                    .label("whose?")
+                    .help(format!("write `{inner}.{0}` or `{1}.{0}`", name.value, outer.name)));
+            }
+        }
+        Ok(())
     }
 
     fn no_field(&self, row: &Row, name: &ast::Ident, expr: &ast::Expr) -> Mistake {

@@ -95,6 +95,15 @@ fn names_that_are_not_there_are_told_with_those_that_are() {
 }
 
 #[test]
+fn a_name_that_two_rows_have_must_say_whose_it_is() {
+    let manifest =
+        manifest("exists (select 1 from members where members.note = note)").replace("title: text", "note: integer");
+    let found = mistakes(&manifest);
+    assert_eq!(found[0].message, "`members` and `notes` both have a field `note`");
+    assert_eq!(found[0].help.as_deref(), Some("write `members.note` or `notes.note`"));
+}
+
+#[test]
 fn nothing_may_follow_the_expression() {
     let (message, words, _) = mistake("owner = 'a') or (1=1");
     assert_eq!((&*message, &*words), ("the policy ends before `)`", ")"));
