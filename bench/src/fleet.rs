@@ -1,0 +1,153 @@
+//! The servers that are measured, each a process of its own, on stores of their own with the same items.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::driver::{self, Load, Run};
+use crate::item;
+use crate::process::{self, Server};
+use crate::work::{Grammar, Operation, Work};
+
+/// Items of a request that fills Pintle's store.
+const SEED_BATCH: u64 = 1000;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Bare,
+    Control,
+    /// Pintle, through the mount.
+    Mount,
+    /// Pintle, through `/rest/v1`.
+    Rest,
+}
+
+impl Target {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Target::Bare => "bare axum",
+            Target::Control => "control",
+            Target::Mount => "Pintle, mount",
+            Target::Rest => "Pintle, /rest/v1",
+        }
+    }
+}
+
+/// Pintle's binary and the benchmark's app.
+#[derive(Debug)]
+pub(crate) struct Pintle {
+    pub(crate) binary: PathBuf,
+    app: PathBuf,
+    store: String,
+    token: String,
+}
+
+impl Pintle {
+    /// Makes a token, and with it the store.
+    fn prepare(binary: PathBuf, folder: &Path) -> Result<Pintle> {
+        let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
+        let store = format!("sqlite:{}", folder.join("pintle.db").display());
+        let mut pintle = Pintle { binary, app, store, token: String::new() };
+        let mut command =
+            pintle.command(&["token", "create", "bench", "--role", "authenticated", "--user", item::OWNER]);
+        let output = command.arg("--app").arg(&pintle.app).output();
+        let output = output.with_context(|| format!("cannot start {}", pintle.binary.display()))?;
+        if !output.status.success() {
+            bail!("no token: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        pintle.token = String::from_utf8(output.stdout)?.trim().to_owned();
+        Ok(pintle)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(words).args(["--store", &self.store]).env("PINTLE_LOG", "error");
+        command
+    }
+
+    /// `pintle serve`, on this address.
+    pub(crate) fn serve(&self, address: std::net::SocketAddr) -> Command {
+        let mut command = self.command(&["serve"]);
+        command.arg(&self.app).args(["--no-access-log", "--listen", &address.to_string()]);
+        command
+    }
+
+    /// Header lines of who asks.
+    pub(crate) fn headers(&self) -> String {
+        format!("Authorization: Bearer {}\r\n", self.token)
+    }
+}
+
+/// All servers, running.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    bare: Server,
+    control: Server,
+    pub(crate) served: Server,
+    pub(crate) pintle: Pintle,
+    created: [Arc<AtomicU64>; 2],
+}
+
+impl Fleet {
+    /// Makes the stores in `folder`, fills them, and starts the servers.
+    pub(crate) fn start(binary: PathBuf, folder: &Path) -> Result<Fleet> {
+        let own = std::env::current_exe()?;
+        let address = process::free_address()?;
+        let mut command = Command::new(&own);
+        command.args(["bare", &address.to_string()]);
+        let bare = Server::start(command, address)?;
+        let address = process::free_address()?;
+        let mut command = Command::new(&own);
+        command.args(["control", &address.to_string()]).arg(folder.join("control.db"));
+        let control = Server::start(command, address)?;
+        let pintle = Pintle::prepare(binary, folder)?;
+        let address = process::free_address()?;
+        let served = Server::start(pintle.serve(address), address)?;
+        let created = [item::SEEDED, 0].map(|count| Arc::new(AtomicU64::new(count)));
+        let mut fleet = Fleet { bare, control, served, pintle, created };
+        fleet.seed()?;
+        Ok(fleet)
+    }
+
+    /// Fills Pintle's store through its own API, then starts it anew.
+    fn seed(&mut self) -> Result<()> {
+        let load = Load { connections: 1, time: Duration::from_secs(600), each: item::SEEDED / SEED_BATCH };
+        self.run(Target::Rest, Operation::Rows(SEED_BATCH), load)?;
+        let address = process::free_address()?;
+        let command = self.pintle.serve(address);
+        std::mem::replace(&mut self.served, Server::spawn(&mut Command::new("true"), address)?).stop()?;
+        self.served = Server::start(command, address)?;
+        Ok(())
+    }
+
+    /// The process that a target is.
+    pub(crate) fn server(&self, target: Target) -> &Server {
+        match target {
+            Target::Bare => &self.bare,
+            Target::Control => &self.control,
+            Target::Mount | Target::Rest => &self.served,
+        }
+    }
+
+    /// What is asked of a target.
+    pub(crate) fn work(&self, target: Target, operation: Operation) -> Work {
+        let ours = matches!(target, Target::Mount | Target::Rest);
+        let headers = if ours { self.pintle.headers() } else { String::new() };
+        Work {
+            operation,
+            grammar: if target == Target::Rest { Grammar::Rest } else { Grammar::Plain },
+            headers: headers.into(),
+            created: Arc::clone(&self.created[usize::from(ours)]),
+        }
+    }
+
+    /// Drives a target.
+    pub(crate) fn run(&self, target: Target, operation: Operation, load: Load) -> Result<Run> {
+        driver::drive(self.server(target).address, &self.work(target, operation), load)
+    }
+}

@@ -1,0 +1,147 @@
+//! Measures Pintle beside a server written by hand with the same libraries, in the same run: `cargo xtask bench`.
+//!
+//! 1. The servers start as processes of their own ([`fleet`]): a bare axum answer, the control ([`control`]), Pintle. The first
+//!    two are this program under another command.
+//! 2. Each operation is measured on each of them in turn, five times ([`measure`], [`driver`]), and with wrk where that is
+//!    installed ([`wrk`]).
+//! 3. Medians, ratios and what they should be are printed, and kept in a document if one is named ([`report`]).
+
+mod bare;
+mod control;
+mod driver;
+mod fleet;
+mod item;
+mod measure;
+mod process;
+mod report;
+mod work;
+mod wrk;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+use fleet::{Fleet, Target};
+use measure::Plan;
+use report::{Memory, Report};
+use work::Operation;
+
+/// Measures Pintle beside a server written by hand with the same libraries
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench --")]
+struct Cli {
+    /// How often each is measured; the medians count
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Leave wrk out, even where it is installed
+    #[arg(long)]
+    no_wrk: bool,
+    /// Put the result into this document, between its two marks: docs/performance.md
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Pintle's binary [default: beside this program]
+    #[arg(long, value_name = "PATH")]
+    pintle: Option<PathBuf>,
+    #[command(subcommand)]
+    serve: Option<Serve>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Serve {
+    /// Serve the bare answer
+    #[command(hide = true)]
+    Bare { address: SocketAddr },
+    /// Serve the control
+    #[command(hide = true)]
+    Control { address: SocketAddr, database: PathBuf },
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match &cli.serve {
+        Some(serve) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(self::serve(serve)),
+        None => bench(&cli),
+    }
+}
+
+async fn serve(what: &Serve) -> Result<()> {
+    match what {
+        Serve::Bare { address } => bare::serve(tokio::net::TcpListener::bind(address).await?).await,
+        Serve::Control { address, database } => {
+            // It listens when its items are there: until then the port is closed.
+            let connection = control::prepare(database, item::SEEDED)?;
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            control::serve(listener, connection, database).await
+        }
+    }
+}
+
+fn bench(cli: &Cli) -> Result<()> {
+    let own = std::env::current_exe()?;
+    let binary = cli.pintle.clone().unwrap_or_else(|| own.with_file_name("pintle"));
+    if !binary.is_file() {
+        bail!("there is no {}: build it, `cargo build --release --package pintle`", binary.display());
+    }
+    // Beside the binaries: a temporary folder may lie in memory, where a sync costs nothing.
+    let folder = tempfile::tempdir_in(own.parent().unwrap_or(Path::new(".")))?;
+    progress("starting the servers, filling their stores");
+    let fleet = Fleet::start(binary, folder.path())?;
+    let report = run(cli, &fleet, folder.path())?.text();
+    // Nobody reads any more: nothing to be done.
+    let _ = writeln!(std::io::stdout(), "{report}");
+    match &cli.write {
+        Some(document) => {
+            report::put(document, &report).with_context(|| format!("cannot write {}", document.display()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn run(cli: &Cli, fleet: &Fleet, folder: &Path) -> Result<Report> {
+    let plan = Plan { rounds: cli.rounds.max(1), time: Duration::from_secs_f64(cli.seconds) };
+    let with_wrk = !cli.no_wrk && wrk::installed();
+    if !with_wrk && !cli.no_wrk {
+        progress("wrk is not installed: it is left out");
+    }
+    let resident_mib = || fleet.server(Target::Mount).resident_mib();
+    std::thread::sleep(Duration::from_secs(1));
+    let idle_mib = resident_mib()?;
+    let (mut findings, mut rates) = (Vec::new(), Vec::new());
+    for operation in [Operation::Bare, Operation::Read, Operation::List, Operation::Create] {
+        findings.extend(plan.operation(fleet, operation)?);
+        if with_wrk && operation != Operation::Bare {
+            rates.extend(wrk::run(fleet, operation, plan.rounds, plan.time)?);
+        }
+    }
+    let loaded_mib = resident_mib()?;
+    progress("once more, for the memory");
+    for operation in [Operation::Read, Operation::List, Operation::Create] {
+        Plan { rounds: 1, ..plan }.operation(fleet, operation)?;
+    }
+    let again_mib = resident_mib()?;
+    let rows = plan.rows(fleet, folder)?;
+    progress("starting twenty times");
+    let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
+    Ok(Report {
+        plan,
+        findings,
+        rates,
+        rows,
+        memory: Memory { idle_mib, loaded_mib, again_mib },
+        start_ms: measure::start_ms(&fleet.pintle)?,
+        binary_mib,
+    })
+}
+
+/// Tells how far it is, on standard error.
+pub(crate) fn progress(text: &str) {
+    // Nobody reads any more: nothing to be done.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,210 @@
+//! The result as Markdown: medians, ratios, and what they should be.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::fleet::Target;
+use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
+use crate::wrk::Rate;
+
+/// The least share of the control's throughput, through the mount and through `/rest/v1`.
+const RATE_MIN: [f64; 2] = [0.8, 0.6];
+/// The greatest multiple of the control's processor time for a request, through the mount.
+const CPU_MAX: f64 = 1.35;
+const IDLE_MIB_MAX: f64 = 25.0;
+const LOADED_MIB_MAX: f64 = 60.0;
+const START_MS_MAX: f64 = 20.0;
+const BINARY_MIB_MAX: f64 = 30.0;
+/// The marks in a document between which the result stands.
+const MARKS: [&str; 2] = ["<!-- numbers -->", "<!-- /numbers -->"];
+
+/// Memory of Pintle's process.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) idle_mib: f64,
+    pub(crate) loaded_mib: f64,
+    /// After more of the same load.
+    pub(crate) again_mib: f64,
+}
+
+/// All that was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) plan: Plan,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) rates: Vec<Rate>,
+    /// Posted to Pintle, and of the bare loop.
+    pub(crate) rows: [f64; 2],
+    pub(crate) memory: Memory,
+    pub(crate) start_ms: f64,
+    pub(crate) binary_mib: f64,
+}
+
+impl Report {
+    /// As Markdown.
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.circumstances();
+        self.operations(&mut text);
+        if !self.rates.is_empty() {
+            self.by_wrk(&mut text);
+        }
+        self.others(&mut text);
+        text
+    }
+
+    fn circumstances(&self) -> String {
+        format!(
+            "Measured {} on {}, with {CONNECTIONS} connections; the load's driver shares the machine. Medians of {} runs of \
+             {} s, taken in turn.\n",
+            jiff::Timestamp::now().strftime("%Y-%m-%d"),
+            machine(),
+            self.plan.rounds,
+            self.plan.time.as_secs_f64(),
+        )
+    }
+
+    fn operations(&self, text: &mut String) {
+        text.push_str(
+            "\n| | answers a second | of the control's | processor time an answer | of the control's | median, 99 % |\n\
+             |---|--:|--:|--:|--:|--:|\n",
+        );
+        for finding in &self.findings {
+            let control =
+                self.findings.iter().find(|f| f.operation == finding.operation && f.target == Target::Control);
+            let beside = control.filter(|_| finding.target != Target::Control);
+            let rate = beside.map(|control| finding.per_second / control.per_second);
+            let cpu = beside.map(|control| finding.cpu_us / control.cpu_us);
+            let cpu_max = if finding.target == Target::Mount { CPU_MAX } else { f64::INFINITY };
+            line(
+                text,
+                &[
+                    format!("{}: {}", finding.operation.name(), finding.target.name()),
+                    thousands(finding.per_second),
+                    rate.map_or(String::new(), |rate| at_least(rate, bar(finding.target))),
+                    format!("{:.1} µs", finding.cpu_us),
+                    cpu.map_or(String::new(), |cpu| at_most(cpu, cpu_max, "")),
+                    format!("{:.2} ms, {:.2} ms", finding.latency_ms[0], finding.latency_ms[1]),
+                ],
+            );
+        }
+    }
+
+    fn by_wrk(&self, text: &mut String) {
+        text.push_str("\n| by `wrk -t1` | answers a second | of the control's |\n|---|--:|--:|\n");
+        for rate in &self.rates {
+            let control = self.rates.iter().find(|r| r.operation == rate.operation && r.target == Target::Control);
+            let beside = control.filter(|_| rate.target != Target::Control);
+            let ratio = beside.map(|control| rate.per_second / control.per_second);
+            line(
+                text,
+                &[
+                    format!("{}: {}", rate.operation.name(), rate.target.name()),
+                    thousands(rate.per_second),
+                    ratio.map_or(String::new(), |ratio| at_least(ratio, bar(rate.target))),
+                ],
+            );
+        }
+    }
+
+    fn others(&self, text: &mut String) {
+        let Memory { idle_mib, loaded_mib, again_mib } = self.memory;
+        let [posted, bare] = self.rows;
+        text.push_str("\n| | |\n|---|--:|\n");
+        for (what, value) in [
+            (
+                format!("rows a second, posted as arrays of {ROWS}"),
+                format!("{}, {:.2} of a bare rusqlite loop's {}", thousands(posted), posted / bare, thousands(bare)),
+            ),
+            (format!("first record after a start, median of {STARTS}"), at_most(self.start_ms, START_MS_MAX, " ms")),
+            ("memory, idle".to_owned(), at_most(idle_mib, IDLE_MIB_MAX, " MiB")),
+            ("memory, after the load".to_owned(), at_most(loaded_mib, LOADED_MIB_MAX, " MiB")),
+            ("memory, after more of it".to_owned(), at_most(again_mib, LOADED_MIB_MAX, " MiB")),
+            ("binary, stripped".to_owned(), at_most(self.binary_mib, BINARY_MIB_MAX, " MiB")),
+        ] {
+            line(text, &[what, value]);
+        }
+    }
+}
+
+fn bar(target: Target) -> f64 {
+    match target {
+        Target::Mount => RATE_MIN[0],
+        Target::Rest => RATE_MIN[1],
+        Target::Bare | Target::Control => 0.0,
+    }
+}
+
+fn at_least(value: f64, least: f64) -> String {
+    if value < least { format!("**{value:.2}** (should be {least})") } else { format!("{value:.2}") }
+}
+
+fn at_most(value: f64, most: f64, unit: &str) -> String {
+    if value > most { format!("**{value:.2}{unit}** (should be {most})") } else { format!("{value:.2}{unit}") }
+}
+
+fn line(text: &mut String, cells: &[String]) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Processor, number of cores, kernel.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|line| line.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!("{cores} cores of {} under Linux {}", model.unwrap_or("an unnamed processor"), kernel.trim())
+}
+
+/// Puts the result between the document's marks.
+pub(crate) fn put(document: &Path, report: &str) -> Result<()> {
+    let text = std::fs::read_to_string(document)?;
+    let [open, close] = MARKS;
+    let missing = || format!("it has no `{open}` followed by `{close}`");
+    let start = text.find(open).with_context(missing)? + open.len();
+    let end = start + text[start..].find(close).with_context(missing)?;
+    std::fs::write(document, format!("{}\n{report}{}", &text[..start], &text[end..]))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at_least, at_most, put, thousands};
+
+    #[test]
+    fn numbers_read_well_and_missed_bars_stand_out() {
+        assert_eq!([thousands(7.2), thousands(999.6), thousands(1_234_567.0)], ["7", "1,000", "1,234,567"]);
+        assert_eq!([at_least(0.8, 0.8), at_least(0.79, 0.8)], ["0.80", "**0.79** (should be 0.8)"]);
+        assert_eq!([at_most(3.0, 20.0, " ms"), at_most(21.0, 20.0, " ms")], ["3.00 ms", "**21.00 ms** (should be 20)"]);
+    }
+
+    #[test]
+    fn the_result_takes_the_place_of_the_last_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let document = folder.path().join("performance.md");
+        std::fs::write(&document, "before\n<!-- numbers -->\nold\n<!-- /numbers -->\nafter\n").unwrap();
+        put(&document, "new\n").unwrap();
+        let text = std::fs::read_to_string(&document).unwrap();
+        assert_eq!(text, "before\n<!-- numbers -->\nnew\n<!-- /numbers -->\nafter\n");
+        std::fs::write(&document, "no marks").unwrap();
+        assert!(put(&document, "new\n").unwrap_err().to_string().contains("<!-- numbers -->"));
+    }
+}

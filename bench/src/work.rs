@@ -1,0 +1,107 @@
+//! What is asked of the servers, as the bytes of HTTP/1.1 requests.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::item;
+
+/// How a server spells the same three requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grammar {
+    /// Plain resources: the control's, and a mount's.
+    Plain,
+    /// PostgREST's, at `/rest/v1`.
+    Rest,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Nothing but an answer.
+    Bare,
+    Read,
+    List,
+    Create,
+    /// Many items in one request; `/rest/v1` alone has it.
+    Rows(u64),
+}
+
+impl Operation {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Operation::Bare => "bare answer",
+            Operation::Read => "read by key",
+            Operation::List => "filtered list",
+            Operation::Create => "create",
+            Operation::Rows(_) => "rows",
+        }
+    }
+}
+
+/// Makes requests, each another; shared by all connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) operation: Operation,
+    pub(crate) grammar: Grammar,
+    /// Header lines that every request has, each with its line's end.
+    pub(crate) headers: Arc<str>,
+    /// Counts the items that were created, so that none is created twice.
+    pub(crate) created: Arc<AtomicU64>,
+}
+
+impl Work {
+    /// The status of the right answer.
+    pub(crate) fn status(&self) -> u16 {
+        if matches!(self.operation, Operation::Create | Operation::Rows(_)) { 201 } else { 200 }
+    }
+
+    /// Writes the request for `random`, any number, over what stands in `request`; `body` is room for its body.
+    pub(crate) fn write(&self, random: u64, request: &mut Vec<u8>, body: &mut Vec<u8>) {
+        request.clear();
+        self.line(random, request);
+        request.extend_from_slice(b" HTTP/1.1\r\nHost: bench\r\n");
+        request.extend_from_slice(self.headers.as_bytes());
+        body.clear();
+        let prefer = match (self.operation, self.grammar) {
+            (Operation::Create, Grammar::Plain) => {
+                item::write(self.created.fetch_add(1, Ordering::Relaxed), body);
+                ""
+            }
+            (Operation::Create, Grammar::Rest) => {
+                item::write(self.created.fetch_add(1, Ordering::Relaxed), body);
+                "Prefer: return=representation\r\n"
+            }
+            (Operation::Rows(count), _) => {
+                let first = self.created.fetch_add(count, Ordering::Relaxed);
+                for n in first..first + count {
+                    body.push(if n == first { b'[' } else { b',' });
+                    item::write(n, body);
+                }
+                body.push(b']');
+                ""
+            }
+            _ => return request.extend_from_slice(b"\r\n"),
+        };
+        // Writing to a vector cannot fail.
+        let _ = write!(request, "{prefer}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        request.extend_from_slice(body);
+    }
+
+    /// Method and target.
+    fn line(&self, random: u64, request: &mut Vec<u8>) {
+        let (key, category) = (item::key(random % item::SEEDED), item::category(random));
+        let page = item::PAGE;
+        let _ = match (self.operation, self.grammar) {
+            (Operation::Bare, _) => write!(request, "GET /"),
+            (Operation::Read, Grammar::Plain) => write!(request, "GET /items/{key}"),
+            (Operation::Read, Grammar::Rest) => write!(request, "GET /rest/v1/items?key=eq.{key}"),
+            (Operation::List, Grammar::Plain) => write!(request, "GET /items?category={category}&limit={page}"),
+            (Operation::List, Grammar::Rest) => {
+                write!(request, "GET /rest/v1/items?category=eq.{category}&order=key&limit={page}")
+            }
+            (Operation::Create, Grammar::Plain) => write!(request, "POST /items"),
+            (Operation::Create, Grammar::Rest) | (Operation::Rows(_), _) => write!(request, "POST /rest/v1/items"),
+        };
+    }
+}
