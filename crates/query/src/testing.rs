@@ -54,9 +54,11 @@ fn read() -> Arc<Model> {
     Arc::new(model.expect("the manifest has no mistakes"))
 }
 
-/// The app's planner.
-pub(crate) fn planner() -> Planner {
-    Planner::new(model(), Dialect::Sqlite).expect("the policies have no mistakes")
+/// The app's planner, made once.
+pub(crate) fn planner() -> &'static Planner {
+    static PLANNER: LazyLock<Planner> =
+        LazyLock::new(|| Planner::new(model(), Dialect::Sqlite).expect("the policies have no mistakes"));
+    &PLANNER
 }
 
 /// The id of a collection.

@@ -18,8 +18,8 @@ fn told(fault: Fault) -> (String, Vec<(String, String)>) {
 
 fn create(collection: &str, body: &str) -> Result<String, Fault> {
     let planner = planner();
-    let write = planner.create(id(&planner, collection), body.as_bytes(), &asker(Role::ServiceRole))?;
-    Ok(shown(&planner, &write))
+    let write = planner.create(id(planner, collection), body.as_bytes(), &asker(Role::ServiceRole))?;
+    Ok(shown(planner, &write))
 }
 
 /// The rows of a write: `title="x" pages=null`.
@@ -99,12 +99,12 @@ fn a_body_that_is_no_record_says_where() {
 #[test]
 fn who_may_add_but_not_read_gets_nothing_back() {
     let planner = planner();
-    let books = id(&planner, "books");
+    let books = id(planner, "books");
     let body = br#"{"title":"A"}"#;
     let answers = |role| planner.create(books, body, &asker(role)).map(|write| write.plan.columns.len());
     assert_eq!(answers(Role::Authenticated), Ok(9));
     assert_eq!(answers(Role::Anon), Ok(0));
-    let shelves = id(&planner, "shelves");
+    let shelves = id(planner, "shelves");
     let refused = planner.create(shelves, b"no record at all", &asker(Role::Anon)).map_err(|fault| fault.kind);
     assert_eq!(refused.err(), Some(FaultKind::Denied));
 }
@@ -116,7 +116,7 @@ fn values(read: &Read) -> String {
 #[test]
 fn a_key_is_read_by_its_type() {
     let planner = planner();
-    let get = |key| planner.get(id(&planner, "books"), key, &asker(Role::ServiceRole)).map(|read| values(&read));
+    let get = |key| planner.get(id(planner, "books"), key, &asker(Role::ServiceRole)).map(|read| values(&read));
     assert_eq!(get("17").as_deref(), Ok("17"));
     assert_eq!(get("x").map_err(|fault| fault.kind), Err(FaultKind::Value("22P02")));
 }
@@ -124,16 +124,16 @@ fn a_key_is_read_by_its_type() {
 #[test]
 fn one_plan_serves_every_record() {
     let planner = planner();
-    let get = |key| planner.get(id(&planner, "books"), key, &asker(Role::ServiceRole)).expect("a read").plan;
+    let get = |key| planner.get(id(planner, "books"), key, &asker(Role::ServiceRole)).expect("a read").plan;
     assert!(std::sync::Arc::ptr_eq(&get("1"), &get("2")));
-    let list = |query| planner.list(id(&planner, "books"), query, &asker(Role::ServiceRole)).expect("a list").read.plan;
+    let list = |query| planner.list(id(planner, "books"), query, &asker(Role::ServiceRole)).expect("a list").read.plan;
     assert!(std::sync::Arc::ptr_eq(&list("pages=1&limit=3"), &list("pages=2&limit=4")));
     assert!(!std::sync::Arc::ptr_eq(&list("pages=1&limit=3"), &list("price=2&limit=4")));
 }
 
 fn list(query: &str) -> Result<(String, u64, Option<u64>), Fault> {
     let planner = planner();
-    let list = planner.list(id(&planner, "books"), query, &asker(Role::ServiceRole))?;
+    let list = planner.list(id(planner, "books"), query, &asker(Role::ServiceRole))?;
     Ok((values(&list.read), list.offset, list.limit))
 }
 
@@ -165,7 +165,7 @@ fn what_is_no_parameter_is_refused() {
 #[test]
 fn replace_takes_the_record_whole() {
     let planner = planner();
-    let shelves = id(&planner, "shelves");
+    let shelves = id(planner, "shelves");
     let replace = |key, body: &str| {
         let write = planner.replace(shelves, key, body.as_bytes(), &asker(Role::ServiceRole))?;
         Ok::<_, Fault>(write.inputs.values.iter().map(show).collect::<Vec<_>>().join(" "))
@@ -179,14 +179,14 @@ fn replace_takes_the_record_whole() {
 #[test]
 fn replace_leaves_what_the_caller_may_not_give() {
     let planner = planner();
-    let write = planner.replace(id(&planner, "books"), "1", br#"{"title":"A"}"#, &asker(Role::ServiceRole));
+    let write = planner.replace(id(planner, "books"), "1", br#"{"title":"A"}"#, &asker(Role::ServiceRole));
     let sql = write.expect("a write").plan.write.sql.clone();
     assert!(sql.contains("\"title\" =") && !sql.contains("\"seen\" ="), "{sql}");
 }
 
 fn patch(current: &str, body: &str) -> Result<String, Fault> {
     let planner = planner();
-    let (books, asker) = (id(&planner, "books"), asker(Role::ServiceRole));
+    let (books, asker) = (id(planner, "books"), asker(Role::ServiceRole));
     let write = planner.patch(books, "1", current.as_bytes(), body.as_bytes(), &asker)?;
     let values: Vec<_> = write.inputs.values[1..].iter().map(show).collect();
     Ok(values.join(" "))
@@ -212,7 +212,7 @@ proptest! {
     #[test]
     fn any_body_is_a_record_or_refused(body in prop::collection::vec(any::<u8>(), 0..40)) {
         let planner = planner();
-        let _ = planner.create(id(&planner, "books"), &body, &asker(Role::ServiceRole));
+        let _ = planner.create(id(planner, "books"), &body, &asker(Role::ServiceRole));
     }
 
     #[test]
@@ -227,7 +227,7 @@ proptest! {
     fn any_text_in_a_record_is_kept(title in "[^\\x00]{0,20}") {
         let planner = planner();
         let body = serde_json::json!({ "title": title }).to_string();
-        let write = planner.create(id(&planner, "books"), body.as_bytes(), &asker(Role::ServiceRole));
+        let write = planner.create(id(planner, "books"), body.as_bytes(), &asker(Role::ServiceRole));
         prop_assert_eq!(write.map(|write| write.rows[0][0].clone()), Ok(Value::Text(title)));
     }
 }

@@ -3,8 +3,8 @@
 use pintle_model::{Collection, Model, Type, Value};
 use proptest::prelude::*;
 
-use super::query::{Query, query};
 use crate::request::{Comparison, Filter, Order, SelectItem, Step, Target, Test, Truth};
+use crate::rest::query::{Query, query};
 use crate::testing::{model, names, show};
 use crate::{Details, Fault};
 
