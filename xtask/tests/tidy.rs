@@ -16,7 +16,7 @@ const FILE_LINES_MAX: usize = 400;
 /// A function fits on a screen.
 const FUNCTION_LINES_MAX: usize = 70;
 /// Files that are longer, with the length that they may not pass. Shorten one: lower its number or take it out.
-const LONG_FILES: [(&str, usize); 1] = [("crates/query/src/policy/lower.rs", 534)];
+const LONG_FILES: [(&str, usize); 0] = [];
 /// Functions that are longer, as `path: name`. May only shrink.
 const LONG_FUNCTIONS: [&str; 0] = [];
 

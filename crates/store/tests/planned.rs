@@ -225,3 +225,26 @@ async fn limits_hold_in_the_database_too() {
     let refused = app.insert("towns", &[("id", "1"), ("name", "null")]).await.unwrap_err();
     assert_eq!(refused.to_string(), "null value in column \"name\" of relation \"towns\" violates not-null constraint");
 }
+
+#[tokio::test]
+async fn a_cast_that_a_row_does_not_allow_is_the_callers_mistake() {
+    let app = App::new();
+    app.insert("towns", &[("id", "1"), ("name", "17")]).await.unwrap();
+    let (id, _) = app.planner.model().find("towns").unwrap();
+    let number = SelectItem { target: Target::field(1), name: "n".to_owned(), cast: Some(Type::Integer) };
+    let shape = ReadShape {
+        select: vec![number],
+        filter: Filter::all(),
+        order: Vec::new(),
+        limit: None,
+        offset: None,
+        count: false,
+        strip_nulls: false,
+    };
+    let plan = app.planner.plan_read(id, Role::ServiceRole, shape).unwrap();
+    let read = async || app.store.read(Read { plan: Arc::clone(&plan), inputs: inputs(Vec::new()) }).await;
+    assert_eq!(text(&read().await.unwrap()), r#"[{"n":17}]"#);
+    app.insert("towns", &[("id", "2"), ("name", "Ulm")]).await.unwrap();
+    let Err(Error::Constraint { code, message }) = read().await else { panic!("Ulm is no number") };
+    assert_eq!((code, &*message), ("22P02", "invalid input syntax for type bigint: \"Ulm\""));
+}

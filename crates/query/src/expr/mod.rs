@@ -78,7 +78,7 @@ pub enum Expr {
     Call(Function, Vec<Expr>),
     /// Arithmetic on numbers, or texts put together.
     Binary(Binary, Box<Expr>, Box<Expr>),
-    /// A cast that cannot fail.
+    /// A cast; in policies one that cannot fail.
     Cast(Box<Expr>, Type),
     /// A row of the collection, at the next depth, for which `body` holds. The planner adds the collection's select policy.
     Exists {

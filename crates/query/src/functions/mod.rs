@@ -1,8 +1,10 @@
 //! What SQLite lacks, as plain functions over plain values: [`FUNCTIONS`] lists them, and the store registers them.
 //!
-//! They never fail: null in is null out, and what a function has no answer for is null or false (patterns are checked
-//! before they get here). Each is deterministic.
+//! Null in is null out, and what a function has no answer for is null or false (patterns are checked before they get
+//! here). Only casts fail, as PostgreSQL's do: on a value that the caller's request should not have cast. Each function is
+//! deterministic.
 
+mod cast;
 mod decimal;
 mod json;
 mod pattern;
@@ -11,6 +13,7 @@ use std::borrow::Cow;
 
 use pintle_model::value::print;
 
+pub use cast::{Failure, castable};
 pub use pattern::{check_like, compile_regex};
 
 /// The names, as calls of them begin in SQL.
@@ -27,6 +30,7 @@ pub(crate) mod name {
     pub(crate) const JSON_KEY: &str = "pintle_json_key(";
     pub(crate) const CONTAINS: &str = "pintle_contains(";
     pub(crate) const ELEMENT: &str = "pintle_element(";
+    pub(crate) const CAST: &str = "pintle_cast(";
     pub(crate) const NUMBER_TEXT: &str = "pintle_number_text(";
     pub(crate) const TIMESTAMP_TEXT: &str = "pintle_timestamp_text(";
     pub(crate) const BYTES_TEXT: &str = "pintle_bytes_text(";
@@ -58,6 +62,12 @@ pub enum Answer<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// An integer.
+    Integer(i64),
+    /// A double.
+    Number(f64),
+    /// The statement fails.
+    Failure(Failure),
 }
 
 /// A function to register.
@@ -102,6 +112,10 @@ pub const FUNCTIONS: &[Function] = &[
     function("pintle_contains", 2, |args| texts(args, |outer, inner| Answer::Boolean(json::contains(outer, inner)))),
     function("pintle_element", 3, |args| match args {
         [Arg::Text(json), Arg::Text(keys), Arg::Text(wanted)] => Answer::Boolean(json::any_element(json, keys, wanted)),
+        _ => Answer::Null,
+    }),
+    function("pintle_cast", 2, |args| match args {
+        [value, Arg::Text(ty)] => cast::cast(*value, ty),
         _ => Answer::Null,
     }),
     function("pintle_number_text", 1, |args| match args {

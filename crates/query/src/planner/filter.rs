@@ -4,6 +4,7 @@ use pintle_model::{Collection, CollectionId, Type};
 
 use super::Planner;
 use crate::expr::{Column, Expr};
+use crate::functions::castable;
 use crate::plan::Param;
 use crate::request::{Comparison, Filter, Step, Target, Test, Truth};
 use crate::{Fault, FaultKind};
@@ -97,18 +98,18 @@ impl Planner {
     /// A cast of a column of the answer.
     ///
     /// # Errors
-    /// For casts that could fail on some row: they are not built yet.
+    /// For types that are not cast to one another.
     pub(super) fn cast(&self, expr: Expr, to: Type) -> Result<Expr, Fault> {
-        match (expr.ty(), to) {
-            (Some(from), _) if from == to => Ok(expr),
-            (_, Type::Text) | (Some(Type::Integer), Type::Number) => Ok(Expr::Cast(Box::new(expr), to)),
-            (from, _) => {
+        match expr.ty() {
+            Some(from) if from == to => Ok(expr),
+            Some(from) if castable(from, to) => Ok(Expr::Cast(Box::new(expr), to)),
+            from => {
                 let from = from.map_or("unknown", Type::pg_name);
                 Err(Fault::new(
                     FaultKind::Unsupported,
-                    format!("casts from {from} to {} are not supported yet", to.pg_name()),
+                    format!("casts from {from} to {} are not supported", to.pg_name()),
                 )
-                .hint("every type can be cast to text"))
+                .hint("every type can be cast to text, and text to every type"))
             }
         }
     }

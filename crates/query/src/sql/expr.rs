@@ -215,6 +215,11 @@ impl Sql {
             (Some(Type::Number), Type::Text) => self.wrapped(name::NUMBER_TEXT, scope, inner, ")"),
             (Some(Type::Timestamp), Type::Text) => self.wrapped(name::TIMESTAMP_TEXT, scope, inner, ")"),
             (Some(Type::Bytes), Type::Text) => self.wrapped(name::BYTES_TEXT, scope, inner, ")"),
+            (Some(Type::Text), Type::Text) => self.expr(scope, inner),
+            (Some(Type::Text), _) | (Some(Type::Number), Type::Integer) => {
+                self.wrapped(name::CAST, scope, inner, ", ");
+                self.bind(Param::Literal(Value::Text(ty.name().to_owned()))).word(")");
+            }
             // Texts, dates, uuids and json are kept as the texts that they print.
             _ => self.expr(scope, inner),
         }

@@ -54,6 +54,9 @@ fn database(model: &Model) -> Connection {
                 Answer::Boolean(value) => Sqlite::Integer(value.into()),
                 Answer::Text(text) => Sqlite::Text(text.into_owned()),
                 Answer::Bytes(bytes) => Sqlite::Blob(bytes),
+                Answer::Integer(n) => Sqlite::Integer(n),
+                Answer::Number(n) => Sqlite::Real(n),
+                Answer::Failure(failure) => return Err(rusqlite::Error::UserFunctionError(failure.to_text().into())),
             })
         })
         .unwrap();

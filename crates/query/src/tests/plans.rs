@@ -219,7 +219,7 @@ fn columns_of_an_answer_may_be_paths_and_casts() {
         r#"SELECT pintle_get_text("data", ?1), pintle_number_text("score"), CASE "open" WHEN 1 THEN 'true' WHEN 0 THEN 'false' END, CAST("id" AS REAL) FROM "notes""#
     );
     assert_eq!(plan.columns[3].ty(), Type::Number);
-    let shape = ReadShape { select: vec![cast(1, Type::Integer)], ..read(Filter::all()) };
+    let shape = ReadShape { select: vec![cast(3, Type::Date)], ..read(Filter::all()) };
     assert_eq!(planner.plan_read(NOTES, Role::ServiceRole, shape).unwrap_err().kind, FaultKind::Unsupported);
 }
 

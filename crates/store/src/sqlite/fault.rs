@@ -2,6 +2,7 @@
 
 use pintle_model::{Collection, Model, OnDelete, Value};
 use pintle_query::Write;
+use pintle_query::functions::Failure;
 use pintle_query::plan::Action;
 use rusqlite::{Connection, ErrorCode, ffi};
 
@@ -10,9 +11,12 @@ use crate::Error;
 
 /// An error that has nothing to do with what was written.
 pub(super) fn general(error: &rusqlite::Error) -> Error {
-    let rusqlite::Error::SqliteFailure(code, _) = error else {
+    let rusqlite::Error::SqliteFailure(code, message) = error else {
         return Error::internal(error.to_string());
     };
+    if let Some(failure) = message.as_deref().and_then(Failure::from_text) {
+        return Error::Constraint { code: failure.state, message: failure.message };
+    }
     match code.code {
         ErrorCode::DiskFull => Error::Full,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Error::ReadOnly,

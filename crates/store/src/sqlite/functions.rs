@@ -45,5 +45,8 @@ fn call(function: &Function, context: &Context<'_>) -> rusqlite::Result<ToSqlOut
         Answer::Boolean(truth) => Value::Integer(i64::from(truth)),
         Answer::Text(text) => Value::Text(text.into_owned()),
         Answer::Bytes(bytes) => Value::Blob(bytes),
+        Answer::Integer(number) => Value::Integer(number),
+        Answer::Number(number) => Value::Real(number),
+        Answer::Failure(failure) => return Err(rusqlite::Error::UserFunctionError(failure.to_text().into())),
     }))
 }
