@@ -46,16 +46,22 @@ pub(super) fn contains(outer: &str, inner: &str) -> bool {
 /// Whether any element at the path is the wanted text, or the JSON scalar that this text reads as.
 pub(super) fn any_element(json: &str, keys: &str, wanted: &str) -> bool {
     let number = wanted.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then(|| Decimal::parse(wanted)).flatten();
+    let whole = is_whole(wanted);
     let keys: Vec<&str> = items(keys).collect();
     let mut test = |value: &str| match value.as_bytes().first() {
         Some(b'"') => unquoted(value).is_some_and(|text| text == wanted),
-        Some(b'-' | b'0'..=b'9') => {
-            number.is_some() && (value == wanted || Decimal::parse(value).as_ref() == number.as_ref())
-        }
+        // Whole numbers are equal when their digits are, so most numbers need no arithmetic.
+        Some(b'-' | b'0'..=b'9') if whole && is_whole(value) => value == wanted,
+        Some(b'-' | b'0'..=b'9') => number.is_some() && Decimal::parse(value) == number,
         Some(b't' | b'f' | b'n') => value == wanted,
         _ => false,
     };
     walk(json.trim(), &keys, &mut test)
+}
+
+/// Digits alone, without a zero before them.
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|b| b.is_ascii_digit()) && (number == "0" || !number.starts_with('0')) && !number.is_empty()
 }
 
 fn walk(json: &str, keys: &[&str], test: &mut dyn FnMut(&str) -> bool) -> bool {
@@ -274,6 +280,9 @@ mod tests {
             (r#"["id"]"#, "4608.0", true),
             (r#"["id"]"#, "7", true),
             (r#"["id"]"#, "07", false),
+            (r#"["id"]"#, "46080", false),
+            (r#"["id"]"#, "-4608", false),
+            (r#"["id"]"#, "4.608e3", true),
             (r#"["tags"]"#, "b", true),
             (r#"["tags"]"#, "c", false),
             (r#"["on"]"#, "true", true),

@@ -16,13 +16,14 @@ use moka::sync::Cache;
 use pintle_model::{CollectionId, Diagnostic, Model, Role, Severity, Span};
 
 use crate::mount::Mounts;
-use crate::plan::{ReadPlan, WritePlan};
+use crate::plan::{ReadPlan, Statement, WritePlan};
 use crate::policy::{self, Rules};
 use crate::request::{ReadShape, WriteShape};
 use crate::{Dialect, Fault};
 
-/// Plans of each sort that are kept: shapes are few where clients are programs, and a plan is about a kilobyte.
-const PLANS_KEPT: u64 = 2_000;
+/// Bytes of plans of each sort that are kept, roughly. Shapes are few where clients are programs, and an ordinary plan is
+/// two or three kilobytes; it is a hostile caller's shapes that this bounds.
+const PLANS_BYTES_MAX: u64 = 4 << 20;
 
 /// An app's model with its policies compiled for one dialect, and the plans made so far. Cheap to share.
 #[derive(Debug)]
@@ -52,7 +53,13 @@ impl Planner {
             }]);
         }
         let rules = policy::compile(&model)?;
-        let (reads, writes) = (Cache::new(PLANS_KEPT), Cache::new(PLANS_KEPT));
+        let reads = Cache::builder()
+            .max_capacity(PLANS_BYTES_MAX)
+            .weigher(|_, plan: &Arc<ReadPlan>| weight([&plan.rows].into_iter().chain(&plan.count)));
+        let writes = Cache::builder().max_capacity(PLANS_BYTES_MAX).weigher(|_, plan: &Arc<WritePlan>| {
+            weight([&plan.write].into_iter().chain(&plan.check).chain(&plan.probe))
+        });
+        let (reads, writes) = (reads.build(), writes.build());
         let mut planner = Planner { model, dialect, rules, reads, writes, mounts: Mounts::default() };
         planner.mounts = Mounts::new(&planner);
         Ok(planner)
@@ -97,4 +104,10 @@ impl Planner {
         self.writes.insert(key, Arc::clone(&plan));
         Ok(plan)
     }
+}
+
+/// What a plan takes of the memory, roughly: its statements, and about as much for the shape that it was made of.
+fn weight<'a>(statements: impl Iterator<Item = &'a Statement>) -> u32 {
+    let bytes = statements.map(|statement| 2 * statement.sql.len() + 64 * statement.params.len()).sum::<usize>();
+    u32::try_from(bytes + 1024).unwrap_or(u32::MAX)
 }

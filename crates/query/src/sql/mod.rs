@@ -18,12 +18,14 @@ pub(crate) struct Sql {
     dialect: Dialect,
     text: String,
     params: Vec<Param>,
+    /// The placeholder of each of the request's values, so that a long list of them is not searched again and again.
+    slots: Vec<Option<usize>>,
 }
 
 impl Sql {
     /// An empty statement.
     pub(crate) fn new(dialect: Dialect) -> Sql {
-        Sql { dialect, text: String::with_capacity(128), params: Vec::new() }
+        Sql { dialect, text: String::with_capacity(128), params: Vec::new(), slots: Vec::new() }
     }
 
     /// Adds words of SQL that stand in this crate's source.
@@ -51,15 +53,30 @@ impl Sql {
 
     /// Adds a placeholder and what it stands for. The same parameter is bound once.
     pub(crate) fn bind(&mut self, param: Param) -> &mut Sql {
-        let at = self.params.iter().position(|known| *known == param).unwrap_or_else(|| {
-            self.params.push(param);
-            self.params.len() - 1
-        });
+        let at = match self.placed(&param) {
+            Some(at) => at,
+            None => {
+                let at = self.params.len();
+                if let Param::Value(slot) = param {
+                    self.slots.resize(self.slots.len().max(slot + 1), None);
+                    self.slots[slot] = Some(at);
+                }
+                self.params.push(param);
+                at
+            }
+        };
         self.word(match self.dialect {
             Dialect::Sqlite => "?",
             Dialect::Postgres => "$",
         });
         self.number(at + 1)
+    }
+
+    fn placed(&self, param: &Param) -> Option<usize> {
+        match param {
+            Param::Value(slot) => self.slots.get(*slot).copied().flatten(),
+            other => self.params.iter().position(|known| known == other),
+        }
     }
 
     /// Adds each item, with the separator between them.
