@@ -49,15 +49,16 @@ impl Planner {
         asker: &Asker,
     ) -> Result<RestWrite, Fault> {
         let fields = self.model.collection(collection);
-        let query = self::query(fields, query)?;
+        let query = self::query(fields, query).map_err(|fault| match fault.kind {
+            // A filter on what is no field is none on the key either.
+            FaultKind::UndefinedColumn => not_the_key(),
+            _ => fault,
+        })?;
         if query.paged {
             let message = "limit/offset querystring parameters are not allowed for PUT";
             return Err(Fault::new(FaultKind::PutLimit, message));
         }
-        let key = key_values(fields, &query).ok_or_else(|| {
-            let message = "Filters must include all and only primary key columns with 'eq' operators";
-            Fault::new(FaultKind::PutFilters, message)
-        })?;
+        let key = key_values(fields, &query).ok_or_else(not_the_key)?;
         let reader = Reader { columns: query.columns.as_deref(), ..self.reader(collection, asker, Fill::All) };
         let mut rows = record::read(reader, body)?;
         if rows.rows.is_empty() || rows.key.iter().zip(&key).any(|(given, wanted)| given.as_ref() != Some(*wanted)) {
@@ -243,6 +244,11 @@ fn key_values<'q>(collection: &Collection, query: &'q Query) -> Option<Vec<&'q V
     let slots: Option<Vec<usize>> = (0..collection.key.len).map(|at| pinned(parts, at)).collect();
     let slots = slots.filter(|slots| slots.len() == parts.len())?;
     slots.into_iter().map(|slot| query.values.get(slot)).collect()
+}
+
+fn not_the_key() -> Fault {
+    let message = "Filters must include all and only primary key columns with 'eq' operators";
+    Fault::new(FaultKind::PutFilters, message)
 }
 
 /// The slot that this field must equal.

@@ -34,7 +34,7 @@ fn planner(manifest: &str) -> Planner {
 }
 
 /// An empty database with the model's tables and the functions that statements use.
-fn database(model: &Model) -> Connection {
+pub(crate) fn database(model: &Model) -> Connection {
     let db = Connection::open_in_memory().unwrap();
     for function in FUNCTIONS {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -112,14 +112,14 @@ fn bound(value: &Value) -> Sqlite {
 }
 
 /// Prepares a statement, which must have as many parameters as placeholders.
-fn prepare<'a>(db: &'a Connection, statement: &Statement) -> rusqlite::Statement<'a> {
+pub(crate) fn prepare<'a>(db: &'a Connection, statement: &Statement) -> rusqlite::Statement<'a> {
     let prepared = db.prepare(&statement.sql).unwrap_or_else(|error| panic!("{error}: {}", statement.sql));
     assert_eq!(prepared.parameter_count(), statement.params.len(), "{}", statement.sql);
     prepared
 }
 
 /// Runs a statement; its rows, each value as SQLite has it.
-fn run(db: &Connection, statement: &Statement, inputs: &Inputs, row: &[Value]) -> Vec<Vec<Sqlite>> {
+pub(crate) fn run(db: &Connection, statement: &Statement, inputs: &Inputs, row: &[Value]) -> Vec<Vec<Sqlite>> {
     let mut prepared = prepare(db, statement);
     let params = statement.values(inputs, row).map(|value| match value {
         ParamValue::Null => Sqlite::Null,

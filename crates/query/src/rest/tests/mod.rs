@@ -1,2 +1,3 @@
+mod accepted;
 mod grammar;
 mod writes;

@@ -174,6 +174,7 @@ fn put_takes_one_record_whole_at_its_key() {
         "x=eq.1&x=eq.1",
         "and=(x.eq.1,y.eq.2)",
         "x=not.eq.1&y=eq.2",
+        "z=eq.1",
     ] {
         assert_eq!(told(put("tiles", query, tile)), ("PGRST105", filters.to_owned()), "{query}");
     }
