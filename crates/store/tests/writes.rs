@@ -4,7 +4,7 @@
 mod support;
 
 use pintle_model::{Type, Value};
-use pintle_query::plan::{Action, Param, Sort, Statement};
+use pintle_query::plan::{Action, Column, Param, Sort, Statement};
 use pintle_store::{Error, Mode, Store};
 use support::{Place, configs, count, get_config, insert_config, insert_configs, read, text, write, write_plan};
 
@@ -243,4 +243,44 @@ async fn a_statement_that_takes_too_long_is_stopped_and_its_neighbours_are_not()
     last.unwrap();
     assert!(matches!(slow, Err(Error::Timeout)), "{slow:?}");
     assert_eq!(count(&store, "configs").await, 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_made_leaves_nothing_stored_and_its_neighbours_are_kept() {
+    let (_place, store) = place();
+    let mut defect = insert_config("defect", "[]");
+    let plan = std::sync::Arc::get_mut(&mut defect.plan).unwrap();
+    plan.columns = vec![Column::new("name", Type::Boolean), Column::new("data", Type::Json)];
+    let (first, defect, last) = tokio::join!(
+        store.write(insert_config("first", "[]")),
+        store.write(defect),
+        store.write(insert_config("last", "[]"))
+    );
+    assert!(matches!(defect, Err(Error::Internal(_))), "{defect:?}");
+    first.unwrap();
+    last.unwrap();
+    assert_eq!(count(&store, "configs").await, 2);
+}
+
+#[tokio::test]
+async fn steps_after_one_that_took_too_long_are_not_kept_on_their_own() {
+    let mut model = configs();
+    model.limits.timeout = std::time::Duration::from_millis(150);
+    let place = Place::new(model);
+    let store = place.open();
+    store.migrate(false).unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    let slow = format!("INSERT INTO configs (name, data) VALUES ('slow', ({endless}))");
+    let slow = write(write_plan(Action::Insert, &slow, 0), Vec::new(), vec![Vec::new()]);
+    let outcome: Result<(), Error> = store
+        .transaction(Mode::Write, move |tx| {
+            tx.write(&insert_config("before", "[]"))?;
+            assert!(matches!(tx.write(&slow), Err(Error::Timeout)));
+            // Steps may well go on after an error.
+            assert!(tx.write(&insert_config("after", "[]")).is_err());
+            Ok(())
+        })
+        .await;
+    assert!(outcome.is_err());
+    assert_eq!(count(&store, "configs").await, 0);
 }

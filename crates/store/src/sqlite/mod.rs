@@ -14,8 +14,12 @@ mod metrics;
 mod migrate;
 mod readers;
 mod run;
+mod tx;
 mod wal;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,9 +28,10 @@ use pintle_model::Model;
 use pintle_query::{Read, Write};
 use tokio::sync::oneshot;
 
-use self::connection::{Conn, Purpose};
+use self::connection::Purpose;
 use self::lock::Lock;
 use self::readers::Readers;
+use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::{Ended, Writer};
 use crate::{Access, Error, MigrationPlan, Mode, Rows, Tx, Written};
@@ -147,17 +152,4 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// A transaction on a reader's snapshot.
-struct ReadTx<'a>(&'a Conn);
-
-impl Tx for ReadTx<'_> {
-    fn read(&mut self, read: &Read) -> Result<Rows, Error> {
-        run::read(&self.0.db, read)
-    }
-
-    fn write(&mut self, _: &Write) -> Result<Written, Error> {
-        Err(Error::ReadOnly)
-    }
 }

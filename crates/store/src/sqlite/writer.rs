@@ -14,15 +14,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pintle_model::Model;
-use pintle_query::{Read, Write};
-use rusqlite::Connection;
+use pintle_query::Write;
 use tokio::sync::oneshot;
 
 use super::connection::Conn;
 use super::metrics::Metrics;
+use super::tx::{WriteTx, savepoint};
 use super::wal::Wal;
 use super::{fault, run};
-use crate::{Error, Rows, Tx, Written};
+use crate::{Error, Tx, Written};
 
 /// Mutations that may wait; one more is told that the store is busy. Far more than connections that a server has at work.
 const QUEUE_MAX: usize = 4096;
@@ -243,7 +243,15 @@ impl AtWork {
     }
 
     fn write(&self, write: &Write) -> Result<Written, Error> {
-        WriteTx { db: &self.conn.db, model: &self.model }.write(write)
+        if run::needs_savepoint(write) {
+            return WriteTx { db: &self.conn.db, model: &self.model }.write(write);
+        }
+        let outcome = run::write(&self.conn.db, &self.model, write);
+        if matches!(outcome, Err(Error::Internal(_))) && !self.conn.db.is_autocommit() {
+            // A defect seen after the row was stored. With no savepoint all goes, and the others run again.
+            self.statement("ROLLBACK")?;
+        }
+        outcome
     }
 
     /// Runs steps; `None` if they panicked, which answers them by dropping their reply.
@@ -346,46 +354,5 @@ fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
             }
             (None, _) => {}
         }
-    }
-}
-
-/// Runs `work` in a savepoint, and keeps what it did if it says so.
-pub(super) fn savepoint<T>(db: &Connection, work: impl FnOnce() -> (bool, T)) -> Result<T, Error> {
-    let statement = |sql: &str| {
-        let mut statement = db.prepare_cached(sql).map_err(|error| fault::general(&error))?;
-        statement.execute([]).map_err(|error| fault::general(&error))
-    };
-    statement("SAVEPOINT mutation")?;
-    let (keep, value) = work();
-    if db.is_autocommit() {
-        // The transaction is gone, and the savepoint with it.
-        return Ok(value);
-    }
-    if !keep {
-        statement("ROLLBACK TO mutation")?;
-    }
-    statement("RELEASE mutation")?;
-    Ok(value)
-}
-
-/// A transaction on the writer's connection.
-pub(super) struct WriteTx<'a> {
-    pub(super) db: &'a Connection,
-    pub(super) model: &'a Model,
-}
-
-impl Tx for WriteTx<'_> {
-    fn read(&mut self, read: &Read) -> Result<Rows, Error> {
-        run::read(self.db, read)
-    }
-
-    fn write(&mut self, write: &Write) -> Result<Written, Error> {
-        if !run::needs_savepoint(write) {
-            return run::write(self.db, self.model, write);
-        }
-        savepoint(self.db, || {
-            let outcome = run::write(self.db, self.model, write);
-            (outcome.is_ok() && !write.rollback, outcome)
-        })?
     }
 }
