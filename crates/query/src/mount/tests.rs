@@ -79,6 +79,15 @@ fn every_fault_of_a_record_is_told_at_once() {
 }
 
 #[test]
+fn a_schema_is_held_against_what_is_stored() {
+    // serde_json's own names for numbers and raw texts would make trees of other values.
+    for key in ["Number", "RawValue"] {
+        let body = format!(r#"{{"title":"A","tags":[{{"id":{{"$serde_json::private::{key}":"1"}}}}]}}"#);
+        assert_eq!(create("books", &body).map_err(|fault| fault.kind), Err(FaultKind::Check));
+    }
+}
+
+#[test]
 fn the_last_of_equal_keys_counts() {
     let row = create("shelves", r#"{"name":"a","name":"b"}"#).expect("it is a record");
     assert!(row.starts_with("name=\"b\""), "{row}");

@@ -49,8 +49,9 @@ impl Words {
         format!("`{}` does not satisfy its schema: {error}{}", field.name, at(inside))
     }
 
-    pub(super) fn deep(self, field: &Field) -> String {
-        format!("`{}` is nested too deeply for its schema to be checked", field.name)
+    pub(super) fn no_tree(self, field: &Field) -> String {
+        let name = &field.name;
+        format!("`{name}` is nested too deeply for its schema, or has a key that begins with `$serde_json::private::`")
     }
 
     pub(super) fn unknown(self, collection: &Collection, name: &str) -> (String, Option<String>) {
@@ -75,12 +76,14 @@ impl Words {
     }
 
     /// That the body is JSON, but no record.
-    pub(super) fn no_object(self, place: &str) -> Fault {
-        let wanted = match self {
-            Words::Postgrest => "an object or an array of objects",
-            Words::Plain => "an object",
-        };
-        Fault::new(FaultKind::Body, format!("the body must be {wanted}: {place}"))
+    pub(super) fn no_object(self, many: bool, place: &str) -> Fault {
+        match self {
+            Words::Postgrest if many => Fault::new(FaultKind::Body, "All object keys must match").details(place),
+            Words::Postgrest => {
+                Fault::new(FaultKind::Body, format!("the body must be an object or an array of objects: {place}"))
+            }
+            Words::Plain => Fault::new(FaultKind::Body, format!("the body must be an object: {place}")),
+        }
     }
 }
 

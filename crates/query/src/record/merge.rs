@@ -17,10 +17,11 @@ pub(super) fn patch(current: Option<&str>, patch: &str, depth: u32) -> Result<St
 }
 
 fn parse(text: &str) -> Result<Json, ValueError> {
-    serde_json::from_str(text).map_err(|error| ValueError {
+    super::tree(text).ok_or_else(|| ValueError {
         kind: ValueErrorKind::TooDeep,
-        message: format!("the JSON cannot be merged: {error}"),
-        hint: None,
+        message: "the JSON is nested too deeply to be merged, or has a key that begins with `$serde_json::private::`"
+            .to_owned(),
+        hint: Some("replace the record, or give the field an array or a scalar".to_owned()),
     })
 }
 
@@ -67,6 +68,12 @@ mod tests {
         check(r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#);
         check("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#);
         check("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#);
+    }
+
+    #[test]
+    fn what_the_parser_would_take_for_another_value_is_refused() {
+        let change = r#"{"a":{"$serde_json::private::RawValue":"[1]"}}"#;
+        assert_eq!(patch(None, change, 32).map_err(|error| error.kind), Err(ValueErrorKind::TooDeep));
     }
 
     #[test]

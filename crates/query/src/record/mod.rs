@@ -118,9 +118,8 @@ impl Reader<'_> {
                 }
             }
             (Value::Json(text), Some(schema)) => {
-                // The text is what the catalogue wrote, so it parses, unless it is too deep for a schema to be met.
-                let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else {
-                    return faults.add(path, FaultKind::TooDeep, self.words.deep(field));
+                let Some(json) = tree(text) else {
+                    return faults.add(path, FaultKind::Check, self.words.no_tree(field));
                 };
                 for error in schema.validator.iter_errors(&json) {
                     let inside = error.instance_path().to_string();
@@ -190,4 +189,13 @@ impl Reader<'_> {
             DefaultValue::Uid => self.asker.caller.user.clone().map_or(Value::Null, Value::Text),
         }
     }
+}
+
+/// What keys begin with that serde_json keeps for itself: it reads an object with such a key as something else, so a
+/// schema would be held against another value than the one that is stored.
+const RESERVED: &str = "\"$serde_json::private::";
+
+/// A tree of a text that the catalogue wrote; `None` where serde_json would read another value, or go too deep.
+fn tree(text: &str) -> Option<serde_json::Value> {
+    if text.contains(RESERVED) { None } else { serde_json::from_str(text).ok() }
 }

@@ -29,8 +29,9 @@ pub(super) fn walk(reader: Reader<'_>, body: &[u8]) -> Result<Rows, Fault> {
     if let Some(fault) = state.stop {
         return Err(fault);
     }
+    let many = state.rows.many;
     parsed.map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => reader.words.no_object(&error.to_string()),
+        serde_json::error::Category::Data => reader.words.no_object(many, &error.to_string()),
         _ => reader.words.no_json(&error.to_string()),
     })?;
     match state.faults.into_fault() {

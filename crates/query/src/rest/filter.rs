@@ -4,8 +4,10 @@ use pintle_model::{Collection, Type, Value, ValueError, ValueErrorKind};
 
 use super::cursor::Cursor;
 use super::name::{field_name, json_path, resolve};
+use super::operator::{Operator, truth};
+use super::value::{array, list, tree_value};
 use crate::functions::{check_like, compile_regex};
-use crate::request::{Comparison, Filter, Target, Test, Truth};
+use crate::request::{Filter, Target, Test};
 use crate::{Fault, FaultKind};
 
 /// Levels that `and=(…)` and `or=(…)` may nest; each is a level of the SQL expression, which databases bound too.
@@ -14,7 +16,6 @@ const TREE_DEPTH_MAX: usize = 16;
 const VALUES_MAX: usize = 10_000;
 
 const OPERATOR: &str = "\"not\" or operator (eq, gt, ...)";
-const TRUTH: &str = "isVal: (null, not_null, true, false, unknown)";
 
 /// Where filters are read: whose fields they speak of, and the values they bring.
 pub(crate) struct Scope<'a> {
@@ -154,7 +155,7 @@ impl Scope<'_> {
         place: Place,
     ) -> Result<Filter, Fault> {
         let test = match operator {
-            Operator::Is => Test::Is(truth_of(self.ty(target), truth(cursor)?)?),
+            Operator::Is => Test::Is(truth(cursor, self.ty(target))?),
             Operator::In => {
                 let ty = self.ty(target);
                 let mut slots = Vec::new();
@@ -207,192 +208,6 @@ impl Scope<'_> {
     fn ty(&self, target: &Target) -> Type {
         target.ty(self.collection.fields[target.field].ty)
     }
-}
-
-/// An operator of the grammar.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Compare(Comparison),
-    Distinct,
-    Like { fold: bool },
-    Match { fold: bool },
-    In,
-    Is,
-    Contains,
-    Contained,
-}
-
-impl Operator {
-    /// Reads an operator's name; an error for one that is not built yet.
-    fn parse(word: &str) -> Option<Result<Operator, Fault>> {
-        Some(Ok(match word {
-            "eq" => Operator::Compare(Comparison::Eq),
-            "neq" => Operator::Compare(Comparison::Ne),
-            "lt" => Operator::Compare(Comparison::Lt),
-            "lte" => Operator::Compare(Comparison::Le),
-            "gt" => Operator::Compare(Comparison::Gt),
-            "gte" => Operator::Compare(Comparison::Ge),
-            "isdistinct" => Operator::Distinct,
-            "like" => Operator::Like { fold: false },
-            "ilike" => Operator::Like { fold: true },
-            "match" => Operator::Match { fold: false },
-            "imatch" => Operator::Match { fold: true },
-            "in" => Operator::In,
-            "is" => Operator::Is,
-            "cs" => Operator::Contains,
-            "cd" => Operator::Contained,
-            "fts" | "plfts" | "phfts" | "wfts" => {
-                return Some(Err(unsupported(&format!("full-text search (`{word}`)"))));
-            }
-            "ov" => return Some(Err(unsupported("the operator `ov` (overlaps)"))),
-            "sl" | "sr" | "nxr" | "nxl" | "adj" => {
-                return Some(Err(unsupported(&format!("the operator `{word}` on ranges"))));
-            }
-            _ => return None,
-        }))
-    }
-
-    /// Whether `(any)` and `(all)` go with it.
-    fn quantified(self) -> bool {
-        match self {
-            Operator::Compare(comparison) => comparison != Comparison::Ne,
-            Operator::Like { .. } | Operator::Match { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// The test with this slot. `In` and `Is` have none and are made where they are read.
-    fn test(self, slot: usize) -> Test {
-        match self {
-            Operator::Compare(comparison) => Test::Compare(comparison, slot),
-            Operator::Distinct => Test::Distinct(slot),
-            Operator::Like { fold } => Test::Like { pattern: slot, fold },
-            Operator::Match { fold } => Test::Match { pattern: slot, fold },
-            Operator::In => Test::In(vec![slot]),
-            Operator::Is => Test::Is(Truth::Null),
-            Operator::Contains => Test::Contains(slot),
-            Operator::Contained => Test::Contained(slot),
-        }
-    }
-
-    /// That the type has this operator, in PostgreSQL's words.
-    fn fits(self, ty: Type) -> Result<(), Fault> {
-        let (sign, wanted) = match self {
-            Operator::Like { fold: false } => ("~~", Type::Text),
-            Operator::Like { fold: true } => ("~~*", Type::Text),
-            Operator::Match { fold: false } => ("~", Type::Text),
-            Operator::Match { fold: true } => ("~*", Type::Text),
-            Operator::Contains => ("@>", Type::Json),
-            Operator::Contained => ("<@", Type::Json),
-            _ => return Ok(()),
-        };
-        if ty == wanted {
-            return Ok(());
-        }
-        let message = format!("operator does not exist: {} {sign} unknown", ty.pg_name());
-        Err(Fault::new(FaultKind::UndefinedOperator, message)
-            .hint(format!("No operator matches: this one is for {} fields.", wanted.name())))
-    }
-}
-
-fn truth(cursor: &mut Cursor<'_>) -> Result<Truth, Fault> {
-    let start = cursor.clone();
-    let word = cursor.take_while(|c| c.is_ascii_alphabetic() || c == '_');
-    let known = [
-        ("null", Truth::Null),
-        ("not_null", Truth::NotNull),
-        ("true", Truth::True),
-        ("false", Truth::False),
-        ("unknown", Truth::Unknown),
-    ];
-    let truth = known.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-    truth.map(|(_, truth)| truth).ok_or_else(|| start.unexpected(TRUTH))
-}
-
-/// Only booleans are true, false or unknown.
-fn truth_of(ty: Type, asked: Truth) -> Result<Truth, Fault> {
-    let word = match asked {
-        Truth::Null | Truth::NotNull => return Ok(asked),
-        Truth::True => "TRUE",
-        Truth::False => "FALSE",
-        Truth::Unknown => "UNKNOWN",
-    };
-    if ty == Type::Boolean {
-        return Ok(asked);
-    }
-    let message = format!("argument of IS {word} must be type boolean, not type {}", ty.pg_name());
-    Err(Fault::new(FaultKind::Value("42804"), message))
-}
-
-/// `(a,"b,c")`
-fn list(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
-    cursor.skip_space();
-    cursor.expect("(", "\"(\"")?;
-    cursor.skip_space();
-    let mut items = Vec::new();
-    if cursor.eat(")") {
-        return Ok(items);
-    }
-    loop {
-        items.push(quoted_item(cursor).unwrap_or_else(|| cursor.take_while(|c| c != ',' && c != ')').to_owned()));
-        if !cursor.eat(",") {
-            break;
-        }
-    }
-    cursor.expect(")", "\",\" or \")\"")?;
-    cursor.skip_space();
-    Ok(items)
-}
-
-/// An item in quotes that ends where the quotes do.
-fn quoted_item(cursor: &mut Cursor<'_>) -> Option<String> {
-    let mut ahead = cursor.clone();
-    let inside = ahead.quoted()?;
-    if ahead.peek().is_some_and(|c| c != ',' && c != ')') {
-        return None;
-    }
-    *cursor = ahead;
-    Some(inside)
-}
-
-/// A value in a tree: quoted, or an array literal, or all up to a comma or a parenthesis.
-fn tree_value(cursor: &mut Cursor<'_>) -> String {
-    if let Some(inside) = quoted_item(cursor) {
-        return inside;
-    }
-    let mut ahead = cursor.clone();
-    let start = ahead.rest();
-    if array(&mut ahead).is_ok() && ahead.peek().is_none_or(|c| c == ',' || c == ')') {
-        let literal = &start[..start.len() - ahead.rest().len()];
-        *cursor = ahead;
-        return literal.to_owned();
-    }
-    cursor.take_while(|c| c != ',' && c != ')').to_owned()
-}
-
-/// PostgreSQL's array literal: `{a,"b c",NULL}`. `None` is a null.
-fn array(cursor: &mut Cursor<'_>) -> Result<Vec<Option<String>>, Fault> {
-    cursor.expect("{", "\"{\"")?;
-    let mut items = Vec::new();
-    if cursor.eat("}") {
-        return Ok(items);
-    }
-    loop {
-        cursor.skip_space();
-        items.push(match cursor.quoted() {
-            Some(inside) => Some(inside),
-            None => {
-                let word = cursor.take_while(|c| !matches!(c, ',' | '}' | '{' | '"')).trim_end();
-                (!word.eq_ignore_ascii_case("null")).then(|| word.to_owned())
-            }
-        });
-        cursor.skip_space();
-        if !cursor.eat(",") {
-            break;
-        }
-    }
-    cursor.expect("}", "\",\" or \"}\"")?;
-    Ok(items)
 }
 
 /// A value that is none of its type.

@@ -8,11 +8,13 @@
 pub(crate) mod cursor;
 pub(crate) mod filter;
 mod name;
+mod operator;
 pub(crate) mod order;
 pub(crate) mod query;
 pub(crate) mod select;
 #[cfg(test)]
 mod tests;
+mod value;
 mod write;
 
 use std::sync::Arc;
