@@ -1,64 +1,102 @@
-//! Reading a request's body, whole and bounded.
+//! Bodies: read once, whole, and no further than the limit.
 
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use std::time::Duration;
 
-use crate::answer::Failure;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use hyper::header;
+use hyper::http::request::Parts;
+use pintle_model::Limits;
 
-/// Reads a body of at most `max` bytes.
+use crate::answer;
+use crate::failure::Failure;
+
+/// What is read of a body that is too large, so that a caller that is still sending gets to read its answer.
+const DISCARD_BYTES_MAX: usize = 8 << 20;
+/// How long that may take.
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Reads a body.
 ///
 /// # Errors
-/// 413 when it is larger, as soon as that is known; 400 when it breaks off.
-pub(crate) async fn read(mut body: Incoming, max: u64) -> Result<Bytes, Failure> {
-    let told = body.size_hint().exact();
-    if told.is_some_and(|told| told > max) {
-        return Err(too_large(max));
+/// 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
+pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
+    let most = limits.body_bytes;
+    if body.size_hint().lower() > most {
+        discard(head, body).await;
+        return Err(too_large(most));
     }
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    let mut len = 0u64;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure::bad_request(format!("the body breaks off: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        len += data.len() as u64;
-        if len > max {
-            return Err(too_large(max));
+    let mut limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
+    // A part of the time that the whole request has, so that it is clear who was slow.
+    let time = limits.timeout * 9 / 10;
+    match tokio::time::timeout(time, (&mut limited).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard_rest(limited).await;
+            Err(too_large(most))
         }
-        // Most bodies come in one piece, which is used as it is.
-        match first.take() {
-            None if rest.is_empty() => first = Some(data),
-            None => rest.extend_from_slice(&data),
-            Some(before) => {
-                rest.reserve(usize::try_from(told.unwrap_or(len)).unwrap_or(0));
-                rest.extend_from_slice(&before);
-                rest.extend_from_slice(&data);
+        Ok(Err(error)) => Err(Failure::bad_request("the body broke off").because(&*error)),
+        Err(_) => Err(Failure::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body did not come within {} s", time.as_secs_f32()),
+        )),
+    }
+}
+
+fn too_large(most: u64) -> Failure {
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {most} bytes"))
+        .hint("send it in parts; the manifest's `limits.body` sets how much is taken")
+}
+
+async fn discard(head: &Parts, body: Incoming) {
+    // Who waits for leave to send gets its answer instead.
+    if !head.headers.contains_key(header::EXPECT) {
+        let rest = Limited::new(body, DISCARD_BYTES_MAX).collect();
+        let _ = tokio::time::timeout(DISCARD_TIME_MAX, rest).await;
+    }
+}
+
+async fn discard_rest(mut body: Limited<Incoming>) {
+    let mut left = DISCARD_BYTES_MAX;
+    let rest = async {
+        // The limit's own error comes once for each frame that it refuses.
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
+                Err(error) if error.is::<LengthLimitError>() => left = left.saturating_sub(1 << 14),
+                Err(_) => break,
+            }
+            if left == 0 {
+                break;
             }
         }
-    }
-    Ok(first.unwrap_or_else(|| rest.freeze()))
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME_MAX, rest).await;
 }
 
-fn too_large(max: u64) -> Failure {
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes"))
-        .hint("send less, or raise `limits: { body: … }` in the manifest")
-}
-
-/// Holds a body to one of these types; none given is fine, since many clients forget it.
+/// A body's type without its parameters, in small letters; `None` if the caller does not say.
 ///
 /// # Errors
-/// 415, naming what would be right.
-pub(crate) fn must_be(headers: &HeaderMap, method: &Method, types: &[&str]) -> Result<(), Failure> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let text = value.to_str().unwrap_or_default();
-    let given = text.split(';').next().unwrap_or_default().trim();
-    if types.iter().any(|known| given.eq_ignore_ascii_case(known)) {
-        return Ok(());
+/// When its text is in another encoding than UTF-8.
+pub(crate) fn media_type(head: &Parts) -> Result<Option<String>, Failure> {
+    let Some(given) = head.headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    if given == "application/json" {
+        return Ok(Some("application/json".to_owned()));
     }
-    Err(Failure::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        format!("`Content-Type: {text}` is not taken by {method} here"),
-    )
-    .hint(format!("send `Content-Type: {}`", types.join("` or `"))))
+    let text = answer::text(head, header::CONTENT_TYPE).unwrap_or("?").to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default().to_owned();
+    for charset in parts.filter_map(|part| part.strip_prefix("charset=")) {
+        let charset = charset.trim_matches('"');
+        if !["utf-8", "utf8", "us-ascii"].contains(&charset) {
+            return Err(Failure::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("a body in the encoding {charset} is not taken"),
+            )
+            .hint("send UTF-8"));
+        }
+    }
+    Ok(Some(media))
 }

@@ -1,71 +1,119 @@
-//! `--dev`: anonymous callers act as `service_role`, so only this machine may ask, and no web page of another's.
+//! What a server in dev mode refuses: there everybody who reaches it may do everything, so nobody may reach it through a
+//! proxy, nor a page of another origin through a browser.
 
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 
-use crate::answer::Failure;
+use crate::answer;
+use crate::cors::Cors;
+use crate::failure::Failure;
 
-/// Headers that say that somebody else's request is passed on.
-const FORWARDED: [HeaderName; 4] = [
-    HeaderName::from_static("forwarded"),
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-real-ip"),
+/// Headers by which a proxy tells for whom it asks.
+const FORWARDED: [&str; 7] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-real-ip",
 ];
 
-/// Refuses what may come from elsewhere.
+/// Refuses what does not come from this machine itself.
 ///
 /// # Errors
-/// 403, saying which header gave it away.
-pub(crate) fn guard(headers: &HeaderMap) -> Result<(), Failure> {
-    if let Some(name) = FORWARDED.iter().find(|name| headers.contains_key(*name)) {
-        return Err(refused(format!("`{name}` says that this request was passed on")));
+/// 403, saying what it was.
+pub(crate) fn guard(head: &Parts, cors: Option<&Cors>) -> Result<(), Failure> {
+    let forwarded = FORWARDED.iter().find(|name| head.headers.contains_key(**name)).copied();
+    let forwarded = forwarded
+        .or_else(|| head.headers.keys().map(|name| name.as_str()).find(|name| name.starts_with("x-forwarded-")));
+    if let Some(name) = forwarded {
+        return Err(refused(format!("in dev mode a request with the header `{name}` is refused: it came by a proxy")));
     }
-    if let Some(host) = headers.get(header::HOST)
-        && !is_loopback(host.to_str().unwrap_or_default())
-    {
-        return Err(refused(format!("`Host: {}` is not this machine", host.to_str().unwrap_or_default())));
-    }
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let text = origin.to_str().unwrap_or_default();
-        if !text.split_once("://").is_some_and(|(_, host)| is_loopback(host)) {
-            return Err(refused(format!("`Origin: {text}` is not this machine")));
+    let host = head.uri.authority().map(Authority::as_str).or_else(|| answer::text(head, header::HOST));
+    let Some(host) = host.filter(|host| is_loopback(host)) else {
+        let named = host.unwrap_or("none");
+        return Err(refused(format!("in dev mode the host is localhost, 127.0.0.1 or [::1], not {named}")));
+    };
+    match head.headers.get(header::ORIGIN) {
+        Some(origin) if !is_own(origin, host) && !cors.is_some_and(|cors| cors.names(origin)) => {
+            Err(refused(format!("in dev mode a page of {} may not call", origin.to_str().unwrap_or("another origin")))
+                .hint("name that origin in the manifest's `cors`"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn refused(why: String) -> Failure {
-    Failure::new(StatusCode::FORBIDDEN, why).hint("`--dev` lets anybody do anything, so it answers this machine alone")
+fn refused(message: String) -> Failure {
+    Failure::new(StatusCode::FORBIDDEN, message)
+        .hint("serve without --dev, and make a token: pintle token create NAME --role ROLE")
 }
 
+/// Whether a host, with or without a port, is this machine by a name that no other can take.
 fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost") {
+        return true;
+    }
+    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
+        None => name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+fn is_own(origin: &HeaderValue, host: &str) -> bool {
+    let origin = origin.as_bytes();
+    let bare = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    bare.is_some_and(|bare| bare.eq_ignore_ascii_case(host.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
+    fn guarded(headers: &[(&str, &str)]) -> Result<(), String> {
+        let mut request = hyper::Request::builder().uri("/configs");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        guard(&request.body(()).unwrap().into_parts().0, None).map_err(|failure| failure.message)
+    }
+
     #[test]
-    fn only_this_machine_may_ask() {
-        for (name, value, allowed) in [
-            ("host", "127.0.0.1:8080", true),
-            ("host", "localhost", true),
-            ("host", "[::1]:8080", true),
-            ("host", "evil.example", false),
-            ("host", "127.0.0.1.evil.example", false),
-            ("origin", "http://localhost:3000", true),
-            ("origin", "null", false),
-            ("origin", "https://evil.example", false),
-            ("x-forwarded-for", "127.0.0.1", false),
-        ] {
-            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
-            assert_eq!(guard(&headers).is_ok(), allowed, "{name}: {value}");
+    fn hosts_of_this_machine_are_taken() {
+        for host in ["localhost:8080", "localhost", "127.0.0.1:1", "[::1]:8080", "app.localhost:80", "LOCALHOST"] {
+            assert_eq!(guarded(&[("host", host)]), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_refused_since_a_name_can_be_pointed_here() {
+        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", "[::2]", ""] {
+            assert!(guarded(&[("host", host)]).is_err(), "{host}");
+        }
+        assert!(guarded(&[]).is_err());
+    }
+
+    #[test]
+    fn what_a_proxy_forwards_is_refused() {
+        for name in ["Forwarded", "X-Forwarded-For", "X-Forwarded-Anything", "X-Real-IP"] {
+            let told = guarded(&[("host", "localhost"), (name, "for=1.2.3.4")]).unwrap_err();
+            assert!(told.contains(&name.to_lowercase()), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_refused() {
+        let host = ("host", "localhost:8080");
+        assert_eq!(guarded(&[host, ("origin", "http://localhost:8080")]), Ok(()));
+        for origin in ["http://localhost:3000", "https://evil.example", "null"] {
+            assert!(guarded(&[host, ("origin", origin)]).is_err(), "{origin}");
         }
     }
 }

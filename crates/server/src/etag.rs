@@ -1,96 +1,124 @@
-//! ETags of single records: a strong hash of the record's bytes, which are canonical as the store prints them.
+//! ETags of records, and the conditions that speak of them.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderValue};
 use sha2::{Digest, Sha256};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Bytes of the hash that a tag shows: 128 bits do not meet by chance.
+const BYTES: usize = 16;
 
-/// The ETag of a record: 128 bits of its SHA-256, in quotes.
-pub(crate) fn of(record: &[u8]) -> HeaderValue {
-    let hash = Sha256::digest(record);
-    let mut text = [b'"'; 34];
-    for (at, byte) in hash.iter().take(16).enumerate() {
-        text[1 + 2 * at] = HEX[usize::from(byte >> 4)];
-        text[2 + 2 * at] = HEX[usize::from(byte & 15)];
+/// The strong tag of a record's JSON, which is the same on every store.
+pub(crate) fn of(json: &[u8]) -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha256::digest(json);
+    let mut tag = [b'"'; 2 + 2 * BYTES];
+    for (at, byte) in digest.iter().take(BYTES).enumerate() {
+        tag[1 + 2 * at] = DIGITS[usize::from(byte >> 4)];
+        tag[2 + 2 * at] = DIGITS[usize::from(byte & 15)];
     }
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    HeaderValue::from_bytes(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// `If-Match` and `If-None-Match`, kept from a request's headers.
+/// `If-Match` and `If-None-Match` of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions {
-    if_match: Option<String>,
-    if_none_match: Option<String>,
+    matches: Option<Tags>,
+    none_match: Option<Tags>,
+}
+
+/// The tags of one header: any, or a list with whether each is weak.
+#[derive(Debug, Clone)]
+enum Tags {
+    Any,
+    List(Vec<(bool, String)>),
 }
 
 impl Conditions {
-    /// `None` without any, as most requests are.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Conditions> {
-        let joined = |name: HeaderName| {
-            let all: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-            (!all.is_empty()).then(|| all.join(","))
-        };
-        let conditions =
-            Conditions { if_match: joined(header::IF_MATCH), if_none_match: joined(header::IF_NONE_MATCH) };
-        (conditions.if_match.is_some() || conditions.if_none_match.is_some()).then_some(conditions)
-    }
-
-    /// Whether a write may go on: the record as it stands, or none. RFC 9110, 13.1: `If-Match` compares strongly.
-    pub(crate) fn allow_write(&self, current: Option<&[u8]>) -> bool {
-        let etag = current.map(of);
-        let matches = |list: &str, weak: bool| etag.as_ref().is_some_and(|etag| listed(list, etag, weak));
-        self.if_match.as_deref().is_none_or(|list| matches(list, false))
-            && self.if_none_match.as_deref().is_none_or(|list| !matches(list, true))
-    }
-
-    /// Whether a read's caller has this record already; `None` if `If-Match` fails.
-    pub(crate) fn known(&self, etag: &HeaderValue) -> Option<bool> {
-        if self.if_match.as_deref().is_some_and(|list| !listed(list, etag, false)) {
-            return None;
+    /// Reads them from a request.
+    pub(crate) fn of(headers: &HeaderMap) -> Conditions {
+        Conditions {
+            matches: Tags::of(headers, header::IF_MATCH),
+            none_match: Tags::of(headers, header::IF_NONE_MATCH),
         }
-        Some(self.if_none_match.as_deref().is_some_and(|list| listed(list, etag, true)))
+    }
+
+    /// Whether there is none, so that the record's tag need not be known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.matches.is_none() && self.none_match.is_none()
+    }
+
+    /// Whether a record with this tag is the one that `If-Match` wants, by strong comparison.
+    pub(crate) fn wanted(&self, tag: &HeaderValue) -> bool {
+        self.matches.as_ref().is_none_or(|tags| tags.have(tag, false))
+    }
+
+    /// Whether a record with this tag is one that the caller knows by `If-None-Match`, by weak comparison.
+    pub(crate) fn known(&self, tag: &HeaderValue) -> bool {
+        self.none_match.as_ref().is_some_and(|tags| tags.have(tag, true))
     }
 }
 
-fn listed(list: &str, etag: &HeaderValue, weak: bool) -> bool {
-    list.split(',').map(str::trim).any(|one| {
-        let one = if weak { one.strip_prefix("W/").unwrap_or(one) } else { one };
-        one == "*" || one.as_bytes() == etag.as_bytes()
-    })
+impl Tags {
+    fn of(headers: &HeaderMap, name: header::HeaderName) -> Option<Tags> {
+        if !headers.contains_key(&name) {
+            return None;
+        }
+        let mut list = Vec::new();
+        for part in headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
+            let part = part.trim();
+            if part == "*" {
+                return Some(Tags::Any);
+            }
+            match part.strip_prefix("W/") {
+                Some(tag) => list.push((true, tag.to_owned())),
+                None => list.push((false, part.to_owned())),
+            }
+        }
+        Some(Tags::List(list))
+    }
+
+    fn have(&self, tag: &HeaderValue, weakly: bool) -> bool {
+        match self {
+            Tags::Any => true,
+            Tags::List(list) => list.iter().any(|(weak, text)| (weakly || !weak) && text.as_bytes() == tag.as_bytes()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn conditions(name: HeaderName, value: &str) -> Conditions {
-        Conditions::of(&HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])).unwrap()
+    fn conditions(name: header::HeaderName, value: &str) -> Conditions {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        Conditions::of(&headers)
     }
 
     #[test]
-    fn a_write_goes_on_only_if_the_record_is_the_one_that_was_read() {
-        let etag = of(b"{}").to_str().unwrap().to_owned();
-        for (list, current, goes_on) in [
-            (etag.as_str(), Some(&b"{}"[..]), true),
-            (&format!("\"x\", {etag}"), Some(b"{}"), true),
-            (&format!("W/{etag}"), Some(b"{}"), false),
-            (&etag, Some(b"[]"), false),
-            (&etag, None, false),
-            ("*", Some(b"[]"), true),
-            ("*", None, false),
-        ] {
-            assert_eq!(conditions(header::IF_MATCH, list).allow_write(current), goes_on, "{list} {current:?}");
-        }
-        assert!(conditions(header::IF_NONE_MATCH, "*").allow_write(None));
-        assert!(!conditions(header::IF_NONE_MATCH, "*").allow_write(Some(b"{}")));
+    fn a_tag_changes_with_the_record() {
+        assert_eq!(of(b"{}"), "\"44136fa355b3678a1146ad16f7e8649e\"");
+        assert_ne!(of(b"{\"a\":1}"), of(b"{\"a\":2}"));
     }
 
     #[test]
-    fn a_read_tells_what_is_known() {
-        let etag = of(b"{}");
-        let weak = format!("W/{}", etag.to_str().unwrap());
-        assert_eq!(conditions(header::IF_NONE_MATCH, &weak).known(&etag), Some(true));
-        assert_eq!(conditions(header::IF_NONE_MATCH, "\"x\"").known(&etag), Some(false));
-        assert_eq!(conditions(header::IF_MATCH, "\"x\"").known(&etag), None);
+    fn if_match_compares_strongly() {
+        let tag = HeaderValue::from_static("\"a\"");
+        assert!(conditions(header::IF_MATCH, "\"a\"").wanted(&tag));
+        assert!(conditions(header::IF_MATCH, "\"b\" , \"a\"").wanted(&tag));
+        assert!(conditions(header::IF_MATCH, "*").wanted(&tag));
+        assert!(!conditions(header::IF_MATCH, "W/\"a\"").wanted(&tag));
+        assert!(!conditions(header::IF_MATCH, "\"b\"").wanted(&tag));
+        assert!(!conditions(header::IF_MATCH, "a").wanted(&tag));
+        assert!(Conditions::default().wanted(&tag));
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        let tag = HeaderValue::from_static("\"a\"");
+        assert!(conditions(header::IF_NONE_MATCH, "W/\"a\"").known(&tag));
+        assert!(conditions(header::IF_NONE_MATCH, "*").known(&tag));
+        assert!(!conditions(header::IF_NONE_MATCH, "\"b\"").known(&tag));
+        assert!(!Conditions::default().known(&tag));
     }
 }

@@ -1,29 +1,33 @@
-//! The HTTP server of an app: the only place that knows status codes.
+//! The HTTP server of an app: authenticate, route, call, answer. The only place that knows status codes.
 //!
-//! The life of a request:
-//!
-//! 1. [`life`] accepts connections, up to a bound, and ends them in order when told to.
-//! 2. `edge` gives the request its id, refuses what is too long or foreign, says who asks (`authenticate`), and afterwards
-//!    counts and logs it.
-//! 3. `router` says which endpoint is meant.
-//! 4. The endpoint's file under `endpoints` reads what it needs, has `pintle-query` plan it and the store run it.
-//! 5. `status` maps what went wrong to a status, `answer` writes it.
+//! 1. [`run`] is the life of the process: it takes connections from a listener until it is told to stop, and then ends
+//!    what it has begun.
+//! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
+//!    and logged of it.
+//! 3. A route is one file or folder: `rest` and `mount` for collections, `health`, `metrics`, `docs`.
+//! 4. What goes wrong is a `failure`; `status` says which status and code each has.
 
 mod answer;
-mod authenticate;
+mod app;
+mod auth;
 mod body;
+mod compress;
 mod cors;
 mod dev;
-mod edge;
-mod endpoints;
+mod docs;
 mod etag;
-mod life;
-mod metrics;
+mod failure;
+mod handle;
+mod health;
+mod ids;
+pub mod metrics;
+mod mount;
 pub mod openapi;
-mod prefer;
-mod router;
+mod rest;
+mod routes;
+mod run;
 mod state;
 mod status;
 
-pub use life::{Error, run};
-pub use state::{App, Settings};
+pub use app::{App, Error, Settings};
+pub use run::run;

@@ -1,123 +1,155 @@
-//! What `/metrics` tells. Handles are made once, so that counting a request formats nothing.
+//! What the server tells about itself, in Prometheus' format.
+//!
+//! Handles are made once: each route has a [`Meter`] whose counters are found by method and status, so that counting a
+//! request formats no label.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, StatusCode};
+use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use parking_lot::RwLock;
 
-use crate::answer::{Answer, Failure};
+use crate::Error;
+use crate::answer::{self, Answer};
 
-/// Upper bounds of latencies, in seconds: from a read by key to the longest that a request may take.
-const SECONDS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
-/// Upper bounds of batch sizes, in mutations.
-const MUTATIONS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-/// How often what was observed is folded into its buckets, so that it does not pile up unread.
-pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
+const REQUESTS: &str = "pintle_http_requests_total";
+const LATENCY: &str = "pintle_http_request_seconds";
+const IN_FLIGHT: &str = "pintle_http_requests_in_flight";
+const CONNECTIONS: &str = "pintle_http_connections";
 
-/// Counts requests.
-#[derive(Debug)]
-pub(crate) struct Metrics {
-    routes: Vec<Route>,
-    in_flight: Gauge,
+/// Upper bounds in seconds: a read by key takes a fraction of a millisecond, a synced write some milliseconds.
+const SECONDS: [f64; 14] = [0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Upper bounds of the store's batches, in writes.
+const BATCH: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+/// How often what histograms have gathered is put into buckets; until then each sample takes 8 bytes.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Installs the recorder of this process; a second call does nothing. Call it before a store is opened, since the store
+/// takes its handles then.
+///
+/// # Errors
+/// When another recorder was installed.
+pub fn install() -> Result<(), Error> {
+    handle().map(|_| ())
 }
 
-#[derive(Debug)]
-struct Route {
-    pattern: String,
-    seconds: Histogram,
-    requests: RwLock<HashMap<(Method, StatusCode), Counter>>,
-}
-
-/// The recorder is one for the process, as the `metrics` crate has it.
-fn recorder() -> Option<&'static PrometheusHandle> {
-    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    HANDLE
-        .get_or_init(|| {
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-                .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &MUTATIONS));
-            builder.and_then(PrometheusBuilder::install_recorder).ok()
-        })
-        .as_ref()
-}
-
-/// Begins to record. What is made before this is not seen.
-pub(crate) fn install() {
-    recorder();
-}
-
-/// Folds what was observed into its buckets.
-pub(crate) fn upkeep() {
-    if let Some(handle) = recorder() {
-        handle.run_upkeep();
+fn handle() -> Result<&'static PrometheusHandle, Error> {
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle);
     }
+    let failed = |error: metrics_exporter_prometheus::BuildError| Error::Metrics(Box::new(error));
+    // Of several that start at once one installs; the others find what it made.
+    static STARTING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    let _one = STARTING.lock();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle);
+    }
+    let installed = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("batch_writes".to_owned()), &BATCH))
+        .map_err(failed)?
+        .install_recorder()
+        .map_err(failed)?;
+    metrics::describe_counter!(REQUESTS, Unit::Count, "Requests answered, by route, method and status");
+    metrics::describe_histogram!(LATENCY, Unit::Seconds, "From a request's head to its answer, by route");
+    metrics::describe_gauge!(IN_FLIGHT, Unit::Count, "Requests that are being answered");
+    metrics::describe_gauge!(CONNECTIONS, Unit::Count, "Connections that are open");
+    Ok(RECORDER.get_or_init(|| installed))
 }
 
-impl Metrics {
-    pub(crate) fn new(patterns: &[String]) -> Metrics {
-        let routes = patterns.iter().map(|pattern| Route {
-            pattern: pattern.clone(),
-            seconds: histogram!("pintle_http_request_duration_seconds", "route" => pattern.clone()),
-            requests: RwLock::default(),
-        });
-        metrics::describe_counter!("pintle_http_requests_total", "Requests answered, by route, method and status.");
-        metrics::describe_histogram!(
-            "pintle_http_request_duration_seconds",
-            "From a request's head to its answer's head, in seconds."
-        );
-        metrics::describe_gauge!("pintle_http_requests_in_flight", "Requests at work.");
-        Metrics { routes: routes.collect(), in_flight: gauge!("pintle_http_requests_in_flight") }
-    }
-
-    pub(crate) fn begun(&self) {
-        self.in_flight.increment(1.0);
-    }
-
-    pub(crate) fn ended(&self, pattern: usize, method: &Method, status: StatusCode, took: Duration) {
-        self.in_flight.decrement(1.0);
-        let route = &self.routes[pattern];
-        route.seconds.record(took);
-        let method = named(method);
-        if let Some(counter) = route.requests.read().get(&(method.clone(), status)) {
-            counter.increment(1);
-            return;
+/// Puts what histograms have gathered into buckets, forever.
+pub(crate) async fn upkeep() {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        if let Some(handle) = RECORDER.get() {
+            handle.run_upkeep();
         }
-        let counter = counter!(
-            "pintle_http_requests_total",
-            "route" => route.pattern.clone(),
-            "method" => method.as_str().to_owned(),
-            "status" => status.as_str().to_owned()
-        );
+    }
+}
+
+/// `/metrics`
+pub(crate) fn answer() -> Answer {
+    let text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
+    let mut answer = answer::bare(StatusCode::OK, text.into());
+    let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, media);
+    answer
+}
+
+/// What is counted of the server as a whole.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) in_flight: Gauge,
+    pub(crate) connections: Gauge,
+}
+
+impl Totals {
+    pub(crate) fn new() -> Result<Totals, Error> {
+        install()?;
+        Ok(Totals { in_flight: metrics::gauge!(IN_FLIGHT), connections: metrics::gauge!(CONNECTIONS) })
+    }
+}
+
+/// One more, while it lives.
+pub(crate) struct OneMore<'g>(&'g Gauge);
+
+impl<'g> OneMore<'g> {
+    pub(crate) fn of(gauge: &'g Gauge) -> OneMore<'g> {
+        gauge.increment(1.0);
+        OneMore(gauge)
+    }
+}
+
+impl Drop for OneMore<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// The methods that have a label of their own.
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+/// The statuses that the server answers.
+const STATUSES: [u16; 25] = [
+    200, 201, 204, 206, 301, 304, 308, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 416, 500, 503, 504,
+    507, 0,
+];
+
+/// What is counted of one route.
+pub(crate) struct Meter {
+    route: String,
+    counts: Box<[[OnceLock<Counter>; STATUSES.len()]; METHODS.len()]>,
+    latency: Histogram,
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Meter").field(&self.route).finish()
+    }
+}
+
+impl Meter {
+    pub(crate) fn new(route: &str) -> Meter {
+        Meter {
+            route: route.to_owned(),
+            counts: Box::new(std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new()))),
+            latency: metrics::histogram!(LATENCY, "route" => route.to_owned()),
+        }
+    }
+
+    /// Counts an answer.
+    pub(crate) fn count(&self, method: &Method, status: StatusCode, took: Duration) {
+        let name = METHODS.iter().position(|known| *known == method.as_str()).unwrap_or(METHODS.len() - 1);
+        let code = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len() - 1);
+        let counter = self.counts[name][code].get_or_init(|| {
+            let status = if STATUSES[code] == 0 { "other".to_owned() } else { STATUSES[code].to_string() };
+            metrics::counter!(REQUESTS, "route" => self.route.clone(), "method" => METHODS[name], "status" => status)
+        });
         counter.increment(1);
-        route.requests.write().insert((method, status), counter);
+        self.latency.record(took);
     }
-
-    pub(crate) fn pattern(&self, at: usize) -> &str {
-        &self.routes[at].pattern
-    }
-}
-
-/// Methods that nobody has heard of count as one, so that callers cannot make counters without end.
-fn named(method: &Method) -> Method {
-    const KNOWN: [Method; 7] =
-        [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
-    if KNOWN.contains(method) { method.clone() } else { Method::TRACE }
-}
-
-/// `GET /metrics`, in Prometheus' text format.
-pub(crate) fn answer() -> Result<Answer, Failure> {
-    let Some(handle) = recorder() else {
-        return Err(Failure::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "metrics are recorded by another part of this process",
-        ));
-    };
-    let mut answer = Answer::new(handle.render().into());
-    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    answer.headers_mut().insert(header::CONTENT_TYPE, text);
-    Ok(answer)
 }

@@ -1,77 +1,60 @@
-//! What the server keeps while it serves an app: made once, shared by all requests.
+//! What requests share: made once from an app, never changed. A changed app is another state.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
-use pintle_model::Caller;
+use pintle_model::{Caller, Model, Role};
 use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_store::Store;
 use uuid::Uuid;
 
-use crate::authenticate::Tokens;
-use crate::metrics::Metrics;
-use crate::router::Router;
+use crate::auth::Tokens;
+use crate::cors::Cors;
+use crate::ids::Ids;
+use crate::metrics::Totals;
+use crate::routes::Routes;
+use crate::{App, Error, Settings, openapi};
 
-/// An app, ready to be served.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Its model, with compiled policies.
-    pub planner: Arc<Planner>,
-    /// Its data, migrated to the model.
-    pub store: Store,
-    /// How it is served.
-    pub settings: Settings,
-}
-
-/// How an app is served.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Anonymous callers act as `service_role`; only loopback may ask. Default off.
-    pub dev: bool,
-    /// One line a request in the log. Default on.
-    pub access_log: bool,
-    /// `Prefer: tx=rollback` is honoured: for tests. Default off.
-    pub allow_rollback: bool,
-    /// Connections at a time; more wait in the system's queue. Each costs some kilobytes and a file. Default 4096.
-    pub connections_max: usize,
-    /// How long requests that were accepted may take to end when the server stops. Default 30 s.
-    pub drain: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            dev: false,
-            access_log: true,
-            allow_rollback: false,
-            connections_max: 4096,
-            drain: Duration::from_secs(30),
-        }
-    }
-}
-
-/// What requests share.
+/// An app as it is served.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) planner: Arc<Planner>,
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
-    pub(crate) router: Router,
-    pub(crate) metrics: Metrics,
+    pub(crate) routes: Routes,
+    pub(crate) pages: axum::Router,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) ids: Ids,
+    pub(crate) totals: Totals,
 }
 
 impl State {
-    pub(crate) fn new(app: App) -> State {
-        let router = Router::new(app.planner.model());
-        let metrics = Metrics::new(router.patterns());
-        State { planner: app.planner, store: app.store, settings: app.settings, tokens: Tokens::new(), router, metrics }
+    pub(crate) fn new(app: App) -> Result<State, Error> {
+        let totals = Totals::new()?;
+        let model = app.planner.model();
+        let nobody = if app.settings.dev { Role::ServiceRole } else { Role::Anon };
+        Ok(State {
+            tokens: Tokens::new(model, nobody).ok_or(Error::Model("_pintle_tokens"))?,
+            routes: Routes::new(model)?,
+            pages: openapi::routes(model, true),
+            cors: Cors::of(&model.cors),
+            ids: Ids::new(),
+            totals,
+            planner: app.planner,
+            store: app.store,
+            settings: app.settings,
+        })
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        self.planner.model()
     }
 
     /// Who asks, now.
     pub(crate) fn asker(&self, caller: Arc<Caller>) -> Asker {
-        Asker { caller, now: Timestamp::now().as_microsecond(), new_uuid: Uuid::now_v7 }
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = since.map_or(0, |time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX));
+        Asker { caller, now, new_uuid: Uuid::now_v7 }
     }
 }

@@ -1,0 +1,72 @@
+//! What a server is given: an app, and how to serve it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pintle_query::Planner;
+use pintle_store::Store;
+
+/// An app, ready to be served.
+#[derive(Debug)]
+pub struct App {
+    /// Its model, with compiled policies.
+    pub planner: Arc<Planner>,
+    /// Its data, migrated to the model. Serving ends with closing it, unless others hold it too.
+    pub store: Store,
+    /// How it is served.
+    pub settings: Settings,
+}
+
+/// How an app is served, beside what its manifest says.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Anonymous callers act as `service_role`; only loopback may ask. Default off.
+    pub dev: bool,
+    /// One line a request in the log. Default on.
+    pub access_log: bool,
+    /// `Prefer: tx=rollback` is honoured: for tests. Default off.
+    pub allow_rollback: bool,
+    /// Connections at a time; more wait in the system's queue. Each costs a file and some kilobytes. Default 8192.
+    pub connections_max: usize,
+    /// How long requests that were begun may take to end when the server stops. Default 30 s.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            dev: false,
+            access_log: true,
+            allow_rollback: false,
+            connections_max: 8192,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why an app is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The listener does not know its address.
+    #[error("the listener has no address")]
+    Listener(#[source] io::Error),
+    /// Everybody who reaches a server in dev mode may do everything.
+    #[error("dev mode listens on loopback alone, not on {0}")]
+    DevBeyondLoopback(SocketAddr),
+    /// Two things want the same path.
+    #[error("the path `{path}` is taken: {reason}")]
+    Path {
+        /// The path.
+        path: String,
+        /// By what.
+        reason: String,
+    },
+    /// The model lacks what every model has.
+    #[error("the model has no `{0}`")]
+    Model(&'static str),
+    /// Another recorder of metrics was installed in this process.
+    #[error("metrics cannot be recorded")]
+    Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

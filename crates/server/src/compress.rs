@@ -1,0 +1,150 @@
+//! Compression of answers. The layers that others wrote leave out every answer with `Content-Range`, which here counts
+//! rows, not bytes, and stands on every list.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt as _, Full};
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderValue};
+
+use crate::answer::Answer;
+
+/// Below this a packet is sent in any case.
+const BYTES_MIN: u64 = 1024;
+/// Above this compressing would hold up the other requests of a thread.
+const INLINE_BYTES_MAX: u64 = 64 << 10;
+/// Fast levels: an answer is compressed for one caller.
+const GZIP_LEVEL: u32 = 4;
+const BROTLI_LEVEL: i32 = 4;
+/// 2^18 bytes of window: what a list of records repeats is near.
+const BROTLI_WINDOW: i32 = 18;
+
+/// How an answer is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Brotli,
+}
+
+/// Compresses an answer's body, if that is worth it and the caller takes it.
+pub(crate) async fn answer(answer: Answer, asked: &HeaderMap) -> Answer {
+    let size = hyper::body::Body::size_hint(answer.body()).lower();
+    if size < BYTES_MIN || answer.headers().contains_key(header::CONTENT_ENCODING) {
+        return answer;
+    }
+    let (mut head, body) = answer.into_parts();
+    head.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    let Some(coding) = accepted(asked) else { return Answer::from_parts(head, body) };
+    let Ok(whole) = body.collect().await;
+    let bytes = whole.to_bytes();
+    let plain = bytes.clone();
+    let coded = if size <= INLINE_BYTES_MAX {
+        coding.encode(&bytes)
+    } else {
+        tokio::task::spawn_blocking(move || coding.encode(&bytes)).await.ok().flatten()
+    };
+    let body = match coded {
+        Some(coded) => {
+            head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+            coded
+        }
+        None => plain,
+    };
+    Answer::from_parts(head, Full::new(body))
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Coding::Gzip => "gzip",
+            Coding::Brotli => "br",
+        }
+    }
+
+    fn encode(self, bytes: &[u8]) -> Option<Bytes> {
+        let room = Vec::with_capacity(bytes.len() / 4);
+        match self {
+            Coding::Gzip => {
+                let mut encoder = GzEncoder::new(room, Compression::new(GZIP_LEVEL));
+                encoder.write_all(bytes).ok()?;
+                encoder.finish().ok().map(Bytes::from)
+            }
+            Coding::Brotli => {
+                let params = brotli::enc::BrotliEncoderParams {
+                    quality: BROTLI_LEVEL,
+                    lgwin: BROTLI_WINDOW,
+                    ..Default::default()
+                };
+                let mut coded = room;
+                brotli::BrotliCompress(&mut &*bytes, &mut coded, &params).ok()?;
+                Some(coded.into())
+            }
+        }
+    }
+}
+
+/// The coding that the caller likes best of ours; of equals the one that makes less.
+fn accepted(headers: &HeaderMap) -> Option<Coding> {
+    let (mut gzip, mut brotli, mut any) = (None, None, None);
+    let all = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    for part in all.flat_map(|value| value.split(',')) {
+        let mut words = part.split(';').map(str::trim);
+        let name = words.next().unwrap_or_default();
+        let weight = words.find_map(|word| word.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok());
+        let weight = weight.unwrap_or(0.0);
+        match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => gzip = Some(weight),
+            "br" => brotli = Some(weight),
+            "*" => any = Some(weight),
+            _ => {}
+        }
+    }
+    let (gzip, brotli) = (gzip.or(any).unwrap_or(0.0), brotli.or(any).unwrap_or(0.0));
+    if brotli > 0.0 && brotli >= gzip {
+        Some(Coding::Brotli)
+    } else if gzip > 0.0 {
+        Some(Coding::Gzip)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn asked(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_caller_says_what_it_takes() {
+        assert_eq!(accepted(&asked("gzip, deflate, br")), Some(Coding::Brotli));
+        assert_eq!(accepted(&asked("gzip")), Some(Coding::Gzip));
+        assert_eq!(accepted(&asked("br;q=0.5, gzip;q=0.8")), Some(Coding::Gzip));
+        assert_eq!(accepted(&asked("br;q=0, gzip;q=0")), None);
+        assert_eq!(accepted(&asked("*")), Some(Coding::Brotli));
+        assert_eq!(accepted(&asked("*;q=0")), None);
+        assert_eq!(accepted(&asked("identity")), None);
+        assert_eq!(accepted(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_is_coded_can_be_read_again() {
+        let text = "pintle ".repeat(1000);
+        let mut read = String::new();
+        let gzip = Coding::Gzip.encode(text.as_bytes()).unwrap();
+        flate2::read::GzDecoder::new(&*gzip).read_to_string(&mut read).unwrap();
+        assert_eq!(read, text);
+        let mut read = Vec::new();
+        let coded = Coding::Brotli.encode(text.as_bytes()).unwrap();
+        brotli::BrotliDecompress(&mut &*coded, &mut read).unwrap();
+        assert_eq!(read, text.as_bytes());
+        assert!(coded.len() < 200);
+    }
+}

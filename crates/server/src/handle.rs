@@ -1,0 +1,184 @@
+//! The life of a request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use pintle_query::rest::Asker;
+
+use crate::answer::{self, Answer};
+use crate::failure::Failure;
+use crate::ids::X_REQUEST_ID;
+use crate::metrics::OneMore;
+use crate::routes::{Endpoint, Found};
+use crate::state::State;
+use crate::status::Surface;
+use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest};
+
+/// What an endpoint is asked.
+pub(crate) struct Ask<'r> {
+    pub(crate) state: &'r State,
+    pub(crate) head: &'r Parts,
+    /// The parameters, without `apikey`.
+    pub(crate) query: std::borrow::Cow<'r, str>,
+    pub(crate) asker: Asker,
+}
+
+/// 1. It gets an id, and its path a route.
+/// 2. It is answered, within the time that it has; what goes wrong is an answer too, and a panic as well.
+/// 3. The answer gets what all answers have, and is counted and logged.
+pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Answer {
+    let started = Instant::now();
+    let _one_more = OneMore::of(&state.totals.in_flight);
+    let (head, body) = request.into_parts();
+    let id = state.ids.of(&head.headers);
+    let found = state.routes.find(head.uri.path());
+    let outcome = outcome(&state, &head, body, &found).await;
+    let outcome = outcome.unwrap_or_else(|failure| {
+        if failure.status.is_server_error() || failure.cause.is_some() {
+            log_failure(&failure, &head, &id);
+        }
+        failure.answer()
+    });
+    let mut answer = compress::answer(outcome, &head.headers).await;
+    if head.method == Method::HEAD {
+        answer = without_body(answer);
+    }
+    let headers = answer.headers_mut();
+    if let Some(cors) = &state.cors {
+        cors.mark(&head.headers, headers);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let took = started.elapsed();
+    found.route.meter.count(&head.method, answer.status(), took);
+    if state.settings.access_log {
+        tracing::info!(
+            target: "pintle::access",
+            id = id.to_str().unwrap_or_default(),
+            method = head.method.as_str(),
+            // Parameters may hold a token, so they stay out of the log.
+            path = head.uri.path(),
+            status = answer.status().as_u16(),
+            bytes = hyper::body::Body::size_hint(answer.body()).lower(),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+    answer.headers_mut().insert(X_REQUEST_ID, id);
+    answer
+}
+
+/// The answer in time, or why there is none.
+async fn outcome(state: &State, head: &Parts, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
+    let time = state.model().limits.timeout;
+    let answered = AssertUnwindSafe(answered(state, head, body, found)).catch_unwind();
+    match tokio::time::timeout(time, answered).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            let mut failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+            failure.cause = Some(format!("panic: {}", text.as_deref().unwrap_or("without a message")));
+            Err(failure)
+        }
+        Err(_) => {
+            let message = format!("the request took longer than {} s", time.as_secs_f32());
+            let failure = Failure::new(StatusCode::GATEWAY_TIMEOUT, message);
+            Err(if [Method::GET, Method::HEAD].contains(&head.method) {
+                failure
+            } else {
+                failure.hint("what it asked for may be done all the same")
+            })
+        }
+    }
+}
+
+/// Says who asks, then hands the request to its endpoint.
+async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
+    let limits = &state.model().limits;
+    let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length as u64 > limits.url_bytes {
+        let message = format!("the URL has {length} bytes, at most {} are taken", limits.url_bytes);
+        return Err(Failure::new(StatusCode::URI_TOO_LONG, message));
+    }
+    if state.settings.dev {
+        dev::guard(head, state.cors.as_ref())?;
+    }
+    if let Some(answer) = state.cors.as_ref().and_then(|cors| cors.preflight(head)) {
+        return Ok(answer);
+    }
+    let surface = found.route.surface();
+    let caller = state.tokens.caller(head, surface, &state.planner, &state.store).await?;
+    let ask = || Ask { state, head, query: auth::query(head), asker: state.asker(caller) };
+    match &found.route.endpoint {
+        Endpoint::Rest(collection) => rest::answer(ask(), *collection, body).await,
+        Endpoint::One(mounted) => mount::one(ask(), mounted, found.part, body).await,
+        Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
+        Endpoint::Live => only_read(head).map(|()| health::live()),
+        Endpoint::Ready => {
+            only_read(head)?;
+            health::ready(&state.store).await
+        }
+        Endpoint::Health => {
+            only_read(head)?;
+            Ok(health::both(&state.store).await)
+        }
+        Endpoint::Metrics => only_read(head).map(|()| metrics::answer()),
+        Endpoint::Docs => docs::answer(&state.pages, head).await,
+        Endpoint::RestUnknown => Err(rest::unknown(state.model(), found.part)),
+        Endpoint::RestFunction => Err(rest::no_functions(found.part)),
+        Endpoint::RestRoot => Err(rest::no_root()),
+        Endpoint::RestPath => Err(rest::no_path()),
+        Endpoint::Nothing => Err(Failure::no_such_path(head.uri.path())),
+    }
+}
+
+impl Ask<'_> {
+    /// The body, once it is known that one is wanted.
+    pub(crate) async fn body(&self, body: Incoming) -> Result<bytes::Bytes, Failure> {
+        body::read(self.head, body, &self.state.model().limits).await
+    }
+
+    /// A request's mistake, as who asks is told.
+    pub(crate) fn fault(&self, fault: pintle_query::Fault, surface: Surface) -> Failure {
+        crate::status::fault(fault, surface, self.asker.caller.role)
+    }
+
+    /// A store's error, as who asks is told.
+    pub(crate) fn error(&self, error: pintle_store::Error, surface: Surface) -> Failure {
+        crate::status::error(error, surface, self.asker.caller.role)
+    }
+}
+
+/// `GET` and `HEAD` alone.
+fn only_read(head: &Parts) -> Result<(), Failure> {
+    match head.method {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Failure::method(&head.method, HeaderValue::from_static("GET, HEAD"))),
+    }
+}
+
+/// The answer to `HEAD`: as to `GET`, with the length of the body that is not sent.
+fn without_body(answer: Answer) -> Answer {
+    let (mut head, body) = answer.into_parts();
+    let length = hyper::body::Body::size_hint(&body).lower();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    let mut bare = answer::empty(head.status);
+    *bare.headers_mut() = head.headers;
+    bare
+}
+
+fn log_failure(failure: &Failure, head: &Parts, id: &HeaderValue) {
+    let (id, reason) = (id.to_str().unwrap_or_default(), failure.cause.as_deref().unwrap_or(&failure.message));
+    let (method, path, status) = (head.method.as_str(), head.uri.path(), failure.status.as_u16());
+    if failure.status.is_server_error() {
+        tracing::error!(id, method, path, status, reason, "request failed");
+    } else {
+        tracing::debug!(id, method, path, status, reason, "request failed");
+    }
+}

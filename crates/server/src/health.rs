@@ -1,0 +1,42 @@
+//! `/health`, `/health/live`, `/health/ready`: open to everybody.
+
+use hyper::StatusCode;
+use pintle_store::Store;
+
+use crate::answer::{self, Answer};
+use crate::failure::Failure;
+use crate::status::{self, Surface};
+
+/// What is said when all is well.
+const OK: &[u8] = br#"{"status":"ok"}"#;
+
+/// The process answers.
+pub(crate) fn live() -> Answer {
+    answer::json(StatusCode::OK, OK.into())
+}
+
+/// Requests should be sent here: the store answers and its tables are the model's.
+pub(crate) async fn ready(store: &Store) -> Result<Answer, Failure> {
+    match store.ready().await {
+        Ok(()) => Ok(answer::json(StatusCode::OK, OK.into())),
+        Err(error) => Err(not_ready(error)),
+    }
+}
+
+/// Both, in the words that older monitors know.
+pub(crate) async fn both(store: &Store) -> Answer {
+    match store.ready().await {
+        Ok(()) => answer::json(StatusCode::OK, br#"{"app":"ok","db":"Success"}"#.as_slice().into()),
+        Err(error) => {
+            let message = not_ready(error).message;
+            let body = serde_json::json!({ "app": "ok", "db": format!("Failure: {message}") });
+            answer::json(StatusCode::SERVICE_UNAVAILABLE, body.to_string().into())
+        }
+    }
+}
+
+fn not_ready(error: pintle_store::Error) -> Failure {
+    let mut failure = status::error(error, Surface::Plain, pintle_model::Role::Anon);
+    failure.status = StatusCode::SERVICE_UNAVAILABLE;
+    failure
+}

@@ -1,0 +1,125 @@
+//! The life of a server.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::handle::handle;
+use crate::metrics::{self, OneMore};
+use crate::state::State;
+use crate::{App, Error};
+
+/// How long a caller may take to send a request's head, so that slow ones do not hold connections for nothing. It also ends
+/// connections that nobody uses.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// Requests at a time on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 200;
+/// Bytes of a request's head, its URL among them.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+/// How long to wait when the system has no more files for connections.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves an app until `shutdown` ends.
+///
+/// 1. The state is made of the app.
+/// 2. Connections are taken, up to a bound, each with a task of its own.
+/// 3. When told to stop, no more are taken; requests that were begun are answered, for as long as `drain` says.
+/// 4. With the last of them the store is closed, which ends what still waits for it.
+///
+/// # Errors
+/// When the app cannot be served as it is told.
+pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let address = listener.local_addr().map_err(Error::Listener)?;
+    if app.settings.dev && !address.ip().is_loopback() {
+        return Err(Error::DevBeyondLoopback(address));
+    }
+    let state = Arc::new(State::new(app)?);
+    let upkeep = tokio::spawn(metrics::upkeep());
+    let room = Arc::new(Semaphore::new(state.settings.connections_max));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&room).acquire_owned() => permit,
+            () = &mut shutdown => break,
+        };
+        let stream = tokio::select! {
+            stream = accepted(&listener) => stream,
+            () = &mut shutdown => break,
+        };
+        connect(&mut connections, &graceful, &state, stream, permit.ok());
+        while connections.try_join_next().is_some() {}
+    }
+    // Those that the system has taken for us already.
+    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+        connect(&mut connections, &graceful, &state, stream, None);
+    }
+    drop(listener);
+    if tokio::time::timeout(state.settings.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests did not end in time and are broken off");
+    }
+    connections.shutdown().await;
+    upkeep.abort();
+    Ok(())
+}
+
+/// The next connection. Errors are a connection's own, or pass.
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_of_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(reason = %error, "no connection can be taken for now");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Answers a connection's requests in a task of its own.
+fn connect(
+    connections: &mut JoinSet<()>,
+    graceful: &GracefulShutdown,
+    state: &Arc<State>,
+    stream: TcpStream,
+    permit: Option<tokio::sync::OwnedSemaphorePermit>,
+) {
+    // An answer is written at once and whole: waiting for more would only delay it.
+    let _ = stream.set_nodelay(true);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+    let state = Arc::clone(state);
+    let answers = Arc::clone(&state);
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&answers);
+        async move { Ok::<_, Infallible>(handle(state, request).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = graceful.watch(connection);
+    connections.spawn(async move {
+        let _permit = permit;
+        let _one_more = OneMore::of(&state.totals.connections);
+        if let Err(error) = connection.await {
+            tracing::debug!(reason = %error, "connection ended");
+        }
+    });
+}
