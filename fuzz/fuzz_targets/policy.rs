@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pintle_fuzz::{assert_bound, asker, planner};
+use pintle_fuzz::{asker, assert_bound, planner};
 use pintle_query::Dialect;
 use pintle_query::rest::Preferences;
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use pintle_fuzz::{assert_bound, asker, planner};
+use pintle_fuzz::{asker, assert_bound, planner};
 use pintle_query::rest::{Preferences, Return};
 use pintle_query::{Dialect, Planner};
 

@@ -17,7 +17,8 @@ const MANIFEST: &str = include_str!("things.yaml");
 /// # Panics
 /// When `things.yaml` is no manifest.
 pub fn planner(policy: &str, dialect: Dialect) -> Result<Planner, Vec<Diagnostic>> {
-    let (model, mistakes) = pintle_model::load("things.yaml", MANIFEST, &|_| Err("there are no other files".to_owned()));
+    let (model, mistakes) =
+        pintle_model::load("things.yaml", MANIFEST, &|_| Err("there are no other files".to_owned()));
     let mut model: Model = model.unwrap_or_else(|| panic!("things.yaml: {mistakes:?}"));
     let policies = &mut model.collections[0].policies;
     let update = policies.update.as_mut().map(|update| [&mut update.using, &mut update.check]);
