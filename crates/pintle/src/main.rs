@@ -4,11 +4,11 @@
 //! 2. One of [`commands`] runs. Each is one file; what they share is finding the app ([`app`]) and its store ([`place`]).
 //! 3. A [`failure::Failure`] is printed (what, where, what would be right) and ends with exit code 1.
 
-#![expect(dead_code, reason = "pintle serve uses the rest")]
-
 mod app;
+mod banner;
 mod commands;
 mod failure;
+mod logs;
 mod migration;
 mod place;
 mod progress;
@@ -37,6 +37,8 @@ enum Command {
     New(commands::new::Args),
     /// Print the JSON Schema of the manifest, for editors
     Schema,
+    /// Serve an app
+    Serve(commands::serve::Args),
     /// Make, list and revoke tokens
     Token(commands::token::Args),
     /// Bring the store's tables to what the manifest says
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),
         Command::Backup(args) => commands::backup::run(&args),

@@ -7,16 +7,16 @@ use crate::failure::Failure;
 use crate::place::StoreArg;
 use crate::shell::{program, quote};
 
-/// Why the tables are not brought to the model, and the commands that show more.
+/// Why the tables are not brought to the model, and the command that shows more.
 pub(crate) fn refused(error: &Error, app: &App, store: &StoreArg) -> Failure {
-    let failure = Failure::because("the store is not what the manifest says", error);
-    match error {
-        Error::Migration(_) => {
-            let command = format!("{} migrate {}{}", program(), quote(&app.given), store.words());
-            failure.help(format!("see what would change: {command} --dry-run\nallow the loss: {command} --allow-loss"))
-        }
-        _ => failure,
-    }
+    let Error::Migration(reason) = error else {
+        return Failure::because("cannot open the store", error);
+    };
+    let command = format!("{} migrate {}{}", program(), quote(&app.given), store.words());
+    // The store names the command as such; whoever reads this wants to copy it.
+    let reason = reason.replace("`pintle migrate", &format!("`{command}"));
+    Failure::new(format!("the store is not what the manifest says: {reason}"))
+        .help(format!("see what would change: {command} --dry-run"))
 }
 
 /// What a plan changes, one line a collection of the app's: `+ collection notes: + field id: integer, key; …`.

@@ -6,4 +6,5 @@ pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod token;

@@ -203,7 +203,7 @@ impl Server {
 
     pub fn ask(&self, method: Method, path: &str) -> Ask {
         let request = self.client.request(method.clone(), format!("{}{path}", self.origin));
-        Ask { line: format!("{method} {path}"), request }
+        Ask { line: format!("{method} {path}"), request, content_type: None }
     }
 }
 
@@ -265,6 +265,7 @@ impl From<String> for Body {
 pub struct Ask {
     line: String,
     request: reqwest::RequestBuilder,
+    content_type: Option<String>,
 }
 
 impl Ask {
@@ -272,17 +273,20 @@ impl Ask {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
+    /// A header; another content type takes the place of JSON's.
     pub fn header(mut self, name: &str, value: &str) -> Ask {
-        self.request = self.request.header(name, value);
+        if name == "Content-Type" {
+            self.content_type = Some(value.to_owned());
+        } else {
+            self.request = self.request.header(name, value);
+        }
         self
     }
 
     fn body(mut self, body: impl Into<Body>) -> Ask {
         let body = body.into();
         self.line = format!("{} {}", self.line, shortened(&body.bytes));
-        if let Some(content_type) = body.content_type {
-            self.request = self.request.header("Content-Type", content_type);
-        }
+        self.content_type = self.content_type.or_else(|| body.content_type.map(str::to_owned));
         self.request = self.request.body(body.bytes);
         self
     }
@@ -303,7 +307,11 @@ impl IntoFuture for Ask {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let answered = self.request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.line));
+            let request = match self.content_type {
+                Some(content_type) => self.request.header("Content-Type", content_type),
+                None => self.request,
+            };
+            let answered = request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.line));
             Answer::read(self.line, answered).await
         })
     }

@@ -78,6 +78,16 @@ collections:
 }
 
 #[test]
+fn serve_says_the_same_and_does_not_start() {
+    let manifest = "pintle: 1\nname: shop\ncollections:\n  items:\n    feilds: { name: text }\n";
+    let app = App::of(manifest);
+    let (code, out, err) = finish(pintle(&["serve", "--listen", "127.0.0.1:0"]).current_dir(app.path()));
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert_snapshot!(err);
+    assert!(!std::path::Path::new(&app.file(".pintle")).exists(), "no store is made for what cannot be served");
+}
+
+#[test]
 fn an_app_that_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     let (code, out, err) = finish(pintle(&["check"]).current_dir(dir.path()));

@@ -1,6 +1,20 @@
 //! The real binary, as its users use it: each file is a thing that they do.
 
+#![expect(clippy::unwrap_used, reason = "a test's way to fail")]
+
 #[path = "../common/mod.rs"]
 mod common;
 
+mod backup;
 mod check;
+mod configs;
+mod dev;
+mod errors;
+mod life;
+mod migrate;
+mod new;
+mod postgrest;
+mod search;
+mod startup;
+mod system;
+mod tokens;

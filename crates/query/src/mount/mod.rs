@@ -14,6 +14,7 @@ use pintle_model::{Collection, CollectionId, Value};
 use serde_json::value::RawValue;
 
 use crate::plan::{Read, Write, WritePlan};
+use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader, Rows};
 use crate::request::{ReadShape, Returning, WriteShape};
@@ -112,6 +113,7 @@ impl Planner {
         body: &[u8],
         asker: &Asker,
     ) -> Result<Write, Fault> {
+        self.granted(collection, asker.caller.role, Right::UpdateUsing)?;
         let fields = self.model.collection(collection);
         let key = key_value(fields, key)?;
         let current = members(fields, current)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pintle_model::{CollectionId, KeyOrigin, Role};
 
 use crate::plan::{ReadPlan, WritePlan};
+use crate::planner::Right;
 use crate::request::{Comparison, Filter, ReadShape, Returning, SelectItem, Target, Test, WriteShape};
 use crate::rest::select;
 use crate::{Fault, FaultKind, Planner};
@@ -88,6 +89,7 @@ impl Plans {
         // Who may add but not read gets no record back.
         let shown = if planner.may_read(id, role) { returning.clone() } else { Returning::default() };
         let create = |fields: Vec<usize>| {
+            planner.granted(id, role, Right::Insert)?;
             planner.plan_write(id, role, WriteShape::Insert { fields, conflict: None, returning: shown.clone() })
         };
         let read = ReadShape {
@@ -108,8 +110,8 @@ impl Plans {
             get: planner.plan_read(id, role, read),
             create: create(fields(0)),
             create_counted: create(fields(usize::from(counted))),
-            replace: planner.plan_write(id, role, replace),
-            remove: planner.plan_write(id, role, remove),
+            replace: planner.granted(id, role, Right::UpdateUsing).and_then(|()| planner.plan_write(id, role, replace)),
+            remove: planner.granted(id, role, Right::Delete).and_then(|()| planner.plan_write(id, role, remove)),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{Fault, FaultKind};
 
 /// What a policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
+pub(crate) enum Right {
     /// Rows that may be seen.
     Select,
     /// New rows.
@@ -19,6 +19,18 @@ pub(super) enum Right {
     UpdateCheck,
     /// Rows that may be removed.
     Delete,
+}
+
+impl Right {
+    /// The policy's name in a manifest.
+    fn action(self) -> &'static str {
+        match self {
+            Right::Select => "select",
+            Right::Insert => "insert",
+            Right::UpdateUsing | Right::UpdateCheck => "update",
+            Right::Delete => "delete",
+        }
+    }
 }
 
 impl Planner {
@@ -49,14 +61,22 @@ impl Planner {
         self.right(collection, role, Right::Select).is_ok_and(|policy| policy != Expr::FALSE)
     }
 
+    /// Whether there may be rows for which this role has this right, for plain resources: who is refused whatever the
+    /// record holds is told so, and not that there is no such record.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] where a policy is missing, or the role alone decides that it does not hold.
+    pub(crate) fn granted(&self, collection: CollectionId, role: Role, right: Right) -> Result<(), Fault> {
+        if self.right(collection, role, right)? != Expr::FALSE {
+            return Ok(());
+        }
+        let (name, action) = (&self.model.collection(collection).name, right.action());
+        Err(Fault::new(FaultKind::Denied, format!("permission denied for table {name}"))
+            .hint(format!("the `{action}` policy of `{name}` never holds for the role {}", role.name())))
+    }
+
     fn denied(&self, collection: CollectionId, right: Right) -> Fault {
-        let name = &self.model.collection(collection).name;
-        let action = match right {
-            Right::Select => "select",
-            Right::Insert => "insert",
-            Right::UpdateUsing | Right::UpdateCheck => "update",
-            Right::Delete => "delete",
-        };
+        let (name, action) = (&self.model.collection(collection).name, right.action());
         Fault::new(FaultKind::Denied, format!("permission denied for table {name}"))
             .hint(format!("`{name}` has no `{action}` policy, so only service_role may do this"))
     }

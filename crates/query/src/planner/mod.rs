@@ -10,6 +10,8 @@ mod filter;
 mod read;
 mod write;
 
+pub(crate) use access::Right;
+
 use std::sync::Arc;
 
 use moka::sync::Cache;

@@ -1,0 +1,138 @@
+//! `pintle serve APP`: the life of a server process on one screen.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::builder::BoolishValueParser;
+use pintle_server::Settings;
+use pintle_store::{Access, Store};
+
+use crate::app::App;
+use crate::banner::Banner;
+use crate::failure::Failure;
+use crate::logs;
+use crate::migration;
+use crate::place::StoreArg;
+use crate::ui::{self, Look};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The app: a folder with a pintle.yaml, or a manifest
+    #[arg(default_value = ".", env = "PINTLE_APP")]
+    app: PathBuf,
+    /// Where to listen: IP:PORT; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080", env = "PINTLE_LISTEN", value_name = "ADDRESS", value_parser = address)]
+    listen: SocketAddr,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Let anonymous callers act as service_role: for trying things out, on loopback alone
+    #[arg(long, env = "PINTLE_DEV", value_parser = BoolishValueParser::new())]
+    dev: bool,
+    /// How log lines look [default: pretty on a terminal, json otherwise]; PINTLE_LOG says how much (info)
+    #[arg(long, env = "PINTLE_LOG_FORMAT", value_enum)]
+    log_format: Option<logs::Format>,
+    /// Log no line for each request
+    #[arg(long, env = "PINTLE_NO_ACCESS_LOG", value_parser = BoolishValueParser::new())]
+    no_access_log: bool,
+    /// Honour `Prefer: tx=rollback`, for tests: the write is answered and undone
+    #[arg(long, env = "PINTLE_TX_ROLLBACK", value_parser = BoolishValueParser::new())]
+    tx_rollback: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse(),
+        None => text.parse(),
+    };
+    found.map_err(|_| "an address is IP:PORT, like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
+}
+
+/// 1. The app is checked. 2. The address is taken. 3. The store is opened and brought to the model. 4. It is served and
+///    the lines are printed. 5. A signal drains it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    refuse_open_dev(args)?;
+    logs::start(args.log_format)?;
+    let app = App::load(&args.app)?;
+    let listener = listen(args.listen)?;
+    let store = open(args, &app)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
+    runtime.block_on(serve(args, app, store, listener))
+}
+
+fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
+    if args.dev && !args.listen.ip().is_loopback() {
+        let what = format!(
+            "--dev lets anybody who reaches {} act as service_role, so it listens on loopback alone",
+            args.listen
+        );
+        return Err(Failure::usage(what).help("leave --dev away and make a token, or listen on 127.0.0.1"));
+    }
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let taken = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    taken.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::new(format!("cannot listen on {address}: another program does"))
+            .help("stop that program, or choose another port with --listen"),
+        std::io::ErrorKind::PermissionDenied => {
+            Failure::new(format!("cannot listen on {address}: ports below 1024 need more rights"))
+                .help("choose a port from 1024 on with --listen")
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            Failure::new(format!("cannot listen on {address}: this machine has no such address"))
+                .help("listen on 127.0.0.1 for this machine alone, on 0.0.0.0 for all")
+        }
+        _ => Failure::because(format!("cannot listen on {address}"), &error),
+    })
+}
+
+/// Opens the store and applies what loses nothing.
+fn open(args: &Args, app: &App) -> Result<Store, Failure> {
+    let location = args.store.location(&app.folder)?;
+    let store = Store::open(&location, app.model(), Access::Serve)
+        .map_err(|error| Failure::because("cannot open the store", &error))?;
+    let plan = store.migrate(false).map_err(|error| migration::refused(&error, app, &args.store))?;
+    for change in migration::changes(&plan) {
+        tracing::info!(change, "migrated");
+    }
+    Ok(store)
+}
+
+async fn serve(args: &Args, app: App, store: Store, listener: TcpListener) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
+    let address = listener.local_addr().map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    let ended = ended().map_err(failed)?;
+    let banner = Banner { app: &app, store: &args.store, address, dev: args.dev, look: Look::of_out() }.text();
+    let settings = Settings {
+        dev: args.dev,
+        access_log: !args.no_access_log,
+        allow_rollback: args.tx_rollback,
+        ..Settings::default()
+    };
+    let app = pintle_server::App { planner: Arc::new(app.planner), store, settings };
+    tracing::info!(address = %address, "ready");
+    ui::out(&banner);
+    pintle_server::run(listener, app, ended).await.map_err(|error| Failure::because("the server stopped", &error))
+}
+
+/// Ends at SIGTERM or SIGINT; a second one ends the process at once.
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        let first = tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" };
+        tracing::info!(signal = first, "stopping: what was begun is answered, nothing new is taken");
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::warn!("stopped at once, by a second signal");
+            std::process::exit(1);
+        });
+    })
+}
