@@ -48,6 +48,10 @@ impl Collection {
     }
 }
 
+/// The greatest counted key that a caller may give: the last integer that JavaScript tells from its neighbours. Far from
+/// the last of 64 bits, so that a caller cannot use up the count.
+pub const COUNTED_KEY_MAX: i64 = (1 << 53) - 1;
+
 /// The key: the first `len` fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {

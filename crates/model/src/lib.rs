@@ -19,8 +19,8 @@ mod yaml;
 
 pub use caller::{Caller, Role};
 pub use collection::{
-    Collection, CollectionId, DefaultValue, Field, Index, IndexPart, Key, KeyOrigin, Mount, OnDelete, Pattern,
-    Policies, Policy, Ref, Schema, UpdatePolicy,
+    COUNTED_KEY_MAX, Collection, CollectionId, DefaultValue, Field, Index, IndexPart, Key, KeyOrigin, Mount, OnDelete,
+    Pattern, Policies, Policy, Ref, Schema, UpdatePolicy,
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use settings::{Cors, Durability, Limits};

@@ -56,6 +56,9 @@ fn a_record_takes_its_defaults() {
 fn a_counted_key_may_be_given() {
     let given = create("books", r#"{"id":7,"title":"A"}"#).expect("it may be given");
     assert!(given.starts_with("id=7 title=\"A\" "), "{given}");
+    // Else one caller could use up the count.
+    let message = "`id` is counted, and must be at most 9007199254740991";
+    refused(r#"{"id":9007199254740992,"title":"A"}"#, message, &[("id", message)]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(crate) mod faults;
 pub(crate) mod merge;
 mod walk;
 
-use pintle_model::{Collection, DefaultValue, Field, KeyOrigin, Type, Value};
+use pintle_model::{COUNTED_KEY_MAX, Collection, DefaultValue, Field, KeyOrigin, Type, Value};
 
 use crate::rest::Asker;
 use crate::{Fault, FaultKind};
@@ -128,6 +128,10 @@ impl Reader<'_> {
                     }
                 }
             }
+            (Value::Integer(n), _) if self.is_counted(at) && *n > COUNTED_KEY_MAX => {
+                let complaint = format!("is counted, and must be at most {COUNTED_KEY_MAX}");
+                faults.add(path, FaultKind::Check, self.words.check(field, &complaint));
+            }
             _ => {
                 if let Some(complaint) = field.complaint(value) {
                     faults.add(path, FaultKind::Check, self.words.check(field, &complaint));
@@ -136,23 +140,26 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether the store counts this field unless it is given.
+    fn is_counted(&self, at: usize) -> bool {
+        at == 0 && self.collection.key.origin == KeyOrigin::Counted
+    }
+
     /// Whether a row has this field, given what its record gave.
     fn has(&self, at: usize, given: bool) -> bool {
         let field = &self.collection.fields[at];
         let listed = given || self.columns.is_some_and(|columns| columns.contains(&at));
-        let counted = at == 0 && self.collection.key.origin == KeyOrigin::Counted;
         match self.fill {
             Fill::Given => listed,
             Fill::Defaults => listed || self.has_default(at, field),
-            Fill::All => listed || !counted,
+            Fill::All => listed || !self.is_counted(at),
             Fill::Replace => !self.collection.is_key(at) && !field.readonly,
         }
     }
 
     fn has_default(&self, at: usize, field: &Field) -> bool {
         // A required field without a value must be complained of; a counted key gets its value in the store.
-        let counted = at == 0 && self.collection.key.origin == KeyOrigin::Counted;
-        !counted && (field.default.is_some() || field.required || self.collection.is_key(at))
+        !self.is_counted(at) && (field.default.is_some() || field.required || self.collection.is_key(at))
     }
 
     /// The value of a field that a record did not give.

@@ -1,6 +1,6 @@
 //! What a record is: as it is answered, as it is given, and as a patch of it.
 
-use pintle_model::{Collection, DefaultValue, Field, KeyOrigin, Type, Value as Datum};
+use pintle_model::{COUNTED_KEY_MAX, Collection, DefaultValue, Field, KeyOrigin, Type, Value as Datum};
 use serde_json::{Map, Value, json};
 
 use super::{embed, example};
@@ -114,6 +114,10 @@ fn property(collection: &Collection, at: usize, field: &Field, form: Form) -> Va
         (Some(_), Form::Patch) | (None, _) => scalar(field, form),
         (Some(_), _) => super::parts::schema_ref(&embedded_name(collection, field)),
     };
+    if at == 0 && collection.key.origin == KeyOrigin::Counted && form != Form::Answered {
+        let most = field.maximum.as_ref().map(datum).and_then(|most| most.as_i64());
+        schema["maximum"] = json!(most.unwrap_or(COUNTED_KEY_MAX).min(COUNTED_KEY_MAX));
+    }
     if nullable(collection, at, field) {
         schema = or_null(schema);
     }
