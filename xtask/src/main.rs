@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask test | bench | ci`.
+//! The project's own commands: `cargo xtask test | bench | fuzz | ci`.
 
+mod fuzz;
 mod run;
 mod testing;
 mod tools;
@@ -31,6 +32,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run the fuzz targets
+    Fuzz {
+        /// How long each runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// What must hold before a change lands: format, lints, documentation, every test
     Ci,
 }
@@ -39,6 +46,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test { args } => testing::run(&args),
         Command::Bench { args } => bench(&args),
+        Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Ci => ci(),
     };
     match done {
