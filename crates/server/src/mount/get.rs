@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use hyper::header;
 
+use super::refused::of_key;
 use super::{absent, changed, record, with_record};
 use crate::answer::{self, Answer};
 use crate::etag::Conditions;
@@ -14,7 +15,7 @@ use crate::status::Surface;
 /// Fetches a record.
 pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, key: &str) -> Result<Answer, Failure> {
     let read = ask.state.planner.get(mounted.collection, key, &ask.asker);
-    let read = read.map_err(|fault| ask.fault(fault, Surface::Plain))?;
+    let read = read.map_err(|fault| of_key(fault, &ask, key))?;
     let rows = ask.state.store.read(read).await.map_err(|error| ask.error(error, Surface::Plain))?;
     let answer = with_record(StatusCode::OK, record(&rows).ok_or_else(|| absent(key))?);
     let conditions = Conditions::of(&ask.head.headers);

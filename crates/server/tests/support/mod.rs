@@ -34,7 +34,7 @@ collections:
       delete: auth.role() = 'authenticated'
     rest: { path: /configs, limit: { default: 3, max: 5 } }
   notes:
-    key: { id: integer }
+    key: { id: { type: integer, generated: true } }
     fields:
       owner: { type: text, default: auth.uid(), readonly: true }
       text: { type: text, required: true }
@@ -45,6 +45,9 @@ collections:
       update: owner = auth.uid()
     rest: { path: /api/notes, methods: [GET, POST, PUT] }
 "#;
+
+/// A role of tokens.
+pub const AUTHENTICATED: Role = Role::Authenticated;
 
 /// An app that is served.
 pub struct Served {
@@ -76,6 +79,21 @@ pub async fn serve_dev() -> Served {
 
 /// Serves a manifest.
 pub async fn serve_with(manifest: &str, settings: Settings) -> Served {
+    let (app, folder) = app(manifest, settings);
+    let (planner, store) = (Arc::clone(&app.planner), app.store.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move {
+        let _ = stopped.await;
+    };
+    let task = tokio::spawn(pintle_server::run(listener, app, shutdown));
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+    Served { address, client, folder, planner, store: Some(store), stop: Some(stop), task }
+}
+
+/// An app with a new store, and the store's folder.
+pub fn app(manifest: &str, settings: Settings) -> (App, tempfile::TempDir) {
     pintle_server::metrics::install().unwrap();
     let (model, diagnostics) = pintle_model::load("pintle.yaml", manifest, &|path| Err(format!("no {path}")));
     let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
@@ -86,16 +104,7 @@ pub async fn serve_with(manifest: &str, settings: Settings) -> Served {
     let location = Location::Sqlite(folder.path().join("data.db"));
     let store = Store::open(&location, &model, Access::Serve).unwrap();
     store.migrate(false).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let app = App { planner: Arc::clone(&planner), store: store.clone(), settings };
-    let shutdown = async move {
-        let _ = stopped.await;
-    };
-    let task = tokio::spawn(pintle_server::run(listener, app, shutdown));
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-    Served { address, client, folder, planner, store: Some(store), stop: Some(stop), task }
+    (App { planner, store, settings }, folder)
 }
 
 impl Served {
@@ -136,15 +145,21 @@ impl Served {
         self.token(Role::Authenticated, Some("ann")).await
     }
 
+    /// A token of somebody.
+    pub async fn writer_of(&self, user: &str) -> String {
+        self.token(Role::Authenticated, Some(user)).await
+    }
+
     /// Tells the server to stop, as a signal does.
     pub fn stop(&mut self) {
         self.store = None;
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// Waits until it has.
-    pub async fn stopped(self) {
+    /// Waits until it has; the store's folder stays as long as it is held.
+    pub async fn stopped(self) -> tempfile::TempDir {
         self.task.await.unwrap().unwrap();
+        self.folder
     }
 
     /// SQLite's place.
