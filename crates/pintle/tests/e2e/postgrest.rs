@@ -69,6 +69,17 @@ async fn writes_answer_nothing_or_what_they_wrote() {
 }
 
 #[tokio::test]
+async fn a_change_to_what_is_there_already_counts_as_one() {
+    let (_app, server, token) = filled().await;
+    let own = server.patch("/rest/v1/configs?name=eq.c", json!({ "name": "c" })).token(&token);
+    assert_eq!(own.await.bare(204).header("content-range"), "0-0/*");
+    let own = server.patch("/rest/v1/configs?name=eq.c", json!({ "name": "c" })).token(&token);
+    own.header("Prefer", "return=representation").await.is(200, json!([{ "name": "c", "data": [] }]));
+    let nothing = server.patch("/rest/v1/configs?name=eq.c", json!({})).token(&token);
+    assert_eq!(nothing.await.bare(204).header("content-range"), "*/*");
+}
+
+#[tokio::test]
 async fn upserts_merge_or_ignore() {
     let (_app, server, token) = filled().await;
     let rows = json!([{ "name": "a", "data": [{ "new": 1 }] }, { "name": "z", "data": [] }]);

@@ -93,14 +93,18 @@ impl Planner {
             return Err(fault.hint("to change several records to different values, send an upsert"));
         }
         let Some(row) = rows.rows.pop() else { return Ok(NOTHING) };
-        let mut set = Vec::with_capacity(row.len());
-        for (at, value) in rows.fields.into_iter().zip(row) {
+        let given: Vec<_> = rows.fields.into_iter().zip(row).collect();
+        // A key that stays as it is need not be written, unless nothing else is: the record counts as changed.
+        let only_key = given.iter().all(|(at, _)| fields.is_key(*at));
+        let mut set = Vec::with_capacity(given.len());
+        for (at, value) in given {
             if fields.is_key(at) {
                 same_key(fields, &query, at, &value)?;
-                continue;
             }
-            set.push((at, query.values.len()));
-            query.values.push(value);
+            if only_key || !fields.is_key(at) {
+                set.push((at, query.values.len()));
+                query.values.push(value);
+            }
         }
         if set.is_empty() {
             return Ok(NOTHING);
