@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
@@ -38,7 +38,7 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
     let (head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
     let found = state.routes.find(head.uri.path());
-    let outcome = outcome(&state, &head, body, &found).await;
+    let outcome = within(state.model().limits.timeout, &head.method, answered(&state, &head, body, &found)).await;
     let outcome = outcome.unwrap_or_else(|failure| {
         if failure.status.is_server_error() || failure.cause.is_some() {
             log_failure(&failure, &head, &id);
@@ -74,10 +74,12 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
 }
 
 /// The answer in time, or why there is none.
-async fn outcome(state: &State, head: &Parts, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
-    let time = state.model().limits.timeout;
-    let answered = AssertUnwindSafe(answered(state, head, body, found)).catch_unwind();
-    match tokio::time::timeout(time, answered).await {
+async fn within(
+    time: Duration,
+    method: &Method,
+    answered: impl Future<Output = Result<Answer, Failure>>,
+) -> Result<Answer, Failure> {
+    match tokio::time::timeout(time, AssertUnwindSafe(answered).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -89,7 +91,7 @@ async fn outcome(state: &State, head: &Parts, body: Incoming, found: &Found<'_>)
         Err(_) => {
             let message = format!("the request took longer than {} s", time.as_secs_f32());
             let failure = Failure::new(StatusCode::GATEWAY_TIMEOUT, message);
-            Err(if [Method::GET, Method::HEAD].contains(&head.method) {
+            Err(if [Method::GET, Method::HEAD].contains(method) {
                 failure
             } else {
                 failure.hint("what it asked for may be done all the same")
@@ -180,5 +182,25 @@ fn log_failure(failure: &Failure, head: &Parts, id: &HeaderValue) {
         tracing::error!(id, method, path, status, reason, "request failed");
     } else {
         tracing::debug!(id, method, path, status, reason, "request failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_tells_nothing_of_it() {
+        let broken = async { panic!("row 7 of secrets") };
+        let failure = within(Duration::from_secs(9), &Method::GET, broken).await.unwrap_err();
+        assert_eq!((failure.status.as_u16(), failure.message.as_str()), (500, "internal error"));
+        assert_eq!(failure.cause.as_deref(), Some("panic: row 7 of secrets"));
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_an_answer_too() {
+        let failure = within(Duration::from_millis(1), &Method::POST, std::future::pending()).await.unwrap_err();
+        assert_eq!(failure.status, 504);
+        assert!(failure.hint.unwrap().contains("may be done"));
     }
 }

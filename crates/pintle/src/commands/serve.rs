@@ -53,6 +53,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     refuse_open_dev(args)?;
     logs::start(args.log_format)?;
+    // Before the store is opened, which takes its handles then.
+    pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
     let app = App::load(&args.app)?;
     let listener = listen(args.listen)?;
     let store = open(args, &app)?;
