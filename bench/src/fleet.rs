@@ -118,10 +118,9 @@ impl Fleet {
     fn seed(&mut self) -> Result<()> {
         let load = Load { connections: 1, time: Duration::from_secs(600), each: item::SEEDED / SEED_BATCH };
         self.run(Target::Rest, Operation::Rows(SEED_BATCH), load)?;
+        self.served.stop()?;
         let address = process::free_address()?;
-        let command = self.pintle.serve(address);
-        std::mem::replace(&mut self.served, Server::spawn(&mut Command::new("true"), address)?).stop()?;
-        self.served = Server::start(command, address)?;
+        self.served = Server::start(self.pintle.serve(address), address)?;
         Ok(())
     }
 

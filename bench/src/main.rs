@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
-use fleet::{Fleet, Target};
+use fleet::Fleet;
 use measure::Plan;
 use report::{Memory, Report};
 use work::Operation;
@@ -92,8 +92,8 @@ fn bench(cli: &Cli) -> Result<()> {
     // Beside the binaries: a temporary folder may lie in memory, where a sync costs nothing.
     let folder = tempfile::tempdir_in(own.parent().unwrap_or(Path::new(".")))?;
     progress("starting the servers, filling their stores");
-    let fleet = Fleet::start(binary, folder.path())?;
-    let report = run(cli, &fleet, folder.path())?.text();
+    let mut fleet = Fleet::start(binary, folder.path())?;
+    let report = run(cli, &mut fleet, folder.path())?.text();
     // Nobody reads any more: nothing to be done.
     let _ = writeln!(std::io::stdout(), "{report}");
     match &cli.write {
@@ -104,15 +104,14 @@ fn bench(cli: &Cli) -> Result<()> {
     }
 }
 
-fn run(cli: &Cli, fleet: &Fleet, folder: &Path) -> Result<Report> {
+fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
     let plan = Plan { rounds: cli.rounds.max(1), time: Duration::from_secs_f64(cli.seconds) };
     let with_wrk = !cli.no_wrk && wrk::installed();
     if !with_wrk && !cli.no_wrk {
         progress("wrk is not installed: it is left out");
     }
-    let resident_mib = || fleet.server(Target::Mount).resident_mib();
     std::thread::sleep(Duration::from_secs(1));
-    let idle_mib = resident_mib()?;
+    let idle_mib = fleet.served.resident_mib()?;
     let (mut findings, mut rates) = (Vec::new(), Vec::new());
     for operation in [Operation::Bare, Operation::Read, Operation::List, Operation::Create] {
         findings.extend(plan.operation(fleet, operation)?);
@@ -120,12 +119,12 @@ fn run(cli: &Cli, fleet: &Fleet, folder: &Path) -> Result<Report> {
             rates.extend(wrk::run(fleet, operation, plan.rounds, plan.time)?);
         }
     }
-    let loaded_mib = resident_mib()?;
+    let loaded_mib = fleet.served.resident_mib()?;
     progress("once more, for the memory");
     for operation in [Operation::Read, Operation::List, Operation::Create] {
         Plan { rounds: 1, ..plan }.operation(fleet, operation)?;
     }
-    let again_mib = resident_mib()?;
+    let again_mib = fleet.served.resident_mib()?;
     let rows = plan.rows(fleet, folder)?;
     progress("starting twenty times");
     let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
@@ -135,7 +134,7 @@ fn run(cli: &Cli, fleet: &Fleet, folder: &Path) -> Result<Report> {
         rates,
         rows,
         memory: Memory { idle_mib, loaded_mib, again_mib },
-        start_ms: measure::start_ms(&fleet.pintle)?,
+        start_ms: measure::start_ms(fleet)?,
         binary_mib,
     })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::driver::{self, Load};
-use crate::fleet::{Fleet, Pintle, Target};
+use crate::fleet::{Fleet, Target};
 use crate::process::{self, Server};
 use crate::work::Operation;
 use crate::{control, progress};
@@ -99,13 +99,16 @@ impl Plan {
 }
 
 /// Milliseconds from the start of the process to the first record that it answers, on a store that is there.
-pub(crate) fn start_ms(pintle: &Pintle) -> Result<f64> {
+pub(crate) fn start_ms(fleet: &mut Fleet) -> Result<f64> {
+    // One store has one server.
+    fleet.served.stop()?;
+    let pintle = &fleet.pintle;
     let mut found = Vec::new();
     for _ in 0..STARTS {
         let address = process::free_address()?;
         let mut command = pintle.serve(address);
         let begun = Instant::now();
-        let server = Server::spawn(&mut command, address)?;
+        let mut server = Server::spawn(&mut command, address)?;
         driver::first_answer(
             address,
             &format!("GET /items/item-000000001 HTTP/1.1\r\nHost: bench\r\n{}\r\n", pintle.headers()),

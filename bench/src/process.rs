@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Ends it as an operator would, and waits.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         self.child.wait()?;
         Ok(())
