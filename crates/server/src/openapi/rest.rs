@@ -149,7 +149,7 @@ fn read_parameters(collection: &Collection, model: &Model) -> Vec<Value> {
     let mut parameters = shared_parameters(collection);
     let most = model.limits.rows.map(|rows| format!(" At most {rows} are answered.")).unwrap_or_default();
     parameters.push(query("limit", &format!("How many records at the most.{most}"), count_schema()));
-    parameters.push(query("offset", "How many records to leave out first.", count_schema()));
+    parameters.push(query("offset", "How many records to leave out first.", json!({ "type": "integer" })));
     parameters.extend(filters(collection));
     parameters.push(prefer("`count=exact`."));
     parameters
@@ -171,7 +171,7 @@ fn shared_parameters(collection: &Collection) -> Vec<Value> {
 /// One parameter for each field, the trees, and paths inside json fields.
 fn filters(collection: &Collection) -> Vec<Value> {
     let reserved = ["select", "columns", "on_conflict", "order", "limit", "offset", "and", "or"];
-    let operators = "^(not\\.)?[a-z]+(\\([a-z]+\\))?\\.";
+    let operators = "^(not\\.)?(eq|neq|gte?|lte?|i?like|i?match|in|is|isdistinct|cs|cd)\\.";
     let mut filters: Vec<Value> = collection
         .fields
         .iter()
@@ -181,7 +181,7 @@ fn filters(collection: &Collection) -> Vec<Value> {
             filter(&field.name, &about, operators)
         })
         .collect();
-    let tree = "^\\(.*\\)$";
+    let tree = "^\\(.+\\)$";
     filters.push(filter("or", "Where any holds: `(a.eq.1,and(b.gt.2,c.is.null))`.", tree));
     filters.push(filter("and", "Where all hold: `(a.eq.1,or(b.gt.2,c.is.null))`.", tree));
     filters.extend(inner_filters(collection, operators));
