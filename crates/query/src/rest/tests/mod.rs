@@ -1,3 +1,6 @@
+//! `/rest/v1`: its grammar and its writes, as tables and as properties.
+
 mod accepted;
 mod grammar;
+mod shown;
 mod writes;
