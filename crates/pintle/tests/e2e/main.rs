@@ -15,6 +15,8 @@ mod migrate;
 mod new;
 mod postgrest;
 mod search;
+mod settings;
 mod startup;
 mod system;
 mod tokens;
+mod types;
