@@ -114,6 +114,9 @@ async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>
     if let Some(answer) = state.cors.as_ref().and_then(|cors| cors.preflight(head)) {
         return Ok(answer);
     }
+    if let Some(answer) = open(state, head, &found.route.endpoint).await {
+        return answer;
+    }
     let surface = found.route.surface();
     let caller = state.tokens.caller(head, surface, &state.planner, &state.store).await?;
     let ask = || Ask { state, head, query: auth::query(head), asker: state.asker(caller) };
@@ -121,23 +124,31 @@ async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>
         Endpoint::Rest(collection) => rest::answer(ask(), *collection, body).await,
         Endpoint::One(mounted) => mount::one(ask(), mounted, found.part, body).await,
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
-        Endpoint::Live => only_read(head).map(|()| health::live()),
-        Endpoint::Ready => {
-            only_read(head)?;
-            health::ready(&state.store).await
-        }
-        Endpoint::Health => {
-            only_read(head)?;
-            Ok(health::both(&state.store).await)
-        }
-        Endpoint::Metrics => only_read(head).map(|()| metrics::answer()),
-        Endpoint::Docs => docs::answer(&state.pages, head).await,
         Endpoint::RestUnknown => Err(rest::unknown(state.model(), found.part)),
         Endpoint::RestFunction => Err(rest::no_functions(found.part)),
         Endpoint::RestRoot => Err(rest::no_root()),
         Endpoint::RestPath => Err(rest::no_path()),
-        Endpoint::Nothing => Err(Failure::no_such_path(head.uri.path())),
+        _ => Err(Failure::no_such_path(head.uri.path())),
     }
+}
+
+/// What answers everybody alike, so that a probe never waits for a token to be looked up.
+async fn open(state: &State, head: &Parts, endpoint: &Endpoint) -> Option<Result<Answer, Failure>> {
+    if let Endpoint::Docs = endpoint {
+        return Some(docs::answer(&state.pages, head).await);
+    }
+    if !matches!(endpoint, Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics) {
+        return None;
+    }
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return Some(Err(Failure::method(&head.method, HeaderValue::from_static("GET, HEAD"))));
+    }
+    Some(match endpoint {
+        Endpoint::Live => Ok(health::live()),
+        Endpoint::Ready => health::ready(&state.store).await,
+        Endpoint::Health => Ok(health::both(&state.store).await),
+        _ => Ok(metrics::answer()),
+    })
 }
 
 impl Ask<'_> {
@@ -154,14 +165,6 @@ impl Ask<'_> {
     /// A store's error, as who asks is told.
     pub(crate) fn error(&self, error: pintle_store::Error, surface: Surface) -> Failure {
         crate::status::error(error, surface, self.asker.caller.role)
-    }
-}
-
-/// `GET` and `HEAD` alone.
-fn only_read(head: &Parts) -> Result<(), Failure> {
-    match head.method {
-        Method::GET | Method::HEAD => Ok(()),
-        _ => Err(Failure::method(&head.method, HeaderValue::from_static("GET, HEAD"))),
     }
 }
 

@@ -25,8 +25,8 @@ use crate::{App, Error};
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
-/// Bytes of a request's head, its URL among them.
-const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Bytes of a request's head beside its URL.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long to wait when the system has no more files for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -104,8 +104,10 @@ fn connect(
 ) {
     // An answer is written at once and whole: waiting for more would only delay it.
     let _ = stream.set_nodelay(true);
+    let url_bytes = usize::try_from(state.model().limits.url_bytes).unwrap_or(usize::MAX);
+    let head_bytes = HEAD_BYTES_MAX.saturating_add(url_bytes);
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(head_bytes);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
     let state = Arc::clone(state);
     let answers = Arc::clone(&state);

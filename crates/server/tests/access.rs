@@ -37,7 +37,16 @@ async fn a_token_that_is_not_known_is_401_also_where_none_is_needed() {
     ask("/configs").header("apikey", "pintle_nothing").answered().await.is_error(401, "PT401");
     ask("/configs").bearer_auth(&token).header("apikey", "pintle_nothing").answered().await.is_error(401, "PT401");
     ask("/configs").basic_auth("ann", Some("secret")).answered().await.is_error(401, "PT401");
+    ask("/nothing").bearer_auth("pintle_nothing").answered().await.is_error(401, "PT401");
     ask("/configs").answered().await.is(200);
+}
+
+#[tokio::test]
+async fn what_is_open_to_everybody_asks_for_no_name() {
+    let app = serve().await;
+    for path in ["/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"] {
+        app.ask(Method::GET, path).bearer_auth("pintle_nothing").answered().await.is(200);
+    }
 }
 
 #[tokio::test]
