@@ -1,12 +1,13 @@
 //! `pintle serve APP`: the life of a server process on one screen.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use pintle_server::Settings;
 use pintle_store::{Access, Store};
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
 use crate::banner::Banner;
@@ -56,10 +57,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // Before the store is opened, which takes its handles then.
     pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
     let app = App::load(&args.app)?;
-    let listener = listen(args.listen)?;
-    let store = open(args, &app)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
+    let listener = runtime.block_on(async { listen(args.listen) })?;
+    let store = open(args, &app)?;
     runtime.block_on(serve(args, app, store, listener))
 }
 
@@ -74,12 +75,17 @@ fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Connections that the system keeps until the server takes them: a burst of many is no reason to refuse one.
+const BACKLOG: u32 = 1024;
+
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let taken = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    taken.map_err(|error| match error.kind() {
+    let take = || -> std::io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    take().map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::new(format!("cannot listen on {address}: another program does"))
             .help("stop that program, or choose another port with --listen"),
         std::io::ErrorKind::PermissionDenied => {
@@ -109,7 +115,6 @@ fn open(args: &Args, app: &App) -> Result<Store, Failure> {
 async fn serve(args: &Args, app: App, store: Store, listener: TcpListener) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
     let address = listener.local_addr().map_err(failed)?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let ended = ended().map_err(failed)?;
     let banner = Banner { app: &app, store: &args.store, address, dev: args.dev, look: Look::of_out() }.text();
     let settings = Settings {
