@@ -100,11 +100,14 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
+const OTHER_STORE: &str = "--store sqlite:PATH names another file";
+    "a server has a store of its own: stop the other server, or name another file with --store sqlite:PATH";
+
 /// Opens the store and applies what loses nothing.
 fn open(args: &Args, app: &App) -> Result<Store, Failure> {
     let location = args.store.location(&app.folder)?;
     let store = Store::open(&location, app.model(), Access::Serve)
-        .map_err(|error| Failure::because("cannot open the store", &error))?;
+        .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
     let plan = store.migrate(false).map_err(|error| migration::refused(&error, app, &args.store))?;
     for change in migration::changes(&plan) {
         tracing::info!(change, "migrated");
