@@ -101,7 +101,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 const OTHER_STORE: &str = "--store sqlite:PATH names another file";
-    "a server has a store of its own: stop the other server, or name another file with --store sqlite:PATH";
 
 /// Opens the store and applies what loses nothing.
 fn open(args: &Args, app: &App) -> Result<Store, Failure> {
