@@ -16,7 +16,7 @@ struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().map_err(|_| io::ErrorKind::Other)?.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
