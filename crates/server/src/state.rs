@@ -37,7 +37,7 @@ impl State {
         Ok(State {
             tokens: Tokens::new(model, nobody).ok_or(Error::Model("_pintle_tokens"))?,
             routes: Routes::new(model)?,
-            pages: openapi::routes(model, true),
+            pages: openapi::routes(&app.planner, nobody, true),
             cors: Cors::of(&model.cors),
             ids: Ids::new(),
             totals,

@@ -8,7 +8,7 @@ use crate::{Fault, FaultKind};
 
 /// What a policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Right {
+pub enum Right {
     /// Rows that may be seen.
     Select,
     /// New rows.
@@ -54,6 +54,19 @@ impl Planner {
             Some(expr) => Ok(fold(self.under_policies(expr.clone()), role)),
             None => Err(self.denied(collection, right)),
         }
+    }
+
+    /// Whether there may be rows for which this role has this right: false where a policy is missing, or the role alone
+    /// decides that it does not hold.
+    #[must_use]
+    pub fn may(&self, collection: CollectionId, role: Role, right: Right) -> bool {
+        self.granted(collection, role, right).is_ok()
+    }
+
+    /// Whether this role has this right for every row.
+    #[must_use]
+    pub fn may_always(&self, collection: CollectionId, role: Role, right: Right) -> bool {
+        self.right(collection, role, right).is_ok_and(|policy| policy == Expr::TRUE)
     }
 
     /// Whether there may be rows that this role sees: false where a policy is missing, or the role alone decides it.

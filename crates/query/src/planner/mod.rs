@@ -10,7 +10,7 @@ mod filter;
 mod read;
 mod write;
 
-pub(crate) use access::Right;
+pub use access::Right;
 
 use std::sync::Arc;
 

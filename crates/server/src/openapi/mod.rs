@@ -18,8 +18,11 @@ mod rest;
 mod schema;
 mod system;
 
-use pintle_model::{Collection, Model};
+use pintle_model::{Collection, CollectionId, Model, Role};
+use pintle_query::Planner;
 use serde_json::{Map, Value, json};
+
+use parts::Place;
 
 pub use page::routes;
 
@@ -29,20 +32,24 @@ pub fn example(collection: &Collection) -> Option<Value> {
     example::record(collection, schema::Form::New)
 }
 
-/// Makes the OpenAPI 3.1 document of an app. Pintle's own collections are left out.
+/// Makes the OpenAPI 3.1 document of an app, in which anonymous callers act as `nobody`. Pintle's own collections are left
+/// out.
 #[must_use]
-pub fn document(model: &Model) -> Value {
+pub fn document(planner: &Planner, nobody: Role) -> Value {
+    let model = planner.model();
     let mut paths = Map::new();
     let mut schemas = Map::new();
     schemas.insert("Error".to_owned(), parts::error_schema());
-    for collection in model.collections.iter().filter(|c| !c.system) {
-        schemas.extend(schema::of(collection));
-        if let Some(at) = &collection.mount {
-            paths.extend(mount::paths(collection, at));
+    let collections = model.collections.iter().enumerate().filter(|(_, collection)| !collection.system);
+    let places = collections.map(|(at, collection)| Place { planner, id: CollectionId(at), collection, nobody });
+    for place in places.clone() {
+        schemas.extend(schema::of(place.collection));
+        if let Some(at) = &place.collection.mount {
+            paths.extend(mount::paths(place, at));
         }
     }
-    for collection in model.collections.iter().filter(|c| !c.system) {
-        paths.extend(rest::paths(collection, model));
+    for place in places {
+        paths.extend(rest::paths(place));
     }
     paths.extend(system::paths());
     json!({

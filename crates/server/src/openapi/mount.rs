@@ -1,9 +1,10 @@
 //! Plain resources: list, create, get, replace, patch, delete.
 
 use pintle_model::{Collection, Field, Mount, Type};
+use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
-use super::parts::{self, JSON};
+use super::parts::{self, JSON, Place};
 use super::schema::{self, Form};
 
 /// How many levels a filter may go into a json field.
@@ -13,15 +14,16 @@ const INNER_LEVELS: u32 = 8;
 const ALWAYS: [&str; 5] = ["400", "401", "408", "414", "5XX"];
 
 /// The paths of a mount.
-pub(super) fn paths(collection: &Collection, mount: &Mount) -> Map<String, Value> {
+pub(super) fn paths(place: Place<'_>, mount: &Mount) -> Map<String, Value> {
+    let collection = place.collection;
     let answers = |method: &str| mount.methods.iter().any(|m| m.eq_ignore_ascii_case(method));
     let mut paths = Map::new();
     let mut list = Map::new();
     if answers("GET") {
-        list.insert("get".to_owned(), list_operation(collection, mount));
+        list.insert("get".to_owned(), list_operation(place, mount));
     }
     if answers("POST") {
-        list.insert("post".to_owned(), create(collection, mount));
+        list.insert("post".to_owned(), create(place, mount));
     }
     if !list.is_empty() {
         paths.insert(mount.path.clone(), Value::Object(list));
@@ -29,16 +31,16 @@ pub(super) fn paths(collection: &Collection, mount: &Mount) -> Map<String, Value
     let key = &collection.fields[0];
     let mut one = Map::new();
     if answers("GET") {
-        one.insert("get".to_owned(), get(collection));
+        one.insert("get".to_owned(), get(place));
     }
     if answers("PUT") {
-        one.insert("put".to_owned(), replace(collection));
+        one.insert("put".to_owned(), replace(place));
     }
     if answers("PATCH") {
-        one.insert("patch".to_owned(), patch(collection));
+        one.insert("patch".to_owned(), patch(place));
     }
     if answers("DELETE") {
-        one.insert("delete".to_owned(), delete(collection));
+        one.insert("delete".to_owned(), delete(place));
     }
     if !one.is_empty() {
         one.insert("parameters".to_owned(), json!([key_parameter(key)]));
@@ -61,8 +63,9 @@ fn key_parameter(key: &Field) -> Value {
     parameter
 }
 
-fn list_operation(collection: &Collection, mount: &Mount) -> Value {
-    let access = parts::access(&[collection.policies.select.as_ref()]);
+fn list_operation(place: Place<'_>, mount: &Mount) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::Select]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403"]));
     responses.insert(
@@ -158,8 +161,9 @@ fn query(name: &str, about: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": about, "schema": schema })
 }
 
-fn create(collection: &Collection, mount: &Mount) -> Value {
-    let access = parts::access(&[collection.policies.insert.as_ref()]);
+fn create(place: Place<'_>, mount: &Mount) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::Insert]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "409", "412", "413", "415"]));
     responses.insert("201".to_owned(), created(collection));
@@ -174,8 +178,9 @@ fn create(collection: &Collection, mount: &Mount) -> Value {
     })
 }
 
-fn get(collection: &Collection) -> Value {
-    let access = parts::access(&[collection.policies.select.as_ref()]);
+fn get(place: Place<'_>) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::Select]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "412"]));
     responses.insert("200".to_owned(), record_answer(collection, "The record.", &["ETag"]));
@@ -194,8 +199,9 @@ fn get(collection: &Collection) -> Value {
     })
 }
 
-fn replace(collection: &Collection) -> Value {
-    let access = parts::access(&[collection.policies.update.as_ref().map(|update| &update.using)]);
+fn replace(place: Place<'_>) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::UpdateUsing, Right::UpdateCheck]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "409", "412", "413", "415"]));
     responses.extend(changed(collection));
@@ -211,8 +217,9 @@ fn replace(collection: &Collection) -> Value {
     })
 }
 
-fn patch(collection: &Collection) -> Value {
-    let access = parts::access(&[collection.policies.update.as_ref().map(|update| &update.using)]);
+fn patch(place: Place<'_>) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::UpdateUsing, Right::UpdateCheck]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "409", "412", "413", "415"]));
     responses.extend(changed(collection));
@@ -228,8 +235,9 @@ fn patch(collection: &Collection) -> Value {
     })
 }
 
-fn delete(collection: &Collection) -> Value {
-    let access = parts::access(&[collection.policies.delete.as_ref()]);
+fn delete(place: Place<'_>) -> Value {
+    let collection = place.collection;
+    let access = place.access(&[Right::Delete]);
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["403", "404", "409", "412"]));
     responses.insert("204".to_owned(), json!({ "description": "The record is gone." }));

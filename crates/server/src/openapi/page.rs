@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use pintle_model::Model;
+use pintle_model::Role;
+use pintle_query::Planner;
 use sha2::{Digest, Sha256};
 
 /// The page may load and ask what comes from here, and nothing else. Swagger UI's pictures are in its style sheet.
@@ -44,12 +45,13 @@ struct File {
     etag: HeaderValue,
 }
 
-/// Routes `/openapi.json`, `/docs` and what the page needs under `/docs/`; with `root` also `/`.
-pub fn routes<S>(model: &Model, root: bool) -> Router<S>
+/// Routes `/openapi.json`, `/docs` and what the page needs under `/docs/`; with `root` also `/`. Anonymous callers
+/// act as `nobody`.
+pub fn routes<S>(planner: &Planner, nobody: Role, root: bool) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let pages = Arc::new(Pages::of(model));
+    let pages = Arc::new(Pages::of(planner, nobody));
     let document = pages.clone();
     let index = pages.clone();
     let files = pages.clone();
@@ -68,9 +70,9 @@ where
 }
 
 impl Pages {
-    fn of(model: &Model) -> Pages {
-        let document = super::document(model).to_string();
-        let title = escaped(&model.name);
+    fn of(planner: &Planner, nobody: Role) -> Pages {
+        let document = super::document(planner, nobody).to_string();
+        let title = escaped(&planner.model().name);
         let index = include_str!("page/index.html").replace("{title}", &title);
         Pages {
             document: File::of("application/json; charset=utf-8", document.into()),

@@ -1,6 +1,7 @@
 //! What every endpoint shares: errors, headers, ways to say who asks.
 
-use pintle_model::Policy;
+use pintle_model::{Collection, CollectionId, Role};
+use pintle_query::{Planner, Right};
 use serde_json::{Map, Value, json};
 
 /// The tag of health, metrics and the document.
@@ -257,27 +258,56 @@ pub(super) fn security_schemes() -> Value {
     })
 }
 
+/// A collection, and who may do what with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) planner: &'a Planner,
+    pub(super) id: CollectionId,
+    pub(super) collection: &'a Collection,
+    /// What anonymous callers act as.
+    pub(super) nobody: Role,
+}
+
 /// Whom an action is for: OpenAPI's `security`, and a sentence for people.
 pub(super) struct Access {
     pub(super) security: Value,
     pub(super) note: &'static str,
 }
 
-/// Whom an action is for that needs all of these policies.
-pub(super) fn access(policies: &[Option<&Policy>]) -> Access {
-    if policies.iter().any(Option::is_none) {
-        return Access {
-            security: json!([{ "bearer": [] }, { "apikey": [] }]),
-            note: "Needs a token of the role `service_role`.",
+impl Place<'_> {
+    /// Whom an action is for that needs all of these rights.
+    pub(super) fn access(&self, rights: &[Right]) -> Access {
+        let may = |role| rights.iter().all(|right| self.planner.may(self.id, role, *right));
+        let always = |role| rights.iter().all(|right| self.planner.may_always(self.id, role, *right));
+        let open = may(self.nobody);
+        let note = match (open, always(self.nobody)) {
+            (true, true) => "Open to everybody.",
+            (true, false) => "For callers and records that the policy admits.",
+            (false, _) if always(Role::Authenticated) => "Needs a token.",
+            (false, _) if may(Role::Authenticated) => "Needs a token; for callers and records that the policy admits.",
+            (false, _) => "Needs a token of the role `service_role`.",
         };
+        Access { security: security(open), note }
     }
-    let open = policies.iter().flatten().all(|policy| policy.source.trim().eq_ignore_ascii_case("true"));
-    Access {
-        security: json!([{}, { "bearer": [] }, { "apikey": [] }]),
-        note: if open {
-            "Open to everybody."
-        } else {
-            "For callers whom the collection's policy admits; what it hides is not there."
-        },
+
+    /// The same under `/rest/v1`, where a policy that never holds hides every row, and refuses nobody.
+    pub(super) fn access_to_rows(&self, rights: &[Right]) -> Access {
+        let policies = &self.collection.policies;
+        let stands = |right: &Right| match right {
+            Right::Select => policies.select.is_some(),
+            Right::Insert => policies.insert.is_some(),
+            Right::UpdateUsing | Right::UpdateCheck => policies.update.is_some(),
+            Right::Delete => policies.delete.is_some(),
+        };
+        let refused = self.nobody != Role::ServiceRole && !rights.iter().all(stands);
+        Access { security: security(!refused), ..self.access(rights) }
     }
+}
+
+fn security(open: bool) -> Value {
+    let mut ways = vec![json!({ "bearer": [] }), json!({ "apikey": [] })];
+    if open {
+        ways.insert(0, json!({}));
+    }
+    Value::Array(ways)
 }

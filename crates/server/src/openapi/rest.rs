@@ -1,9 +1,10 @@
 //! Collections under `/rest/v1`, in PostgREST's grammar.
 
 use pintle_model::{Collection, Model, Type};
+use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
-use super::parts::{self, JSON};
+use super::parts::{self, JSON, Place};
 use super::schema::Form;
 
 const OBJECT: &str = "application/vnd.pgrst.object+json";
@@ -13,29 +14,28 @@ const ARRAY_STRIPPED: &str = "application/vnd.pgrst.array+json";
 const ALWAYS: [&str; 8] = ["400", "401", "403", "404", "406", "408", "414", "5XX"];
 
 /// The path of a collection.
-pub(super) fn paths(collection: &Collection, model: &Model) -> Map<String, Value> {
-    let policies = &collection.policies;
-    let update = policies.update.as_ref().map(|update| &update.using);
+pub(super) fn paths(place: Place<'_>) -> Map<String, Value> {
     let operations = json!({
-        "get": read(collection, model),
-        "head": head(collection, model),
-        "post": post(collection),
-        "put": put(collection, &[policies.insert.as_ref(), update, policies.select.as_ref()]),
-        "patch": patch(collection, &[update, policies.select.as_ref()]),
-        "delete": delete(collection, &[policies.delete.as_ref(), policies.select.as_ref()]),
+        "get": read(place),
+        "head": head(place),
+        "post": post(place),
+        "put": put(place),
+        "patch": patch(place),
+        "delete": delete(place),
     });
-    Map::from_iter([(format!("/rest/v1/{}", collection.name), operations)])
+    Map::from_iter([(format!("/rest/v1/{}", place.collection.name), operations)])
 }
 
 fn operation(
-    collection: &Collection,
+    place: Place<'_>,
     id: &str,
     summary: &str,
-    policies: &[Option<&pintle_model::Policy>],
+    rights: &[Right],
     parameters: Vec<Value>,
     responses: Map<String, Value>,
 ) -> Value {
-    let access = parts::access(policies);
+    let collection = place.collection;
+    let access = place.access_to_rows(rights);
     json!({
         "operationId": format!("rest_{id}_{}", collection.name),
         "tags": [parts::rest_tag(&collection.name)],
@@ -47,17 +47,19 @@ fn operation(
     })
 }
 
-fn read(collection: &Collection, model: &Model) -> Value {
+fn read(place: Place<'_>) -> Value {
+    let (collection, model) = (place.collection, place.planner.model());
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["416"]));
     responses.insert("200".to_owned(), rows(collection, "The records; all that there are, or nobody asked how many."));
     responses.insert("206".to_owned(), rows(collection, "A part of the records: `Content-Range` says of how many."));
     let summary = format!("Read {}", collection.name);
     let parameters = read_parameters(collection, model);
-    operation(collection, "select", &summary, &[collection.policies.select.as_ref()], parameters, responses)
+    operation(place, "select", &summary, &[Right::Select], parameters, responses)
 }
 
-fn head(collection: &Collection, model: &Model) -> Value {
+fn head(place: Place<'_>) -> Value {
+    let (collection, model) = (place.collection, place.planner.model());
     let mut responses = parts::bare_errors(&ALWAYS);
     responses.extend(parts::bare_errors(&["416"]));
     for status in ["200", "206"] {
@@ -68,10 +70,11 @@ fn head(collection: &Collection, model: &Model) -> Value {
     }
     let parameters = read_parameters(collection, model);
     let summary = format!("Count {}", collection.name);
-    operation(collection, "count", &summary, &[collection.policies.select.as_ref()], parameters, responses)
+    operation(place, "count", &summary, &[Right::Select], parameters, responses)
 }
 
-fn post(collection: &Collection) -> Value {
+fn post(place: Place<'_>) -> Value {
+    let collection = place.collection;
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["409", "413", "415"]));
     responses.insert("201".to_owned(), perhaps("Stored.", &["Location"]));
@@ -93,13 +96,13 @@ fn post(collection: &Collection) -> Value {
     let one = parts::schema_ref(&Form::New.name(collection));
     let body = json!({ "oneOf": [one.clone(), { "type": "array", "items": one }] });
     let summary = format!("Add to {}: one record or an array", collection.name);
-    let mut operation =
-        operation(collection, "insert", &summary, &[collection.policies.insert.as_ref()], parameters, responses);
+    let mut operation = operation(place, "insert", &summary, &[Right::Insert], parameters, responses);
     operation["requestBody"] = json_body(body);
     operation
 }
 
-fn put(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+fn put(place: Place<'_>) -> Value {
+    let collection = place.collection;
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["405", "409", "413", "415"]));
     responses.insert("200".to_owned(), written(collection, "Replaced."));
@@ -116,12 +119,20 @@ fn put(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> V
     parameters.push(query("select", "Which fields the representation holds.", text_schema()));
     parameters.push(prefer("`return=representation|minimal`."));
     let summary = format!("Put one of {} at its key", collection.name);
-    let mut operation = operation(collection, "put", &summary, policies, parameters, responses);
+    let mut operation = operation(
+        place,
+        "put",
+        &summary,
+        &[Right::Insert, Right::UpdateUsing, Right::UpdateCheck],
+        parameters,
+        responses,
+    );
     operation["requestBody"] = json_body(parts::schema_ref(&Form::New.name(collection)));
     operation
 }
 
-fn patch(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+fn patch(place: Place<'_>) -> Value {
+    let collection = place.collection;
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["409", "413", "415"]));
     responses.insert("200".to_owned(), written(collection, "The records as they are now."));
@@ -129,12 +140,14 @@ fn patch(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) ->
     let mut parameters = write_parameters(collection);
     parameters.push(prefer("`return=representation|minimal`, `count=exact`, `handling=strict, max-affected=N`."));
     let summary = format!("Change every one of {} that the filters find", collection.name);
-    let mut operation = operation(collection, "update", &summary, policies, parameters, responses);
+    let mut operation =
+        operation(place, "update", &summary, &[Right::UpdateUsing, Right::UpdateCheck], parameters, responses);
     operation["requestBody"] = json_body(parts::schema_ref(&Form::Changes.name(collection)));
     operation
 }
 
-fn delete(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -> Value {
+fn delete(place: Place<'_>) -> Value {
+    let collection = place.collection;
     let mut responses = parts::errors(&ALWAYS);
     responses.extend(parts::errors(&["409"]));
     responses.insert("200".to_owned(), written(collection, "The records that are gone."));
@@ -142,7 +155,7 @@ fn delete(collection: &Collection, policies: &[Option<&pintle_model::Policy>]) -
     let mut parameters = write_parameters(collection);
     parameters.push(prefer("`return=representation|minimal`, `count=exact`, `handling=strict, max-affected=N`."));
     let summary = format!("Remove every one of {} that the filters find", collection.name);
-    operation(collection, "delete", &summary, policies, parameters, responses)
+    operation(place, "delete", &summary, &[Right::Delete], parameters, responses)
 }
 
 fn read_parameters(collection: &Collection, model: &Model) -> Vec<Value> {

@@ -1,9 +1,10 @@
 //! The document of a small model, looked at as its readers would.
 
-use pintle_model::Model;
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::document;
+use pintle_model::{Model, Role};
+use pintle_query::{Dialect, Planner};
+use serde_json::{Value, json};
 
 const CONFIGS: &str = r##"
 pintle: 1
@@ -33,6 +34,14 @@ fn loaded(manifest: &str) -> Model {
     let (model, diagnostics) = pintle_model::load("pintle.yaml", manifest, &file);
     assert!(diagnostics.is_empty(), "{diagnostics:#?}");
     model.unwrap()
+}
+
+fn planner(model: &Model) -> Planner {
+    Planner::new(Arc::new(model.clone()), Dialect::Sqlite).unwrap()
+}
+
+fn document(model: &Model) -> Value {
+    super::document(&planner(model), Role::Anon)
 }
 
 fn model() -> Model {
@@ -130,11 +139,21 @@ fn a_pattern_has_an_example_that_matches_it() {
 }
 
 #[test]
-fn an_action_without_a_policy_needs_a_token_and_an_open_one_does_not() {
-    let paths = &document(&model())["paths"];
-    assert_eq!(paths["/configs"]["get"]["security"][0], json!({}));
-    assert_eq!(paths["/configs"]["post"]["security"], json!([{ "bearer": [] }, { "apikey": [] }]));
-    assert_eq!(paths["/rest/v1/configs"]["patch"]["security"], json!([{ "bearer": [] }, { "apikey": [] }]));
+fn an_operation_says_whom_it_is_for() {
+    let policies = "select: 'true', insert: \"auth.role() = 'authenticated'\", update: \"level > 3\"";
+    let model = loaded(&CONFIGS.replace("select: \"true\"", policies));
+    let paths = &document(&model)["paths"];
+    let of = |path: &str, method: &str| {
+        let operation = &paths[path][method];
+        (operation["security"][0] == json!({}), operation["description"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of("/configs", "get"), (true, "Open to everybody.".to_owned()));
+    assert_eq!(of("/configs", "post"), (false, "Needs a token.".to_owned()));
+    assert_eq!(of("/rest/v1/configs", "patch"), (true, "For callers and records that the policy admits.".to_owned()));
+    assert_eq!(of("/configs/{name}", "delete"), (false, "Needs a token of the role `service_role`.".to_owned()));
+    // With `--dev` everybody is the app's own program.
+    let open = super::document(&planner(&model), Role::ServiceRole);
+    assert_eq!(open["paths"]["/configs/{name}"]["delete"]["security"][0], json!({}));
 }
 
 #[test]
@@ -164,7 +183,7 @@ async fn ask(path: &str, coding: &str, known: &str) -> axum::response::Response 
     use tower::ServiceExt;
 
     let request = axum::http::Request::get(path).header("accept-encoding", coding).header("if-none-match", known);
-    let routes: axum::Router = super::routes(&model(), true);
+    let routes: axum::Router = super::routes(&planner(&model()), Role::Anon, true);
     routes.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap()
 }
 
