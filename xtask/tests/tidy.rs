@@ -159,7 +159,8 @@ fn exceptions_are_still_needed() {
 #[test]
 fn nothing_is_left_for_later_without_a_word() {
     // Put together here, so that this file does not find itself.
-    let marks = [["unimple", "mented!("], ["db", "g!("], ["FIX", "ME"], ["#[ig", "nore]"]].map(|m| m.concat());
+    let marks =
+        [["to", "do!("], ["unimple", "mented!("], ["db", "g!("], ["FIX", "ME"], ["#[ig", "nore]"]].map(|m| m.concat());
     let mut faults = Vec::new();
     for (path, text) in rust_files() {
         for (at, line) in text.lines().enumerate() {

@@ -89,7 +89,7 @@ const FAILURES: [Failure; 14] = [
         "Unauthorized",
         "A token is needed, or the one that was sent is not known.",
         "42501",
-        "anonymous callers may not insert into configs",
+        "permission denied for table things",
         Some("send a token as `Authorization: Bearer TOKEN`"),
     ),
     failure(
@@ -97,7 +97,7 @@ const FAILURES: [Failure; 14] = [
         "Forbidden",
         "This caller may not do this.",
         "42501",
-        "new row violates row-level security policy for table \"configs\"",
+        "new row violates row-level security policy for table \"things\"",
         None,
     ),
     failure(

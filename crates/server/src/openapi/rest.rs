@@ -165,6 +165,12 @@ fn read_parameters(collection: &Collection, model: &Model) -> Vec<Value> {
     parameters.push(query("offset", "How many records to leave out first.", json!({ "type": "integer" })));
     parameters.extend(filters(collection));
     parameters.push(prefer("`count=exact`."));
+    parameters.push(json!({
+        "name": "Range",
+        "in": "header",
+        "description": "Rows by their numbers, `0-9`, as `offset` and `limit` would name them.",
+        "schema": { "type": "string", "pattern": "^[0-9]{1,9}-[0-9]{0,9}$" },
+    }));
     parameters
 }
 
@@ -184,7 +190,7 @@ fn shared_parameters(collection: &Collection) -> Vec<Value> {
 /// One parameter for each field, the trees, and paths inside json fields.
 fn filters(collection: &Collection) -> Vec<Value> {
     let reserved = ["select", "columns", "on_conflict", "order", "limit", "offset", "and", "or"];
-    let operators = "^(not\\.)?(eq|neq|gte?|lte?|i?like|i?match|in|is|isdistinct|cs|cd)\\.";
+    let operators = "^(not\\.)?((eq|gte?|lte?|i?like|i?match)(\\((any|all)\\))?|neq|in|is|isdistinct|cs|cd)\\.";
     let mut filters: Vec<Value> = collection
         .fields
         .iter()
