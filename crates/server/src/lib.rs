@@ -1,6 +1,6 @@
 //! The HTTP server of an app: authenticate, route, call, answer. The only place that knows status codes.
 //!
-//! 1. [`run`] is the life of the process: it takes connections from a listener until it is told to stop, and then ends
+//! 1. [`run()`] is the life of the process: it takes connections from a listener until it is told to stop, and then ends
 //!    what it has begun.
 //! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
 //!    and logged of it.

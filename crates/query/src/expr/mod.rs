@@ -2,7 +2,7 @@
 //!
 //! A policy's text is lowered into an [`Expr`] by [`crate::policy`], a request's filter by the planner. Then the planner
 //! puts the two together, replaces columns of the row that is written by its values ([`Expr::replace`]), folds what the
-//! caller's role decides ([`fold`]), and hands the rest to [`crate::sql`]. Truth has SQL's three values throughout.
+//! caller's role decides ([`fold()`]), and hands the rest to [`crate::sql`]. Truth has SQL's three values throughout.
 
 mod fold;
 

@@ -3,7 +3,7 @@
 //! 1. [`Planner::new`] compiles the policies.
 //! 2. [`Planner::plan_read`] and [`Planner::plan_write`] look for the plan of a shape in a bounded cache, and make it
 //!    when it is not there: [`access`] says which policies the role's request falls under, [`filter`] turns conditions
-//!    into expressions, [`read`] and [`write`] put statements together.
+//!    into expressions, [`read`] and [`mod@write`] put statements together.
 
 mod access;
 mod filter;
