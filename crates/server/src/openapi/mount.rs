@@ -55,7 +55,7 @@ fn key_parameter(key: &Field) -> Value {
         "in": "path",
         "required": true,
         "description": key.description.as_deref().unwrap_or("The record's key."),
-        "schema": schema::scalar(key, Form::Answered),
+        "schema": schema::scalar(key),
     });
     if let Some(example) = super::example::value(key) {
         parameter["example"] = example;
@@ -127,7 +127,7 @@ fn filter_schema(field: &Field) -> Value {
     bare.maximum = None;
     bare.min_length = None;
     bare.max_length = None;
-    schema::scalar(&bare, Form::Answered)
+    schema::scalar(&bare)
 }
 
 /// Equality on paths inside json fields: one parameter for each path, so an object whose members are the parameters.

@@ -80,12 +80,16 @@ fn post(place: Place<'_>) -> Value {
     responses.insert("201".to_owned(), perhaps("Stored.", &["Location"]));
     responses.insert("200".to_owned(), perhaps("An upsert that changed what was there and added nothing.", &[]));
     let parameters = vec![
-        query("select", "Which fields the representation holds.", text_schema()),
-        query("columns", "Which fields of the body to take; those that it lacks become null.", text_schema()),
+        query("select", "Which fields the representation holds.", select_schema()),
+        query(
+            "columns",
+            "Which fields of the body to take; those that it lacks become null.",
+            names_schema(collection),
+        ),
         query(
             "on_conflict",
             "For upserts: the fields that decide whether a record is there. The key, unless given.",
-            text_schema(),
+            names_schema(collection),
         ),
         query("order", "The order of the representation.", order_schema(collection)),
         prefer(
@@ -111,12 +115,12 @@ fn put(place: Place<'_>) -> Value {
     let keys = collection.fields.iter().take(collection.key.len);
     let mut parameters: Vec<Value> = keys
         .map(|key| {
-            let mut parameter = filter(&key.name, "The key: `eq.` and its value.", "^eq\\.");
+            let mut parameter = filter(&key.name, "The key: `eq.` and its value.", "^eq\\..");
             parameter["required"] = json!(true);
             parameter
         })
         .collect();
-    parameters.push(query("select", "Which fields the representation holds.", text_schema()));
+    parameters.push(query("select", "Which fields the representation holds.", select_schema()));
     parameters.push(prefer("`return=representation|minimal`."));
     let summary = format!("Put one of {} at its key", collection.name);
     let mut operation = operation(
@@ -182,7 +186,7 @@ fn write_parameters(collection: &Collection) -> Vec<Value> {
 
 fn shared_parameters(collection: &Collection) -> Vec<Value> {
     vec![
-        query("select", "Which fields: `name,alias:other,data->a->>b`. Everything unless given.", text_schema()),
+        query("select", "Which fields: `name,alias:other,data->a->>b`. Everything unless given.", select_schema()),
         query("order", "By what: `field.desc.nullslast`, several with commas.", order_schema(collection)),
     ]
 }
@@ -247,8 +251,14 @@ fn prefer(about: &str) -> Value {
     json!({ "name": "Prefer", "in": "header", "description": about, "schema": { "type": "string" } })
 }
 
-fn text_schema() -> Value {
-    json!({ "type": "string" })
+fn select_schema() -> Value {
+    json!({ "type": "string", "minLength": 1 })
+}
+
+fn names_schema(collection: &Collection) -> Value {
+    let names: Vec<&str> = collection.fields.iter().map(|field| field.name.as_str()).collect();
+    let one = names.join("|");
+    json!({ "type": "string", "pattern": format!("^({one})(,({one}))*$") })
 }
 
 fn count_schema() -> Value {

@@ -111,7 +111,8 @@ pub(super) fn nullable(collection: &Collection, at: usize, field: &Field) -> boo
 
 fn property(collection: &Collection, at: usize, field: &Field, form: Form) -> Value {
     let mut schema = match (&field.schema, form) {
-        (Some(_), Form::Patch) | (None, _) => scalar(field, form),
+        (None, _) => scalar(field),
+        (Some(_), Form::Patch) => merged(&embedded_name(collection, field)),
         (Some(_), _) => super::parts::schema_ref(&embedded_name(collection, field)),
     };
     if at == 0 && collection.key.origin == KeyOrigin::Counted && form != Form::Answered {
@@ -140,6 +141,15 @@ fn property(collection: &Collection, at: usize, field: &Field, form: Form) -> Va
     schema
 }
 
+/// A patch of a json field: an object is merged into what is there, all else takes its place.
+fn merged(name: &str) -> Value {
+    let object = json!({
+        "type": "object",
+        "description": "Merged into what is there; the outcome must be as the field's schema says.",
+    });
+    json!({ "anyOf": [super::parts::schema_ref(name), object] })
+}
+
 fn note(schema: &mut Value, text: &str) {
     let own = schema.get("description").and_then(Value::as_str).map(|own| format!("{own} "));
     schema["description"] = json!(format!("{}{text}", own.unwrap_or_default()));
@@ -155,8 +165,12 @@ fn or_null(mut schema: Value) -> Value {
             }
             schema
         }
-        // Any JSON: null is among it.
-        None if schema.get("$ref").is_none() => schema,
+        None if schema.get("anyOf").is_some() => {
+            if let Some(forms) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+                forms.push(json!({ "type": "null" }));
+            }
+            schema
+        }
         Some(Value::Array(types)) if types.iter().any(|one| one == "null") => schema,
         Some(Value::Array(types)) => {
             let mut types = types.clone();
@@ -169,7 +183,7 @@ fn or_null(mut schema: Value) -> Value {
 }
 
 /// The schema of a field's type with its constraints, null apart.
-pub(super) fn scalar(field: &Field, form: Form) -> Value {
+pub(super) fn scalar(field: &Field) -> Value {
     let mut schema = match field.ty {
         Type::Text => json!({ "type": "string" }),
         Type::Integer => json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX }),
@@ -188,9 +202,6 @@ pub(super) fn scalar(field: &Field, form: Form) -> Value {
         schema["pattern"] = json!(pattern.source);
     }
     bounds(&mut schema, field);
-    if field.ty == Type::Json && form == Form::Patch && field.schema.is_some() {
-        note(&mut schema, "Merged into what is there; the outcome must be as the record's own schema says.");
-    }
     schema
 }
 
