@@ -18,6 +18,9 @@ use crate::place::StoreArg;
 use crate::shell::{program, quote};
 use crate::{migration, ui};
 
+/// What a token may be: whoever has none is anonymous already.
+const ROLES: [Role; 2] = [Role::Authenticated, Role::ServiceRole];
+
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -37,7 +40,7 @@ enum Action {
         /// What it is called in the list
         name: String,
         /// What it may do: `authenticated` goes by the policies, `service_role` passes them all
-        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Role::ALL.map(Role::name)))]
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ROLES.map(Role::name)))]
         role: String,
         /// Whom it stands for: policies see it as auth.uid()
         #[arg(long)]
@@ -81,8 +84,11 @@ impl Tokens {
         let location = args.store.location(&app.folder)?;
         let failed = |error: Error| migration::refused(&error, &app, &args.store);
         let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
-        // The first token may be made before the first start.
-        store.migrate(false).map_err(failed)?;
+        // The first token may be made before the first start. Any later change of the tables is not this command's: a
+        // server may be at work on them.
+        if store.plan().map_err(failed)?.first {
+            store.migrate(false).map_err(failed)?;
+        }
         let Some((collection, _)) = app.model().find("_pintle_tokens") else {
             return Err(Failure::new("the model has no `_pintle_tokens`: a defect of Pintle's"));
         };

@@ -21,6 +21,8 @@ pub struct MigrationPlan {
     pub refusals: Vec<String>,
     /// The model has been applied before, and others since: an older app meets a newer database.
     pub older: bool,
+    /// No model has been applied yet: the database is new.
+    pub first: bool,
 }
 
 /// The change of one collection.

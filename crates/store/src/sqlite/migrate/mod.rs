@@ -145,9 +145,12 @@ fn applied(db: &Connection) -> Result<Option<(String, Snapshot)>, Error> {
 
 /// The plan, made inside a transaction.
 fn make(db: &Connection, model: &Model, wanted: &Snapshot) -> Result<MigrationPlan, Error> {
-    let (hash, old) = applied(db)?.unwrap_or_default();
+    let last = applied(db)?;
+    let first = last.is_none();
+    let (hash, old) = last.unwrap_or_default();
     let differences = diff(&old, wanted, model);
     let mut plan = Steps::plan(db, &old, &differences).map_err(|error| fault::general(&error))?;
+    plan.first = first;
     if hash != wanted.hash() && is_ours(db)? {
         let sql = format!("SELECT count(*) FROM {HISTORY} WHERE hash = ?1");
         let times: i64 =
