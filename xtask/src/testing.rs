@@ -61,9 +61,11 @@ fn commands(args: &[String]) -> Vec<Command> {
 fn count(mut command: Command, tally: &mut Tally) -> Result<bool> {
     // One pipe for both streams would need a shell: nextest sums up on standard error, cargo test on standard output.
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Under nextest the words of a test that failed hold a summary of cargo's kind, which must not count again.
+    let begins = if command.get_args().any(|arg| arg == "nextest") { "Summary [" } else { "test result:" };
     let mut child = command.spawn().context("cannot start the tests")?;
-    let out = child.stdout.take().map(|out| std::thread::spawn(move || follow(out)));
-    let err = child.stderr.take().map(|err| std::thread::spawn(move || follow(err)));
+    let out = child.stdout.take().map(|out| std::thread::spawn(move || follow(out, begins)));
+    let err = child.stderr.take().map(|err| std::thread::spawn(move || follow(err, begins)));
     for thread in [out, err].into_iter().flatten() {
         let Ok(found) = thread.join() else { bail!("a reader of the tests' words ended early") };
         tally.passed += found.passed;
@@ -72,11 +74,11 @@ fn count(mut command: Command, tally: &mut Tally) -> Result<bool> {
     Ok(child.wait().context("the tests went away")?.success())
 }
 
-fn follow(stream: impl std::io::Read) -> Tally {
+fn follow(stream: impl std::io::Read, begins: &str) -> Tally {
     let mut tally = Tally::default();
     for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
-        if let Some(found) = summary(&line) {
+        if let Some(found) = summary(&line, begins) {
             tally.passed += found.passed;
             tally.failed += found.failed;
         }
@@ -87,10 +89,10 @@ fn follow(stream: impl std::io::Read) -> Tally {
 
 /// Reads a runner's summary: nextest's `Summary [ 1.2s] 4 tests run: 3 passed, 1 failed`, or cargo's
 /// `test result: ok. 3 passed; 1 failed; …`.
-fn summary(line: &str) -> Option<Tally> {
+fn summary(line: &str, begins: &str) -> Option<Tally> {
     let line = plain(line);
     let line = line.trim_start();
-    if !line.starts_with("Summary [") && !line.starts_with("test result:") {
+    if !line.starts_with(begins) {
         return None;
     }
     let words: Vec<&str> = line.split([' ', ',', ';', '(', ')']).filter(|word| !word.is_empty()).collect();
@@ -118,7 +120,9 @@ mod tests {
 
     #[test]
     fn summaries_of_both_runners_are_read() {
-        let read = |line| summary(line).map(|t: Tally| (t.passed, t.failed));
+        let of = |line, begins| summary(line, begins).map(|t: Tally| (t.passed, t.failed));
+        let read = |line: &'static str| of(line, "Summary [").or_else(|| of(line, "test result:"));
+        assert_eq!(of("test result: FAILED. 0 passed; 1 failed", "Summary ["), None);
         assert_eq!(read("     Summary [   0.5s] 3 tests run: 3 passed, 0 skipped"), Some((3, 0)));
         assert_eq!(
             read(
