@@ -72,8 +72,14 @@ pub(crate) struct Rows {
 /// Reads a body.
 ///
 /// # Errors
-/// When it is no JSON or no object (or array of objects), and with every fault of its records.
+/// When it is no JSON or no object (or array of objects), and with every fault of its records; and for a readonly field
+/// in `columns`: to list a field is to give it, be it as null or as its default.
 pub(crate) fn read(reader: Reader<'_>, body: &[u8]) -> Result<Rows, Fault> {
+    let mut listed = reader.columns.into_iter().flatten().map(|at| &reader.collection.fields[*at]);
+    if let Some(field) = listed.find(|field| field.readonly) {
+        let fault = Fault::new(FaultKind::ReadOnly, reader.words.readonly(field));
+        return Err(fault.hint(format!("`{}` is readonly: leave it out of `columns`", field.name)));
+    }
     walk::walk(reader, body)
 }
 
@@ -150,7 +156,8 @@ impl Reader<'_> {
         let field = &self.collection.fields[at];
         let listed = given || self.columns.is_some_and(|columns| columns.contains(&at));
         match self.fill {
-            Fill::Given => listed,
+            // What is readonly keeps its stored value.
+            Fill::Given => listed && !field.readonly,
             Fill::Defaults => listed || self.has_default(at, field),
             Fill::All => listed || !self.is_counted(at),
             Fill::Replace => !self.collection.is_key(at) && !field.readonly,
@@ -167,7 +174,7 @@ impl Reader<'_> {
         let field = &self.collection.fields[at];
         let listed = self.columns.is_some_and(|columns| columns.contains(&at));
         let is_key = self.collection.is_key(at);
-        let value = if listed && !self.missing_default && !field.readonly {
+        let value = if listed && !self.missing_default {
             Value::Null
         } else {
             match (&field.default, self.collection.key.origin) {

@@ -238,7 +238,8 @@ fn conflict(
         return Err(unsupported(&format!("an upsert that finds records by other fields and gives the key `{name}`"))
             .hint("the key of a record never changes: leave it out, or name it in `on_conflict`"));
     }
-    let set = given.iter().copied().filter(|at| !is_key(at) && !target.contains(at)).collect();
+    let changes = |at: &usize| !is_key(at) && !target.contains(at) && !collection.fields[*at].readonly;
+    let set = given.iter().copied().filter(changes).collect();
     Ok(Some(Conflict { target, set: Some(set) }))
 }
 

@@ -204,6 +204,37 @@ fn patch_changes_what_is_given() {
 }
 
 #[test]
+fn a_readonly_field_is_not_given_by_listing_it() {
+    let refused = ("428C9", "cannot insert a non-DEFAULT value into column \"seen\"".to_owned());
+    for missing_default in [false, true] {
+        let with = |resolution| Preferences { missing_default, resolution, ..prefer() };
+        for body in ["{}", r#"{"title":"A"}"#, r#"{"id":1,"title":"A","seen":"2026-01-01"}"#] {
+            assert_eq!(told(update("books", "id=eq.1&columns=title,seen", body, &with(None))), refused, "PATCH {body}");
+            let merge = with(Some(Resolution::MergeDuplicates));
+            assert_eq!(told(insert("books", "columns=id,title,seen", body, &merge)), refused, "upsert {body}");
+            assert_eq!(told(insert("books", "columns=title,seen", body, &with(None))), refused, "POST {body}");
+        }
+    }
+    assert_eq!(told(put("books", "id=eq.1&columns=id,title,seen", r#"{"id":1,"title":"A"}"#)), refused);
+}
+
+#[test]
+fn a_write_to_a_record_that_is_there_leaves_what_is_readonly() {
+    let merge = Preferences { resolution: Some(Resolution::MergeDuplicates), ..prefer() };
+    let set = |write: Result<RestWrite, Fault>| {
+        let sql = sql(&write.expect("a write"));
+        sql.split(" SET ").nth(1).expect("it changes something").to_owned()
+    };
+    let body = r#"{"id":1,"title":"A"}"#;
+    assert_eq!(set(insert("books", "", body, &merge)), "\"title\" = excluded.\"title\"");
+    assert_eq!(set(insert("books", "columns=id,title", body, &merge)), "\"title\" = excluded.\"title\"");
+    let whole = set(put("books", "id=eq.1", body));
+    assert!(whole.contains("\"tags\"") && !whole.contains("\"seen\""), "{whole}");
+    let default = Preferences { missing_default: true, ..prefer() };
+    assert_eq!(set(update("books", "id=eq.1", r#"{"title":"A"}"#, &default)), "\"title\" = ?1 WHERE (\"id\" = ?2)");
+}
+
+#[test]
 fn a_key_never_changes() {
     let patch = |query| update("books", query, r#"{"id":1,"title":"A"}"#, &prefer()).map(|write| shown(&write));
     assert_eq!(patch("id=eq.1").as_deref(), Ok("1 \"A\""));
