@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
@@ -33,9 +34,16 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "cache_size", -16384)?;
+    tune(&connection)?;
     connection.execute_batch(TABLE)?;
     Ok(connection)
+}
+
+fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -16384)?;
+    // Else SQLite compiles a statement anew whenever its LIMIT is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Fills an empty table with `count` items.
@@ -143,7 +151,7 @@ impl Readers {
             None => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let connection = reader.insert(Connection::open_with_flags(&self.path, flags)?);
-                connection.pragma_update(None, "cache_size", -16384)?;
+                tune(connection)?;
                 work(connection)
             }
         })

@@ -95,8 +95,10 @@ async fn the_log_stays_bounded_though_reads_never_pause() {
                 // Some milliseconds each, overlapping, so that at no moment nobody reads.
                 let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
                             SELECT count(*) FROM n, configs";
+                // One plan for all, as a server keeps it.
+                let slow = read(slow, &[("n", Type::Integer)], Vec::new());
                 loop {
-                    store.read(read(slow, &[("n", Type::Integer)], Vec::new())).await.unwrap();
+                    store.read(slow.clone()).await.unwrap();
                 }
             })
         })
@@ -106,15 +108,16 @@ async fn the_log_stays_bounded_though_reads_never_pause() {
         support::write(support::write_plan(pintle_query::plan::Action::Update, sql, 0), Vec::new(), Vec::new())
     };
     let mut longest = 0;
-    // 1,500 writes of 100 kB each are 150 MB of log.
-    for _ in 0..1500 {
+    // 2,500 writes of 100 kB each are 250 MB of log.
+    for _ in 0..2500 {
         store.write(replace()).await.unwrap();
         longest = longest.max(log_bytes(&place));
     }
     for reader in readers {
         reader.abort();
     }
-    assert!(longest < 100 << 20, "the log grew to {longest} bytes");
+    // From 128 MiB on the writer waits for readers, however busy the machine is.
+    assert!(longest < 160 << 20, "the log grew to {longest} bytes");
 }
 
 #[tokio::test]

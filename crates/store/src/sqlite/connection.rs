@@ -19,7 +19,11 @@ pub(super) const APPLICATION_ID: i32 = 0x504e_544c;
 /// How long a connection waits for another process that writes or recovers.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages that a connection keeps, in KiB: enough for the inner nodes of a table of millions of rows.
-const CACHE_KIB: i32 = 4096;
+const CACHE_KIB: i32 = 2048;
+/// Pages that the writer keeps, in KiB: it also needs those that a batch changes.
+const WRITER_CACHE_KIB: i32 = 8192;
+/// Pages that all quick readers keep together, in KiB: most requests are theirs.
+const QUICK_CACHE_KIB: i32 = 16384;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
 /// The longest text, blob or row, in bytes.
@@ -36,6 +40,20 @@ pub(super) enum Purpose {
     Write(Durability),
     /// It reads.
     Read,
+    /// It reads, for most requests, as one of so many.
+    ReadQuick(usize),
+}
+
+impl Purpose {
+    fn cache_kib(self) -> i32 {
+        match self {
+            Purpose::Write(_) => WRITER_CACHE_KIB,
+            Purpose::Read => CACHE_KIB,
+            Purpose::ReadQuick(count) => {
+                (QUICK_CACHE_KIB / i32::try_from(count.max(1)).unwrap_or(i32::MAX)).max(CACHE_KIB)
+            }
+        }
+    }
 }
 
 /// A connection and the limit on what runs on it.
@@ -103,7 +121,9 @@ fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
     db.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_LENGTH_MAX)?;
     db.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // A plan does not hang on the values that are bound: else each new `LIMIT` would have the statement compiled anew.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.pragma_update(None, "cache_size", -purpose.cache_kib())?;
     // Mapped pages would count as ours for each connection anew; the page cache is bounded.
     db.pragma_update(None, "mmap_size", 0)?;
     match purpose {
@@ -117,7 +137,7 @@ fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
             db.pragma_update(None, "foreign_keys", true)?;
             db.pragma_update_and_check(None, "journal_size_limit", super::wal::KEEP_BYTES, |_| Ok(()))?;
         }
-        Purpose::Read => db.pragma_update(None, "query_only", true)?,
+        Purpose::Read | Purpose::ReadQuick(_) => db.pragma_update(None, "query_only", true)?,
     }
     super::functions::register(&db)?;
     let limit = RunLimit::default();

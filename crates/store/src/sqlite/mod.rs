@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod readers;
 mod run;
+mod slow;
 mod tx;
 mod wal;
 mod writer;
@@ -86,10 +87,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
-        if read.plan.point && read.plan.count.is_none() {
-            return self.open.readers.point(&read);
-        }
-        self.open.readers.run(move |conn| run::read(&conn.db, &read)).await
+        self.open.readers.read(read).await
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -1,8 +1,8 @@
 //! Connections that read, each on a snapshot of its own; they never wait for writes.
 //!
-//! A read of one row by its key costs less than handing it to another thread: it runs where the request is handled, on one
-//! of a few connections kept for such reads. Any other read runs on a blocking thread, and no more of them at a
-//! time than there are connections.
+//! Most reads take less than handing them to another thread and back: a read of one statement begins where the request is
+//! handled, on one of a few connections kept for that. One that is not done within a moment is broken off and runs anew
+//! on a blocking thread, and no more of those at a time than there are connections; its plan is remembered as slow ([`super::slow`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,17 +14,23 @@ use pintle_query::Read;
 use tokio::sync::Semaphore;
 
 use super::connection::{self, Conn, Purpose};
+use super::slow::SlowPlans;
 use super::{fault, run};
 use crate::{Error, Rows};
+
+/// How long a read may hold up the thread that handles requests: some times what a page of rows takes by an index, and
+/// little beside what a read takes that needs longer.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// The readers of one database.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
     timeout: Duration,
-    /// For reads of one row, opened when first used.
-    points: Box<[Mutex<Option<Conn>>]>,
+    /// For reads that take a moment, opened when first used.
+    quick: Box<[Mutex<Option<Conn>>]>,
     next: AtomicUsize,
+    slow: SlowPlans,
     /// For the others: those that are open and idle, and how many may be at work.
     idle: Mutex<Vec<Conn>>,
     may_work: Arc<Semaphore>,
@@ -45,33 +51,47 @@ impl Readers {
         Readers {
             path,
             timeout,
-            points: (0..count).map(|_| Mutex::new(None)).collect(),
+            quick: (0..count).map(|_| Mutex::new(None)).collect(),
             next: AtomicUsize::new(0),
+            slow: SlowPlans::new(),
             idle: Mutex::new(Vec::new()),
             may_work: Arc::new(Semaphore::new(count)),
         }
     }
 
-    /// Runs a read of one row, here and now.
-    pub(super) fn point(&self, read: &Read) -> Result<Rows, Error> {
-        let mut slot = self.free_point();
+    /// Runs a read: here and now if it takes a moment, else on a blocking thread.
+    pub(super) async fn read(self: &Arc<Readers>, read: Read) -> Result<Rows, Error> {
+        // A count is a second statement, and must see the same snapshot.
+        if read.plan.count.is_none() && !self.slow.has(&*read.plan) {
+            let outcome = self.quick(&read);
+            let slow = matches!(outcome, Err(Error::Timeout));
+            self.slow.note(&*read.plan, slow);
+            if !slow {
+                return outcome;
+            }
+        }
+        self.run(move |conn| run::read(&conn.db, &read)).await
+    }
+
+    fn quick(&self, read: &Read) -> Result<Rows, Error> {
+        let mut slot = self.free_quick();
         let conn = match &mut *slot {
             Some(conn) => conn,
-            empty => empty.insert(self.open()?),
+            empty => empty.insert(self.open(Purpose::ReadQuick(self.quick.len()))?),
         };
-        conn.limit.set(Some(Instant::now() + self.timeout), None);
+        conn.limit.set(Some(Instant::now() + MOMENT), None);
         run::read(&conn.db, read)
     }
 
-    fn free_point(&self) -> MutexGuard<'_, Option<Conn>> {
-        for slot in &self.points {
+    fn free_quick(&self) -> MutexGuard<'_, Option<Conn>> {
+        for slot in &self.quick {
             if let Some(free) = slot.try_lock() {
                 return free;
             }
         }
-        // All are at work for some microseconds.
+        // All are at work for a moment.
         let next = self.next.fetch_add(1, Ordering::Relaxed);
-        self.points[next % self.points.len()].lock()
+        self.quick[next % self.quick.len()].lock()
     }
 
     /// Runs `work` in a read transaction on a blocking thread, once one is free.
@@ -108,12 +128,12 @@ impl Readers {
 
     fn idle(&self) -> Result<Conn, Error> {
         let idle = self.idle.lock().pop();
-        idle.map_or_else(|| self.open(), Ok)
+        idle.map_or_else(|| self.open(Purpose::Read), Ok)
     }
 
     /// Another connection. The store has been opened before, so a failure is the system's and no business of a caller's.
-    fn open(&self) -> Result<Conn, Error> {
-        connection::open(&self.path, Purpose::Read).map_err(|error| Error::Unavailable(error.into()))
+    fn open(&self, purpose: Purpose) -> Result<Conn, Error> {
+        connection::open(&self.path, purpose).map_err(|error| Error::Unavailable(error.into()))
     }
 }
 
