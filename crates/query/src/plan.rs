@@ -88,8 +88,11 @@ pub struct ReadPlan {
     pub columns: Vec<Column>,
     /// Leave out keys whose value is null.
     pub strip_nulls: bool,
-    /// At most one row, found by a unique key: cheap enough to run where the request is handled.
+    /// At most one row, found by a unique key.
     pub point: bool,
+    /// One statement, and it calls no function of ours whose single call may take long: a store that breaks statements
+    /// off between their steps may run it where requests are handled. Any other belongs on a thread of its own.
+    pub inline: bool,
 }
 
 /// Writes rows. One statement, run once for each row (insert) or once (update, delete).

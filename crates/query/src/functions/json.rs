@@ -4,8 +4,12 @@
 //! no answer, never a panic.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::decimal::Decimal;
+
+/// Up to so many elements or members are looked for one by one.
+const FEW: usize = 8;
 
 /// The value at the end of a path. `steps` is a JSON array of keys and indexes.
 pub(super) fn get<'a>(json: &'a str, steps: &str) -> Option<&'a str> {
@@ -76,11 +80,30 @@ fn walk(json: &str, keys: &[&str], test: &mut dyn FnMut(&str) -> bool) -> bool {
 
 fn contains_inside(outer: &str, inner: &str) -> bool {
     match (outer.as_bytes().first(), inner.as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => {
+        (Some(b'{'), Some(b'{')) if members(inner).nth(FEW).is_none() => {
             members(inner).all(|(key, value)| member(outer, key).is_some_and(|found| contains_inside(found, value)))
         }
-        (Some(b'['), Some(b'[')) => items(inner).all(|wanted| items(outer).any(|item| contains_inside(item, wanted))),
+        (Some(b'{'), Some(b'{')) => {
+            let known: HashMap<_, _> = members(outer).map(|(key, value)| (unquoted(key), value)).collect();
+            members(inner)
+                .all(|(key, value)| known.get(&unquoted(key)).is_some_and(|found| contains_inside(found, value)))
+        }
+        (Some(b'['), Some(b'[')) if items(inner).nth(FEW).is_none() => {
+            items(inner).all(|wanted| items(outer).any(|item| contains_inside(item, wanted)))
+        }
+        (Some(b'['), Some(b'[')) => contains_many(outer, inner),
         _ => same_scalar(outer, inner),
+    }
+}
+
+/// Of arrays with many elements: scalars are looked up, and only what is nested is held against each other.
+fn contains_many(outer: &str, inner: &str) -> bool {
+    let nested = |item: &&str| item.starts_with(['[', '{']);
+    let scalars: HashSet<_> = items(outer).filter(|item| !nested(item)).map(sort_key).collect();
+    let trees: HashSet<&str> = items(outer).filter(nested).collect();
+    items(inner).filter(|wanted| !nested(wanted)).all(|wanted| scalars.contains(&sort_key(wanted))) && {
+        let wanted: HashSet<&str> = items(inner).filter(nested).collect();
+        wanted.iter().all(|wanted| trees.contains(wanted) || trees.iter().any(|item| contains_inside(item, wanted)))
     }
 }
 
@@ -344,7 +367,30 @@ mod tests {
         assert_eq!(sort_key("1.0"), sort_key("1"));
     }
 
+    #[test]
+    fn containment_of_many_takes_no_time_of_their_product() {
+        let all = |items: Vec<String>| format!("[{}]", items.join(", "));
+        // One by one these would be 10^11 comparisons.
+        let outer = all((0..300_000).map(|n| n.to_string()).collect());
+        let inner = all((0..300_000).rev().map(|n| format!("{n}.0")).collect());
+        assert!(contains(&outer, &inner));
+        assert!(!contains(&outer, &inner.replace("[", "[0.5, ")));
+        let members = |n| format!("{{{}}}", (0..n).map(|n| format!("\"k{n}\": {n}")).collect::<Vec<_>>().join(", "));
+        assert!(contains(&members(100_000), &members(99_999)));
+        assert!(!contains(&members(99_999), &members(100_000)));
+    }
+
     proptest! {
+        #[test]
+        fn containment_of_many_is_that_of_each(
+            outer in prop::collection::vec("[0-4]|[1-3]\\.0|\"[ab]\"|\\[[12]\\]|\\{\"a\": [12]\\}|null", 0..12),
+            inner in prop::collection::vec("[0-4]|[1-3]\\.0|\"[ab]\"|\\[[12]\\]|\\{\"a\": [12]\\}|null", FEW + 1..12),
+        ) {
+            let each = inner.iter().all(|wanted| outer.iter().any(|item| contains_inside(item, wanted)));
+            let array = |items: &[String]| format!("[{}]", items.join(", "));
+            prop_assert_eq!(contains(&array(&outer), &array(&inner)), each);
+        }
+
         #[test]
         fn no_text_makes_it_panic(json in "[\\[\\]{}\",:\\\\ a1é-]{0,24}", other in "[\\[\\]{}\",:\\\\ a1é-]{0,24}") {
             let _ = get(&json, &other);

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use pintle_model::value::print;
 
 pub use cast::{Failure, castable};
+pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost};
 pub use pattern::{check_like, compile_regex};
 
 /// The names, as calls of them begin in SQL.
@@ -34,6 +35,28 @@ pub(crate) mod name {
     pub(crate) const NUMBER_TEXT: &str = "pintle_number_text(";
     pub(crate) const TIMESTAMP_TEXT: &str = "pintle_timestamp_text(";
     pub(crate) const BYTES_TEXT: &str = "pintle_bytes_text(";
+}
+
+/// Functions that walk a text or a json from end to end, or hold one against another: nothing can break off a call.
+const SLOW: [&str; 12] = [
+    name::LIKE,
+    name::ILIKE,
+    name::MATCH,
+    name::IMATCH,
+    name::LOWER,
+    name::GET,
+    name::GET_TEXT,
+    name::JSON_KEY,
+    name::CONTAINS,
+    name::ELEMENT,
+    name::CAST,
+    name::BYTES_TEXT,
+];
+
+/// Whether a statement may call a function whose single call may take long. A name in a text of the caller's is no
+/// call: those are bound.
+pub(crate) fn calls_slow(sql: &str) -> bool {
+    sql.contains("pintle_") && SLOW.iter().any(|call| sql.contains(call))
 }
 
 /// An argument, as SQLite has it.

@@ -10,6 +10,17 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Compiled regular expressions that a thread keeps.
 const REGEXES_KEPT: usize = 8;
 
+/// Up to so many steps `like` may take the way without memory.
+const STEPS_MAX: usize = 1 << 16;
+/// Characters that may stand between two `%` where `_` is among them.
+pub(crate) const WILD_PIECE_MAX: usize = 100;
+
+/// Whether a caller's `like` pattern is matched in a time that grows with the value alone.
+pub(crate) fn check_like_cost(pattern: &str) -> bool {
+    // What stands at the beginning is held against one place only.
+    pieces(pattern).skip(1).all(|piece| piece.chars.len() <= WILD_PIECE_MAX || piece.chars.iter().all(Option::is_some))
+}
+
 /// Whether a `like` pattern is whole.
 ///
 /// # Errors
@@ -32,6 +43,15 @@ pub(super) fn like(value: &str, pattern: &str) -> bool {
     if check_like(pattern).is_err() {
         return false;
     }
+    if value.len().saturating_mul(pattern.len()) > STEPS_MAX {
+        like_long(value, pattern)
+    } else {
+        like_short(value, pattern)
+    }
+}
+
+/// Without any memory of its own; as many steps as the value's length times the pattern's at the worst.
+fn like_short(value: &str, pattern: &str) -> bool {
     let (mut at, mut p) = (0, 0);
     // Where the last `%` stands in the pattern, and where the text that it covers ends so far.
     let mut retry: Option<(usize, usize)> = None;
@@ -56,6 +76,81 @@ pub(super) fn like(value: &str, pattern: &str) -> bool {
         at = covered + skipped.len_utf8();
         retry = Some((star, at));
         p = star + 1;
+    }
+}
+
+/// The same in steps that grow with the value alone, but for pieces with `_` ([`check_like_cost`] bounds those).
+fn like_long(value: &str, pattern: &str) -> bool {
+    let mut pieces = pieces(pattern);
+    let (Some(first), last) = (pieces.next(), pieces.next_back()) else { return value.is_empty() };
+    let Some(taken) = first.begins(value) else { return false };
+    let Some(last) = last else { return taken == value.len() };
+    let rest = &value[taken..];
+    // The last piece stands at the end, wherever the others are.
+    let Some(tail) = last.tail(rest) else { return false };
+    let mut rest = &rest[..tail];
+    pieces.all(|piece| match piece.find_end(rest) {
+        Some(end) => {
+            rest = &rest[end..];
+            true
+        }
+        None => false,
+    })
+}
+
+/// What stands between two `%` of a pattern.
+struct Piece {
+    /// Its characters; `None` is any.
+    chars: Vec<Option<char>>,
+}
+
+/// The pieces between the `%` of a pattern.
+fn pieces(pattern: &str) -> std::vec::IntoIter<Piece> {
+    let mut all = vec![Piece { chars: Vec::new() }];
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        let unit = match c {
+            '%' => {
+                all.push(Piece { chars: Vec::new() });
+                continue;
+            }
+            '_' => None,
+            '\\' => chars.next(),
+            plain => Some(plain),
+        };
+        if let Some(piece) = all.last_mut() {
+            piece.chars.push(unit);
+        }
+    }
+    all.into_iter()
+}
+
+impl Piece {
+    /// How many bytes of the text it takes, if the text begins with it.
+    fn begins(&self, text: &str) -> Option<usize> {
+        let mut found = text.chars();
+        self.chars
+            .iter()
+            .all(|unit| found.next().is_some_and(|c| unit.is_none_or(|u| u == c)))
+            .then(|| text.len() - found.as_str().len())
+    }
+
+    /// Where it begins, if the text ends with it.
+    fn tail(&self, text: &str) -> Option<usize> {
+        let mut found = text.chars();
+        self.chars
+            .iter()
+            .rev()
+            .all(|unit| found.next_back().is_some_and(|c| unit.is_none_or(|u| u == c)))
+            .then_some(found.as_str().len())
+    }
+
+    /// Where it ends for the first time in the text.
+    fn find_end(&self, text: &str) -> Option<usize> {
+        if let Some(plain) = self.chars.iter().copied().collect::<Option<String>>() {
+            return text.find(&plain).map(|at| at + plain.len());
+        }
+        text.char_indices().find_map(|(at, _)| self.begins(&text[at..]).map(|taken| at + taken))
     }
 }
 
@@ -185,6 +280,17 @@ mod tests {
         assert!(!matches("x", "(", false));
     }
 
+    #[test]
+    fn a_long_pattern_on_a_long_text_takes_no_time_of_their_product() {
+        // Character by character this would be 10^11 steps.
+        let (value, run) = ("a".repeat(1 << 20), "a".repeat(1 << 17));
+        assert!(!like(&value, &format!("%{run}b%")));
+        assert!(like(&value, &format!("%{run}%{run}")));
+        assert!(check_like_cost(&format!("%{run}%{run}")));
+        assert!(check_like_cost("_%a_c%"));
+        assert!(!check_like_cost(&format!("%_{run}%")));
+    }
+
     /// What `like` means, by trying everything.
     fn naive(value: &[char], pattern: &[char]) -> bool {
         match pattern {
@@ -200,7 +306,9 @@ mod tests {
         #[test]
         fn like_agrees_with_its_meaning(value in "[aé%_\\\\]{0,8}", pattern in "([aé%_]|\\\\[aé%_\\\\]){0,8}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            prop_assert_eq!(like(&value, &pattern), naive(&chars(&value), &chars(&pattern)));
+            let expected = naive(&chars(&value), &chars(&pattern));
+            prop_assert_eq!(like_short(&value, &pattern), expected);
+            prop_assert_eq!(like_long(&value, &pattern), expected);
         }
 
         #[test]

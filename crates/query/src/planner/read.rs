@@ -7,6 +7,7 @@ use super::access::Right;
 use super::filter::is_point;
 use crate::Fault;
 use crate::expr::{Expr, fold};
+use crate::functions::calls_slow;
 use crate::plan::{Column, Param, ReadPlan};
 use crate::request::{Order, ReadShape, SelectItem};
 use crate::sql::{Scope, Sql};
@@ -35,7 +36,9 @@ impl Planner {
             sql.finish()
         });
         let point = is_point(self.model.collection(collection), &shape.filter);
-        Ok(ReadPlan { rows: sql.finish(), count, columns, strip_nulls: shape.strip_nulls, point })
+        let rows = sql.finish();
+        let inline = count.is_none() && !calls_slow(&rows.sql);
+        Ok(ReadPlan { rows, count, columns, strip_nulls: shape.strip_nulls, point, inline })
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {

@@ -6,7 +6,7 @@ use super::cursor::Cursor;
 use super::name::{field_name, json_path, resolve};
 use super::operator::{Operator, truth};
 use super::value::{array, list, tree_value};
-use crate::functions::{check_like, compile_regex};
+use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, compile_regex};
 use crate::request::{Filter, Target, Test};
 use crate::{Fault, FaultKind};
 
@@ -194,6 +194,11 @@ impl Scope<'_> {
             Operator::Like { .. } => {
                 let pattern = text.replace('*', "%");
                 check_like(&pattern).map_err(|words| Fault::new(FaultKind::Value("22025"), words))?;
+                if !check_like_cost(&pattern) {
+                    let message =
+                        format!("a pattern with `_` may have at most {WILD_PIECE_MAX} characters between two `*`");
+                    return Err(Fault::new(FaultKind::Parse, message).hint("ask for a shorter text, or leave `_` out"));
+                }
                 self.read(Type::Text, &pattern)?
             }
             Operator::Match { fold } => {

@@ -73,7 +73,7 @@ fn a_read_by_key_is_one_point() {
     let plan = planner.plan_read(NOTES, Role::ServiceRole, read(eq(0, 0))).unwrap();
     assert_eq!(plan.rows.sql, r#"SELECT "id", "title" FROM "notes" WHERE ("id" = ?1)"#);
     assert_eq!(plan.rows.params, [Param::Value(0)]);
-    assert!(plan.point);
+    assert!(plan.point && plan.inline);
     assert!(explained(&database(planner.model()), &plan.rows).contains("SEARCH notes"));
 }
 
@@ -98,6 +98,22 @@ fn policies_stand_in_the_same_statement_and_in_its_count() {
     );
     assert_eq!(count.params, [Param::Value(0), Param::Value(1), Param::Uid]);
     assert!(!plan.point);
+}
+
+#[test]
+fn what_may_take_long_is_not_run_where_requests_are_handled() {
+    let planner = planner(MANIFEST);
+    let inline = |shape| planner.plan_read(NOTES, Role::ServiceRole, shape).unwrap().inline;
+    let by_city = Order { target: city(false), descending: false, nulls_first: None };
+    assert!(inline(read(Filter::all())));
+    assert!(inline(read(Filter::Test(Target::field(1), Test::In(vec![0, 1])))));
+    let with = |target, test| read(Filter::And(vec![eq(0, 0), Filter::Test(target, test)]));
+    assert!(!inline(with(Target::field(1), Test::Like { pattern: 1, fold: false })));
+    assert!(!inline(with(Target::field(1), Test::Match { pattern: 1, fold: true })));
+    assert!(!inline(with(Target::field(5), Test::Contains(1))));
+    assert!(!inline(with(city(false), Test::Element(1))));
+    assert!(!inline(ReadShape { order: vec![by_city], ..read(eq(0, 0)) }));
+    assert!(!inline(ReadShape { count: true, ..read(eq(0, 0)) }));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections that read, each on a snapshot of its own; they never wait for writes.
 //!
-//! Most reads take less than handing them to another thread and back: a read of one statement begins where the request is
+//! Most reads take less than handing them to another thread and back: a read of one statement without slow calls begins where the request is
 //! handled, on one of a few connections kept for that. One that is not done within a moment is broken off and runs anew
 //! on a blocking thread, and no more of those at a time than there are connections; its plan is remembered as slow ([`super::slow`]).
 
@@ -61,8 +61,9 @@ impl Readers {
 
     /// Runs a read: here and now if it takes a moment, else on a blocking thread.
     pub(super) async fn read(self: &Arc<Readers>, read: Read) -> Result<Rows, Error> {
-        // A count is a second statement, and must see the same snapshot.
-        if read.plan.count.is_none() && !self.slow.has(&*read.plan) {
+        // A count is a second statement, and must see the same snapshot; and a moment's end cannot break off a call of
+        // one of our functions, so a plan whose calls may take long is not tried here.
+        if read.plan.inline && read.plan.count.is_none() && !self.slow.has(&*read.plan) {
             let outcome = self.quick(&read);
             let slow = matches!(outcome, Err(Error::Timeout));
             self.slow.note(&*read.plan, slow);
