@@ -39,11 +39,22 @@ async fn requests_that_come_from_elsewhere_are_refused() {
 
 #[tokio::test]
 async fn a_token_still_means_what_it_means() {
-    let app = App::shipped("configs");
+    let app = App::of(
+        "
+pintle: 1
+name: board
+collections:
+  cards:
+    key: { id: integer }
+    policies: { select: 'true' }
+    rest: /cards
+",
+    );
     let server = app.serve_with(&["--dev"]);
-    server.get("/configs").token("nonsense").await.has(401);
-    let token = app.token("anon", "anon");
-    server.post("/configs", json!({ "name": "N", "data": [] })).token(&token).await.has(401);
+    server.get("/cards").token("nonsense").await.has(401);
+    let token = app.token("reader", "authenticated");
+    server.post("/cards", json!({ "id": 1 })).token(&token).await.has(403);
+    server.post("/cards", json!({ "id": 1 })).await.has(201);
 }
 
 #[test]
