@@ -52,6 +52,20 @@ fn people(fields: Vec<pintle_model::Field>) -> Model {
 }
 
 #[test]
+fn an_index_gives_its_rows_in_the_order_of_the_key() {
+    for key in [Type::Text, Type::Integer, Type::Uuid] {
+        let mut places = collection("places", vec![field("name", key), field("kind", Type::Text)]);
+        places.indexes = vec![index(&[1])];
+        let place = Place::new(model(vec![places]));
+        place.open().migrate(false).unwrap();
+        let page = "EXPLAIN QUERY PLAN SELECT * FROM places WHERE kind = 'inn' ORDER BY name LIMIT 3";
+        let plan = rows(&place, page);
+        assert_eq!(plan.len(), 1, "nothing is sorted: {plan:?}");
+        assert!(plan[0].contains("INDEX places_kind_idx (kind=?)"), "{plan:?}");
+    }
+}
+
+#[test]
 fn a_new_model_makes_tables_that_a_person_can_read() {
     let mut level = field("level", Type::Integer);
     level.required = true;

@@ -23,7 +23,7 @@ const CACHE_KIB: i32 = 2048;
 /// Pages that the writer keeps, in KiB: it also needs those that a batch changes.
 const WRITER_CACHE_KIB: i32 = 8192;
 /// Pages that all quick readers keep together, in KiB: most requests are theirs.
-const QUICK_CACHE_KIB: i32 = 16384;
+const QUICK_CACHE_KIB: i32 = 12288;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
 /// The longest text, blob or row, in bytes.

@@ -104,9 +104,20 @@ pub(super) fn check(column: &Column, value: &str, form: bool) -> Option<String> 
 }
 
 /// `CREATE INDEX`.
+///
+/// Lists are in the order of the key, so an index that finds many rows ends with it: else a page of a few rows would have
+/// all that are found sorted first. A key that is an integer is SQLite's row id, with which every index ends by itself.
 pub(super) fn create_index(table: &Table, index: &Index) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
-    format!("CREATE {unique}INDEX {} ON {} ({})", quoted(&index.name), quoted(&table.name), index.parts.join(", "))
+    let mut parts = index.parts.join(", ");
+    if let [key] = &table.key[..]
+        && !index.unique
+        && table.column(key).is_some_and(|column| column.ty() != Some(Type::Integer))
+        && !index.parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(key))
+    {
+        parts = format!("{parts}, {}", quoted(key));
+    }
+    format!("CREATE {unique}INDEX {} ON {} ({parts})", quoted(&index.name), quoted(&table.name))
 }
 
 /// A value of the column's type, as SQL.
