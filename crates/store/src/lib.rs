@@ -17,7 +17,7 @@ pub mod sqlite;
 
 pub use backup::{backup, restore};
 pub use error::Error;
-pub use migrate::MigrationPlan;
+pub use migrate::{Consent, MigrationPlan};
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -140,13 +140,13 @@ impl Store {
     }
 
     /// Brings the tables to the model's state, all of it or nothing, and returns what was done. Blocks until it is.
-    /// Without `allow_loss`, what would lose data is refused, and so is a model older than the database's.
+    /// What goes further than `consent` is refused.
     ///
     /// # Errors
     /// When it is refused ([`Error::Migration`] says why, and what would be right), or the database does not answer.
-    pub fn migrate(&self, allow_loss: bool) -> Result<MigrationPlan, Error> {
+    pub fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
         match self {
-            Store::Sqlite(store) => store.migrate(allow_loss),
+            Store::Sqlite(store) => store.migrate(consent),
         }
     }
 

@@ -23,7 +23,7 @@ fn message(outcome: Result<impl std::fmt::Debug, Error>) -> String {
 async fn filled(rows: usize) -> (Place, pintle_store::Store) {
     let place = Place::new(configs());
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     let data = format!("[\"{}\"]", "x".repeat(400));
     let names: Vec<String> = (0..rows).map(|n| format!("n{n}")).collect();
     let all: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), data.as_str())).collect();

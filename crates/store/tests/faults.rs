@@ -37,7 +37,7 @@ async fn under_a_limit() {
     model.durability = Durability::Full;
     let place = Place::new(model);
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     let data = format!("[\"{}\"]", "x".repeat(20_000));
     let mut kept = BTreeSet::new();
     let mut failures = 0;
@@ -85,7 +85,7 @@ fn log_bytes(place: &Place) -> u64 {
 async fn the_log_stays_bounded_though_reads_never_pause() {
     let place = Place::new(configs());
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     let data = format!("[\"{}\"]", "x".repeat(100_000));
     store.write(insert_config("same", &data)).await.unwrap();
     let readers: Vec<_> = (0..3)
@@ -124,7 +124,7 @@ async fn the_log_stays_bounded_though_reads_never_pause() {
 async fn a_value_that_somebody_broke_by_hand_is_an_error_of_that_read_alone() {
     let place = Place::new(configs());
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     store.write(insert_config("sound", "[]")).await.unwrap();
     place.run("PRAGMA ignore_check_constraints = ON; INSERT INTO configs VALUES ('broken', CAST(x'ff' AS TEXT))");
     let broken = store.read(support::get_config("broken")).await;
@@ -137,7 +137,7 @@ async fn a_damaged_file_is_told_and_does_not_end_the_process() {
     let place = Place::new(configs());
     {
         let store = place.open();
-        store.migrate(false).unwrap();
+        store.migrate(pintle_store::Consent::Forward).unwrap();
         for n in 0..200 {
             store.write(insert_config(&format!("n{n}"), &format!("[\"{}\"]", "x".repeat(500)))).await.unwrap();
         }

@@ -14,7 +14,7 @@ fn plan_of(place: &Place) -> String {
 }
 
 fn refusal(place: &Place) -> String {
-    match place.open().migrate(false) {
+    match place.open().migrate(pintle_store::Consent::Forward) {
         Err(Error::Migration(message)) => message,
         other => panic!("not refused: {other:?}"),
     }
@@ -116,9 +116,9 @@ fn a_new_model_makes_tables_that_a_person_can_read() {
 ) STRICT"#
     );
     assert!(schema(&place).is_empty(), "a plan changes nothing");
-    assert_eq!(place.open().migrate(false).unwrap(), plan);
+    assert_eq!(place.open().migrate(pintle_store::Consent::Forward).unwrap(), plan);
     assert_eq!(schema(&place).len(), 4);
-    assert!(place.open().migrate(false).unwrap().is_empty());
+    assert!(place.open().migrate(pintle_store::Consent::Forward).unwrap().is_empty());
     assert_eq!(rows(&place, "SELECT counter FROM _pintle_migrations"), ["1"]);
 }
 
@@ -127,7 +127,7 @@ async fn a_store_is_ready_when_its_tables_are_the_models() {
     let place = Place::new(configs());
     let store = place.open();
     assert!(matches!(store.ready().await, Err(Error::Migration(_))));
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     store.ready().await.unwrap();
 }
 
@@ -143,7 +143,7 @@ fn fields_are_added_and_old_rows_get_the_default() {
         plan_of(&place),
         "~ collection people\n    + field level: integer, required, default 3\n    + field note: text\n"
     );
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     assert_eq!(rows(&place, "SELECT id, level, note FROM people"), ["1 3 null", "2 3 null"]);
     // What only a copy can do: each row its own time and UUID.
     let mut at = field("at", Type::Timestamp);
@@ -154,7 +154,7 @@ fn fields_are_added_and_old_rows_get_the_default() {
     tag.unique = true;
     tag.default = Some(DefaultValue::Uuid);
     let place = with(place, people(vec![level, field("note", Type::Text), at, tag]));
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     assert_eq!(
         rows(&place, "SELECT id, length(at), count(*) OVER (), tag <> lag(tag) OVER () FROM people"),
         ["1 27 2 null", "2 27 2 1"]
@@ -170,18 +170,20 @@ fn a_required_field_on_rows_without_a_value_is_refused_with_their_count() {
     let place = with(place, people(vec![name.clone()]));
     assert_eq!(
         refusal(&place),
-        "the tables cannot be changed:\n  field `name` of `people` is required, but 2 rows have no value: give it a \
-         default, or fill it first"
+        "the tables cannot be changed:\n  field `name` of `people` is required, but 2 rows have no value: fill it \
+         first (a field that is new may have a default)"
     );
     let mut level = field("level", Type::Integer);
     level.required = true;
     let place = with(place, people(vec![field("name", Type::Text), level]));
     assert!(refusal(&place).contains("field `level` of `people` is required, but 3 rows have no value"));
-    // A default answers it.
+    // A default speaks of rows to come: those that are there are not changed without a word.
     name.default = Some(DefaultValue::Literal(Value::Text("nobody".to_owned())));
     let place = with(place, people(vec![name]));
-    place.open().migrate(false).unwrap();
-    assert_eq!(rows(&place, "SELECT name FROM people"), ["'a'", "'nobody'", "'nobody'"]);
+    assert!(refusal(&place).contains("field `name` of `people` is required, but 2 rows have no value"));
+    place.run("UPDATE people SET name = 'b' WHERE name IS NULL");
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
+    assert_eq!(rows(&place, "SELECT name FROM people"), ["'a'", "'b'", "'b'"]);
 }
 
 #[test]
@@ -196,13 +198,13 @@ fn what_loses_data_is_refused_until_it_is_allowed() {
         "{message}"
     );
     assert_eq!(rows(&place, "SELECT note FROM people"), ["'x'", "null"]);
-    place.open().migrate(true).unwrap();
+    place.open().migrate(pintle_store::Consent::Loss).unwrap();
     assert_eq!(rows(&place, "SELECT * FROM people"), ["1 'a'", "2 'b'"]);
 
     let place = with(place, model(vec![]));
     assert_eq!(plan_of(&place), "- collection people  (loses 2 rows)\n");
     assert!(refusal(&place).contains("- collection people loses 2 rows"));
-    place.open().migrate(true).unwrap();
+    place.open().migrate(pintle_store::Consent::Loss).unwrap();
     assert!(schema(&place).is_empty());
 }
 
@@ -211,10 +213,10 @@ fn dropping_what_holds_nothing_loses_nothing() {
     let place = migrated(people(vec![field("note", Type::Text)]));
     place.run("INSERT INTO people DEFAULT VALUES");
     let place = with(place, people(vec![]));
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     place.run("DELETE FROM people");
     let place = with(place, model(vec![]));
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     assert!(schema(&place).is_empty());
 }
 
@@ -233,10 +235,10 @@ fn renamed_fields_and_collections_keep_their_rows_and_counters() {
         plan_of(&place),
         "~ collection humans (was people)\n    ~ field title: text (was name)\n    + unique index humans_title_key\n"
     );
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     place.run("INSERT INTO humans (title) VALUES ('d')");
     assert_eq!(rows(&place, "SELECT * FROM humans"), ["1 'a'", "2 'b'", "4 'd'"]);
-    assert!(place.open().migrate(false).unwrap().is_empty(), "`renamed_from` may stay");
+    assert!(place.open().migrate(pintle_store::Consent::Forward).unwrap().is_empty(), "`renamed_from` may stay");
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn types_change_where_every_value_fits() {
         ])
     };
     let place = with(place, changed());
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     assert_eq!(
         rows(&place, "SELECT a, b, c, d FROM people"),
         [r#"7.0 42 '2026-01-02T00:00:00.000000Z' '"x"'"#, "null null null null"]
@@ -271,7 +273,7 @@ fn types_that_do_not_fit_lose_values_or_are_refused() {
     let place = with(place, people(vec![field("a", Type::Integer)]));
     assert_eq!(plan_of(&place), "~ collection people\n    ~ field a: integer (was text)  (loses 1 value)\n");
     refusal(&place);
-    place.open().migrate(true).unwrap();
+    place.open().migrate(pintle_store::Consent::Loss).unwrap();
     assert_eq!(rows(&place, "SELECT a FROM people"), ["1", "null", "2"]);
     let place = with(place, people(vec![field("a", Type::Uuid)]));
     assert!(refusal(&place).contains("field `a` of `people` cannot become uuid from integer"));
@@ -293,7 +295,7 @@ fn limits_that_rows_do_not_keep_are_refused_with_their_count() {
          (name) of `people` must be unique, but 2 rows share their values with another: change those rows first"
     );
     place.run("UPDATE people SET level = 10 WHERE level > 10; UPDATE people SET name = 'b' WHERE level = 1");
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     place.by_hand().execute("UPDATE people SET level = 11", []).unwrap_err();
 }
 
@@ -311,12 +313,12 @@ fn references_are_checked_and_survive_their_targets_change() {
     let place = with(place, towns_and_people(true));
     assert!(refusal(&place).contains("field `town` of `people` refers to `towns`, but 1 row points at nothing there"),);
     place.run("DELETE FROM people WHERE town = 2");
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     let mut renamed = towns_and_people(true);
     renamed.collections[0].name = "cities".to_owned();
     renamed.collections[0].renamed_from = Some("towns".to_owned());
     let place = with(place, renamed);
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     let db = place.by_hand();
     db.pragma_update(None, "foreign_keys", true).unwrap();
     db.execute("INSERT INTO people (town) VALUES (9)", []).unwrap_err();
@@ -332,7 +334,7 @@ fn a_name_that_is_still_wanted_was_not_given_away() {
     other.renamed_from = Some("x".to_owned());
     let place = with(place, model(vec![other, collection("x", vec![field("id", Type::Integer)])]));
     assert_eq!(plan_of(&place), "+ collection z\n    + field id: integer, key\n");
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     assert_eq!(rows(&place, "SELECT id FROM x"), ["1"]);
 }
 
@@ -352,12 +354,12 @@ fn a_table_that_somebody_else_made_is_left_alone() {
 fn an_older_app_does_not_change_a_newer_database() {
     let place = migrated(people(vec![]));
     let place = with(place, people(vec![field("note", Type::Text)]));
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     let place = with(place, people(vec![]));
     let message = refusal(&place);
     assert!(message.starts_with("this app is older than its database"), "{message}");
-    // On purpose it can.
-    place.open().migrate(true).unwrap();
+    // On purpose it can, since nothing is lost.
+    place.open().migrate(pintle_store::Consent::Lossless).unwrap();
     assert_eq!(rows(&place, "SELECT count(*) FROM _pintle_migrations"), ["3"]);
 }
 
@@ -384,7 +386,7 @@ fn two_processes_may_start_at_once() {
             .map(|_| {
                 scope.spawn(|| {
                     let store = Store::open(&place.location(), &place.model, Access::Beside).unwrap();
-                    store.migrate(false).unwrap().is_empty()
+                    store.migrate(pintle_store::Consent::Forward).unwrap().is_empty()
                 })
             })
             .collect();

@@ -74,7 +74,7 @@ proptest! {
         let mut place = Place::new(model(vec![]));
         for step in steps {
             place = with(place, step);
-            place.open().migrate(true).unwrap();
+            place.open().migrate(pintle_store::Consent::Loss).unwrap();
         }
         let anew = migrated(last);
         prop_assert_eq!(schema(&place), schema(&anew));

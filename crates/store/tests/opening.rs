@@ -27,7 +27,7 @@ async fn a_second_server_on_the_same_file_is_refused_until_the_first_ends() {
 async fn a_command_writes_beside_the_server_which_hears_of_it() {
     let place = Place::new(configs());
     let server = place.open();
-    server.migrate(false).unwrap();
+    server.migrate(pintle_store::Consent::Forward).unwrap();
     server.write(insert_config("a", "[]")).await.unwrap();
     let command = Store::open(&place.location(), &place.model, Access::Beside).unwrap();
     let before = server.version();

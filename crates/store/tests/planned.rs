@@ -58,7 +58,7 @@ impl App {
         let model: Model = model.unwrap_or_else(|| panic!("{messages:?}"));
         let place = Place::new(model);
         let store = place.open();
-        store.migrate(false).unwrap();
+        store.migrate(pintle_store::Consent::Forward).unwrap();
         let planner = Planner::new(Arc::clone(&place.model), Dialect::Sqlite).unwrap();
         App { _place: place, store, planner }
     }

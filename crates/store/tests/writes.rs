@@ -11,7 +11,7 @@ use support::{Place, configs, count, get_config, insert_config, insert_configs, 
 fn place() -> (Place, Store) {
     let place = Place::new(configs());
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     (place, store)
 }
 
@@ -228,7 +228,7 @@ async fn a_statement_that_takes_too_long_is_stopped_and_its_neighbours_are_not()
     model.limits.timeout = std::time::Duration::from_millis(150);
     let place = Place::new(model);
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
     let outcome = store.read(read(endless, &[("n", Type::Integer)], Vec::new())).await;
     assert!(matches!(outcome, Err(Error::Timeout)), "{outcome:?}");
@@ -268,7 +268,7 @@ async fn steps_after_one_that_took_too_long_are_not_kept_on_their_own() {
     model.limits.timeout = std::time::Duration::from_millis(150);
     let place = Place::new(model);
     let store = place.open();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
     let slow = format!("INSERT INTO configs (name, data) VALUES ('slow', ({endless}))");
     let slow = write(write_plan(Action::Insert, &slow, 0), Vec::new(), vec![Vec::new()]);

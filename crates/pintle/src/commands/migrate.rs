@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pintle_store::{Access, MigrationPlan, Store};
+use pintle_store::{Access, Consent, MigrationPlan, Store};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -30,11 +30,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let location = args.store.location(&app.folder)?;
     let failed = |error: pintle_store::Error| migration::refused(&error, &app, &args.store);
     let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
+    let consent = if args.allow_loss { Consent::Loss } else { Consent::Lossless };
     if args.dry_run {
-        ui::out(&shown(&store.plan().map_err(failed)?));
-        return Ok(());
+        let plan = store.plan().map_err(failed)?;
+        ui::out(&shown(&plan));
+        // So that a pipeline learns of it before it deploys.
+        return plan.check(consent).map_err(failed);
     }
-    let applied = store.migrate(args.allow_loss).map_err(failed)?;
+    let applied = store.migrate(consent).map_err(failed)?;
     ui::out(if applied.is_empty() { "Nothing to do: the store is what the manifest says." } else { "" });
     ui::out(applied.to_string().trim_end());
     Ok(())

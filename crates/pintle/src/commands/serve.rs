@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use pintle_server::Settings;
-use pintle_store::{Access, Store};
+use pintle_store::{Access, Consent, Store};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
@@ -107,7 +107,7 @@ fn open(args: &Args, app: &App) -> Result<Store, Failure> {
     let location = args.store.location(&app.folder)?;
     let store = Store::open(&location, app.model(), Access::Serve)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
-    let plan = store.migrate(false).map_err(|error| migration::refused(&error, app, &args.store))?;
+    let plan = store.migrate(Consent::Forward).map_err(|error| migration::refused(&error, app, &args.store))?;
     for change in migration::changes(&plan) {
         tracing::info!(change, "migrated");
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pintle_model::{Caller, CollectionId, Role};
 use pintle_query::Write;
 use pintle_query::rest::{Asker, Preferences};
-use pintle_store::{Access, Error, Store};
+use pintle_store::{Access, Consent, Error, Store};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -87,7 +87,7 @@ impl Tokens {
         // The first token may be made before the first start. Any later change of the tables is not this command's: a
         // server may be at work on them.
         if store.plan().map_err(failed)?.first {
-            store.migrate(false).map_err(failed)?;
+            store.migrate(Consent::Forward).map_err(failed)?;
         }
         let Some((collection, _)) = app.model().find("_pintle_tokens") else {
             return Err(Failure::new("the model has no `_pintle_tokens`: a defect of Pintle's"));

@@ -103,7 +103,7 @@ pub fn app(manifest: &str, settings: Settings) -> (App, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let location = Location::Sqlite(folder.path().join("data.db"));
     let store = Store::open(&location, &model, Access::Serve).unwrap();
-    store.migrate(false).unwrap();
+    store.migrate(pintle_store::Consent::Forward).unwrap();
     (App { planner, store, settings }, folder)
 }
 

@@ -25,6 +25,18 @@ pub struct MigrationPlan {
     pub first: bool,
 }
 
+/// How far a migration may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// What loses nothing, and never back to a model that was left behind: what a server does by itself, so that an old
+    /// replica that starts late undoes nothing.
+    Forward,
+    /// What loses nothing, back as well: what somebody asks for.
+    Lossless,
+    /// Anything that can be made.
+    Loss,
+}
+
 /// The change of one collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
@@ -83,18 +95,18 @@ impl MigrationPlan {
     ///
     /// # Errors
     /// Why not, and what would be right.
-    pub(crate) fn check(&self, allow_loss: bool) -> Result<(), Error> {
+    pub fn check(&self, consent: Consent) -> Result<(), Error> {
         if !self.refusals.is_empty() {
             return Err(Error::Migration(format!("the tables cannot be changed:\n  {}", self.refusals.join("\n  "))));
         }
-        if self.older && !allow_loss {
+        if self.older && consent == Consent::Forward {
             return Err(Error::Migration(
                 "this app is older than its database: a newer one has changed the tables since. Serve the newer app, or \
-                 go back on purpose with `pintle migrate --allow-loss`"
+                 go back on purpose with `pintle migrate`"
                     .to_owned(),
             ));
         }
-        if self.loses_data() && !allow_loss {
+        if self.loses_data() && consent != Consent::Loss {
             let lost: Vec<_> = self.lost().collect();
             return Err(Error::Migration(format!(
                 "this would lose data:\n  {}\nIf that is meant, run `pintle migrate --allow-loss`; to keep it, put the \

@@ -35,7 +35,7 @@ use self::readers::Readers;
 use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::{Ended, Writer};
-use crate::{Access, Error, MigrationPlan, Mode, Rows, Tx, Written};
+use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// An open SQLite database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
@@ -136,8 +136,8 @@ impl Sqlite {
         migrate::plan(&self.open.path, &self.open.model)
     }
 
-    pub(crate) fn migrate(&self, allow_loss: bool) -> Result<MigrationPlan, Error> {
-        migrate::apply(&self.open.path, &self.open.model, allow_loss)
+    pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
+        migrate::apply(&self.open.path, &self.open.model, consent)
     }
 
     pub(crate) fn version(&self) -> u64 {

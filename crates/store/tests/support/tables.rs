@@ -11,7 +11,7 @@ pub fn with(place: Place, model: Model) -> Place {
 
 pub fn migrated(model: Model) -> Place {
     let place = Place::new(model);
-    place.open().migrate(false).unwrap();
+    place.open().migrate(pintle_store::Consent::Forward).unwrap();
     place
 }
 

@@ -21,9 +21,9 @@ use self::plan::Steps;
 use super::connection::{self, APPLICATION_ID, Purpose};
 use super::fault;
 use crate::Error;
-use crate::migrate::MigrationPlan;
 use crate::migrate::diff::diff;
 use crate::migrate::snapshot::Snapshot;
+use crate::migrate::{Consent, MigrationPlan};
 
 /// Where each applied model is kept.
 const HISTORY: &str = "_pintle_migrations";
@@ -44,14 +44,14 @@ pub(super) fn plan(path: &Path, model: &Model) -> Result<MigrationPlan, Error> {
 }
 
 /// Brings the file's tables to the model's state. What was done is returned; an empty plan if they were there already.
-pub(super) fn apply(path: &Path, model: &Model, allow_loss: bool) -> Result<MigrationPlan, Error> {
+pub(super) fn apply(path: &Path, model: &Model, consent: Consent) -> Result<MigrationPlan, Error> {
     let db = connect(path, model)?;
     let wanted = wanted(model);
     if is_current(&db, &wanted.hash())? {
         return Ok(MigrationPlan::default());
     }
     run(&db, "BEGIN IMMEDIATE")?;
-    let outcome = apply_inside(&db, model, &wanted, allow_loss);
+    let outcome = apply_inside(&db, model, &wanted, consent);
     match outcome.and_then(|plan| run(&db, "COMMIT").map(|()| plan)) {
         Ok(plan) => Ok(plan),
         Err(error) => {
@@ -160,12 +160,12 @@ fn make(db: &Connection, model: &Model, wanted: &Snapshot) -> Result<MigrationPl
     Ok(plan)
 }
 
-fn apply_inside(db: &Connection, model: &Model, wanted: &Snapshot, allow_loss: bool) -> Result<MigrationPlan, Error> {
+fn apply_inside(db: &Connection, model: &Model, wanted: &Snapshot, consent: Consent) -> Result<MigrationPlan, Error> {
     if is_current(db, &wanted.hash())? {
         return Ok(MigrationPlan::default());
     }
     let plan = make(db, model, wanted)?;
-    plan.check(allow_loss)?;
+    plan.check(consent)?;
     let made = |error: rusqlite::Error, sql: &str| match fault::general(&error) {
         Error::Internal(_) => Error::Migration(format!("the tables cannot be changed: {error}, by\n{sql}")),
         other => other,

@@ -175,16 +175,13 @@ impl<'a> Steps<'a> {
             return Some(Filling { column, value: default.unwrap_or_else(|| "NULL".to_owned()), unfit: None });
         };
         let converted = before.ty().zip(column.ty()).and_then(|(from, to)| conversion(from, to, &quoted(&before.name)));
-        let Some(Conversion { mut value, unfit }) = converted else {
+        let Some(Conversion { value, unfit }) = converted else {
             self.plan.refusals.push(format!(
                 "field `{}` of `{}` cannot become {} from {}: add a field of another name, and drop this one",
                 column.name, alter.new.name, column.ty, before.ty
             ));
             return None;
         };
-        if let (true, Some(default)) = (column.required, default) {
-            value = format!("coalesce({value}, {default})");
-        }
         Some(Filling { column, value, unfit })
     }
 

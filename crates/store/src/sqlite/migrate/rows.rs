@@ -15,7 +15,7 @@ impl Steps<'_> {
             let rows = self.count(&format!("SELECT count(*) FROM {table} WHERE ({value}) IS NULL"))?;
             if rows > 0 {
                 self.plan.refusals.push(format!(
-                    "{field} is required, but {} no value: give it a default, or fill it first",
+                    "{field} is required, but {} no value: fill it first (a field that is new may have a default)",
                     have(rows, "row", "has", "have")
                 ));
             }
