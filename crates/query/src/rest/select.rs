@@ -8,8 +8,10 @@ use super::name::{field_name, json_path, nearest, resolve};
 use crate::request::{SelectItem, Step, Target};
 use crate::{Fault, FaultKind};
 
-/// Columns that an answer may have: SQLite's bound on a result is 2000.
-const COLUMNS_MAX: usize = 1000;
+/// Columns that an answer may have, unless the collection has more fields.
+const COLUMNS_MAX: usize = 200;
+/// How often an answer may hold the same value: few bytes of a URL could multiply a large record.
+const TIMES_MAX: usize = 8;
 const AGGREGATES: [&str; 5] = ["avg", "count", "max", "min", "sum"];
 
 /// Every field, as `*` is.
@@ -33,8 +35,8 @@ pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectIt
         } else {
             put(&mut items, item(collection, &mut cursor)?);
         }
-        if items.len() > COLUMNS_MAX {
-            return Err(cursor.unexpected(&format!("at most {COLUMNS_MAX} columns")));
+        if items.len() > COLUMNS_MAX.max(collection.fields.len()) {
+            return Err(Fault::new(FaultKind::Parse, format!("`select` may name at most {COLUMNS_MAX} columns")));
         }
         cursor.skip_space();
         if !cursor.eat(",") {
@@ -42,7 +44,31 @@ pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectIt
         }
     }
     cursor.expect_end("\",\" or end of input")?;
+    if let Some(item) = items.iter().find(|item| times(&items, &item.target) > TIMES_MAX) {
+        let name = &collection.fields[item.target.field].name;
+        let message = format!("`select` may name `{name}`, or one place inside it, at most {TIMES_MAX} times");
+        return Err(
+            Fault::new(FaultKind::Parse, message).hint("a value that a path leads to is in what it leads through")
+        );
+    }
     Ok(items)
+}
+
+/// How many of the items hold this target: it itself, or what its path leads through.
+fn times(items: &[SelectItem], target: &Target) -> usize {
+    let holds = |outer: &&SelectItem| {
+        let (field, path) = (outer.target.field, &outer.target.path);
+        field == target.field && path.len() <= target.path.len() && path.iter().zip(&target.path).all(same_step)
+    };
+    items.iter().filter(holds).count()
+}
+
+/// Whether two steps may lead to the same: an index from the end may be any.
+fn same_step((a, b): (&Step, &Step)) -> bool {
+    match (a, b) {
+        (Step::Index(a), Step::Index(b)) => a == b || *a < 0 || *b < 0,
+        _ => a == b,
+    }
 }
 
 fn put(items: &mut Vec<SelectItem>, item: SelectItem) {
