@@ -40,6 +40,11 @@ pub(super) fn walk(reader: Reader<'_>, body: &[u8]) -> Result<Rows, Fault> {
     }
 }
 
+/// Records that one body may hold.
+const ROWS_MAX: usize = 10_000;
+/// Values that the records of one body may have, given or filled in: a few bytes of a body can stand for many.
+const VALUES_MAX: usize = 100_000;
+
 struct State<'a> {
     reader: Reader<'a>,
     /// The record that is read: what it gives, by field.
@@ -90,6 +95,7 @@ impl State<'_> {
             self.stop = Some(fault.hint("give every object the same keys, or name the fields in `columns`"));
             return Err(E::custom("All object keys must match"));
         }
+        self.within(row.unwrap_or(0) + 1)?;
         let mut values = Vec::with_capacity(self.rows.fields.len());
         for at in &self.rows.fields {
             let value = self.values[*at].take();
@@ -103,6 +109,22 @@ impl State<'_> {
             self.rows.rows.push(values);
         }
         Ok(())
+    }
+}
+
+impl State<'_> {
+    /// Stops at more records than one body may hold.
+    fn within<E: serde::de::Error>(&mut self, count: usize) -> Result<(), E> {
+        let message = if count > ROWS_MAX {
+            format!("a body may hold at most {ROWS_MAX} records")
+        } else if count > 1 && count * self.rows.fields.len() > VALUES_MAX {
+            let each = self.rows.fields.len();
+            format!("the records of a body may have at most {VALUES_MAX} values, at {each} a record with defaults")
+        } else {
+            return Ok(());
+        };
+        self.stop = Some(Fault::new(FaultKind::Body, message.as_str()).hint("send several requests"));
+        Err(E::custom(message))
     }
 }
 
