@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use pintle_model::value::print;
 
 pub use cast::{Failure, castable};
-pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost};
+pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost, check_regex};
 pub use pattern::{check_like, compile_regex};
 
 /// The names, as calls of them begin in SQL.

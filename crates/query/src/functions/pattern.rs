@@ -7,8 +7,13 @@ use regex::{Regex, RegexBuilder};
 
 /// Bytes that a compiled regular expression may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
-/// Compiled regular expressions that a thread keeps.
-const REGEXES_KEPT: usize = 8;
+/// Bytes that a compiled regular expression of a caller's may take.
+const REQUEST_REGEX_BYTES_MAX: usize = 256 << 10;
+/// Bytes that matching one may take beside it.
+const REGEX_CACHE_BYTES_MAX: usize = 512 << 10;
+/// Compiled regular expressions that a thread keeps: more than a request and the policies that it falls under hold, or
+/// each row would compile them anew.
+const REGEXES_KEPT: usize = 16;
 
 /// Up to so many steps `like` may take the way without memory.
 const STEPS_MAX: usize = 1 << 16;
@@ -35,7 +40,24 @@ pub fn check_like(pattern: &str) -> Result<(), &'static str> {
 /// # Errors
 /// When it is none, or becomes too large (SQLSTATE 2201B).
 pub fn compile_regex(pattern: &str, fold: bool) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).case_insensitive(fold).dot_matches_new_line(true).size_limit(REGEX_BYTES_MAX).build()
+    build(pattern, fold, REGEX_BYTES_MAX)
+}
+
+/// Whether a caller's regular expression is one, and small enough.
+///
+/// # Errors
+/// As [`compile_regex`].
+pub(crate) fn check_regex(pattern: &str, fold: bool) -> Result<(), regex::Error> {
+    build(pattern, fold, REQUEST_REGEX_BYTES_MAX).map(|_| ())
+}
+
+fn build(pattern: &str, fold: bool, bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(fold)
+        .dot_matches_new_line(true)
+        .size_limit(bytes)
+        .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
+        .build()
 }
 
 /// `value like pattern`: `%` is any text, `_` any character, `\` takes the next one as it is.
@@ -289,6 +311,13 @@ mod tests {
         assert!(check_like_cost(&format!("%{run}%{run}")));
         assert!(check_like_cost("_%a_c%"));
         assert!(!check_like_cost(&format!("%_{run}%")));
+    }
+
+    #[test]
+    fn a_callers_regular_expression_is_bounded() {
+        assert_eq!(check_regex(r"^\w+@\w+\.(com|org)$", true), Ok(()));
+        assert!(check_regex(r"\w{1,200}", false).is_err());
+        assert!(check_regex("(", false).is_err());
     }
 
     /// What `like` means, by trying everything.

@@ -26,7 +26,7 @@ pub(super) struct ListQuery {
 
 /// Reads the query string of a list.
 pub(super) fn list(collection: &Collection, query: &str) -> Result<ListQuery, Fault> {
-    let mut scope = Scope { collection, values: Vec::new() };
+    let mut scope = Scope::new(collection);
     let mut filters = Vec::new();
     let (mut limit, mut offset, mut keys) = (None, None, None);
     for (count, pair) in pairs(query).enumerate() {

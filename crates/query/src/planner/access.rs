@@ -42,6 +42,19 @@ impl Planner {
         if role == Role::ServiceRole {
             return Ok(Expr::TRUE);
         }
+        let policy = self.policy(collection, right)?;
+        Ok(fold(self.under_policies(policy.clone()), role))
+    }
+
+    /// Whether there is a policy that may give this role this right: what costs nothing to ask before a request is read.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] when there is none.
+    pub(crate) fn allowed(&self, collection: CollectionId, role: Role, right: Right) -> Result<(), Fault> {
+        if role == Role::ServiceRole { Ok(()) } else { self.policy(collection, right).map(|_| ()) }
+    }
+
+    fn policy(&self, collection: CollectionId, right: Right) -> Result<&Expr, Fault> {
         let rules = &self.rules[collection.0];
         let policy = match right {
             Right::Select => &rules.select,
@@ -50,10 +63,7 @@ impl Planner {
             Right::UpdateCheck => &rules.update_check,
             Right::Delete => &rules.delete,
         };
-        match policy {
-            Some(expr) => Ok(fold(self.under_policies(expr.clone()), role)),
-            None => Err(self.denied(collection, right)),
-        }
+        policy.as_ref().ok_or_else(|| self.denied(collection, right))
     }
 
     /// Whether there may be rows for which this role has this right: false where a policy is missing, or the role alone

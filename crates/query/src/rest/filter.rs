@@ -6,12 +6,14 @@ use super::cursor::Cursor;
 use super::name::{field_name, json_path, resolve};
 use super::operator::{Operator, truth};
 use super::value::{array, list, tree_value};
-use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, compile_regex};
+use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, check_regex};
 use crate::request::{Filter, Target, Test};
 use crate::{Fault, FaultKind};
 
 /// Levels that `and=(…)` and `or=(…)` may nest; each is a level of the SQL expression, which databases bound too.
 const TREE_DEPTH_MAX: usize = 16;
+/// Regular expressions that one request may hold: each is compiled, and held against every row.
+const REGEXES_MAX: usize = 4;
 /// Values that one request may bind: databases bound them (SQLite at 32766).
 const VALUES_MAX: usize = 10_000;
 
@@ -21,6 +23,8 @@ const OPERATOR: &str = "\"not\" or operator (eq, gt, ...)";
 pub(crate) struct Scope<'a> {
     pub(crate) collection: &'a Collection,
     pub(crate) values: Vec<Value>,
+    /// How many regular expressions were read.
+    regexes: usize,
 }
 
 /// What ends a value: the parameter's end, or in a tree a comma or a closing parenthesis.
@@ -30,7 +34,12 @@ enum Place {
     Tree,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// A scope without any values so far.
+    pub(crate) fn new(collection: &'a Collection) -> Scope<'a> {
+        Scope { collection, values: Vec::new(), regexes: 0 }
+    }
+
     /// Takes a value, and tells its slot.
     pub(crate) fn bind(&mut self, value: Value) -> Result<usize, Fault> {
         if self.values.len() == VALUES_MAX {
@@ -202,7 +211,13 @@ impl Scope<'_> {
                 self.read(Type::Text, &pattern)?
             }
             Operator::Match { fold } => {
-                compile_regex(text, fold).map_err(|error| bad_regex(&error))?;
+                if self.regexes == REGEXES_MAX {
+                    let message = format!("a request may hold at most {REGEXES_MAX} regular expressions");
+                    return Err(Fault::new(FaultKind::Parse, message)
+                        .hint("join them into one (`a|b`), or ask in several requests"));
+                }
+                self.regexes += 1;
+                check_regex(text, fold).map_err(|error| bad_regex(&error))?;
                 self.read(Type::Text, text)?
             }
             _ => self.read(self.ty(target), text)?,

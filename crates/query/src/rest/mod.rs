@@ -22,6 +22,7 @@ use std::sync::Arc;
 use pintle_model::{Caller, CollectionId, Value};
 
 use crate::plan::{Inputs, Read, Write};
+use crate::planner::Right;
 use crate::request::ReadShape;
 use crate::{Fault, Planner};
 
@@ -127,6 +128,8 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestRead, Fault> {
+        // Who may not read at all is told so before anything costs.
+        self.allowed(collection, asker.caller.role, Right::Select)?;
         let fields = self.model.collection(collection);
         let query = query::query(fields, query)?;
         let mut values = query.values;

@@ -73,7 +73,7 @@ pub(crate) fn query(collection: &Collection, text: &str) -> Result<Query, Fault>
     if let Some((_, value)) = parameters.iter().find(|(name, _)| name == "select") {
         query.select = Some(select::select(collection, value)?);
     }
-    let mut scope = Scope { collection, values: Vec::new() };
+    let mut scope = Scope::new(collection);
     let mut filters = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in &parameters {

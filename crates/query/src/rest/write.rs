@@ -6,6 +6,7 @@ use super::filter::unsupported;
 use super::query::{Query, query};
 use super::{Asker, Preferences, Resolution, RestWrite, Return, select};
 use crate::plan::Write;
+use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader, Rows};
 use crate::request::{Comparison, Conflict, Filter, Returning, Target, Test, WriteShape};
@@ -24,6 +25,7 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestWrite, Fault> {
+        self.allowed(collection, asker.caller.role, Right::Insert)?;
         let fields = self.model.collection(collection);
         let query = write_query(fields, query, "POST")?;
         let reader =
@@ -48,6 +50,7 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestWrite, Fault> {
+        self.allowed(collection, asker.caller.role, Right::Insert)?;
         let fields = self.model.collection(collection);
         let query = self::query(fields, query).map_err(|fault| match fault.kind {
             // A filter on what is no field is none on the key either.
@@ -84,6 +87,7 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestWrite, Fault> {
+        self.allowed(collection, asker.caller.role, Right::UpdateUsing)?;
         let fields = self.model.collection(collection);
         let mut query = write_query(fields, query, "PATCH")?;
         let reader = Reader { missing_default: prefer.missing_default, ..self.reader(collection, asker, Fill::Given) };
@@ -125,6 +129,7 @@ impl Planner {
         prefer: &Preferences,
         asker: &Asker,
     ) -> Result<RestWrite, Fault> {
+        self.allowed(collection, asker.caller.role, Right::Delete)?;
         let fields = self.model.collection(collection);
         let mut query = write_query(fields, query, "DELETE")?;
         let returning = returning(fields, &mut query, prefer);

@@ -255,6 +255,24 @@ fn a_request_is_bounded() {
         meaning(&many).map_err(|fault| fault.message),
         Err("a request may hold at most 10000 values".to_owned())
     );
+    let told = |text: &str| meaning(text).map_err(|fault| fault.message);
+    let regexes = |count| told(&format!("and=({})", vec!["title.match.a"; count].join(",")));
+    assert!(regexes(4).is_ok());
+    assert_eq!(regexes(5), Err("a request may hold at most 4 regular expressions".to_owned()));
+    assert_eq!(told("title=match(any).{a,b,c,d,e}"), regexes(5));
+    let select = |from: usize, to: usize, what: &dyn Fn(usize) -> String| {
+        let items: Vec<_> = (from..to).map(|n| format!("c{n}:{}", what(n))).collect();
+        told(&format!("select={}", items.join(",")))
+    };
+    assert!(select(0, 200, &|n| format!("data->k{n}")).is_ok());
+    assert_eq!(select(0, 201, &|n| format!("data->k{n}")), Err("`select` may name at most 200 columns".to_owned()));
+    assert!(select(0, 8, &|_| "title".to_owned()).is_ok());
+    let title = "`select` may name `title`, or one place inside it, at most 8 times";
+    assert_eq!(select(0, 9, &|_| "title".to_owned()), Err(title.to_owned()));
+    // A record inside a record is there as often as what leads to it is named.
+    assert!(select(0, 9, &|n| format!("data{}", "->a".repeat(n))).is_err());
+    assert!(select(0, 9, &|n| format!("data->{n}->a")).is_ok());
+    assert!(select(0, 9, &|n| format!("data->-{}", n + 1)).is_err());
     let many = "id=eq.1&".repeat(2000);
     assert_eq!(meaning(&many).map_err(|fault| fault.message), Err("a URL may have at most 1000 parameters".to_owned()));
 }

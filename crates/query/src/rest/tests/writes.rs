@@ -235,6 +235,32 @@ fn a_write_to_a_record_that_is_there_leaves_what_is_readonly() {
 }
 
 #[test]
+fn a_body_holds_so_many_records_and_values() {
+    let body = |count, record: &str| format!("[{}]", vec![record; count].join(","));
+    let tiles = |count| told(insert("tiles", "", &body(count, r#"{"x":1,"y":2}"#), &prefer()));
+    assert_eq!(tiles(10_000).0, "");
+    assert_eq!(tiles(10_001), ("PGRST102", "a body may hold at most 10000 records".to_owned()));
+    let all = r#"{"id":1,"title":"A","pages":1,"price":1,"lent":true,"born":null,"data":1,"tags":null}"#;
+    let books = |count| told(insert("books", "", &body(count, all), &prefer()));
+    assert_eq!(books(10_000).0, "");
+    let few = r#"{"name":"a"}"#;
+    assert_eq!(told(insert("shelves", "", &body(10_001, few), &prefer())).0, "PGRST102");
+}
+
+#[test]
+fn who_may_not_write_is_told_so_before_the_body_is_read() {
+    let (planner, anon) = (planner(), asker(Role::Anon));
+    let shelves = id(planner, "shelves");
+    let denied = |result: Result<RestWrite, Fault>| assert_eq!(told(result).0, "42501");
+    denied(planner.rest_insert(shelves, "", b"no json", &prefer(), &anon));
+    denied(planner.rest_update(shelves, "name=eq.a", b"no json", &prefer(), &anon));
+    denied(planner.rest_put(shelves, "name=eq.a", b"no json", &prefer(), &anon));
+    denied(planner.rest_delete(shelves, "name=match.(", &prefer(), &anon));
+    let read = planner.rest_read(shelves, "name=match.(", &prefer(), &anon);
+    assert_eq!(told(read).0, "42501");
+}
+
+#[test]
 fn a_key_never_changes() {
     let patch = |query| update("books", query, r#"{"id":1,"title":"A"}"#, &prefer()).map(|write| shown(&write));
     assert_eq!(patch("id=eq.1").as_deref(), Ok("1 \"A\""));
