@@ -57,7 +57,7 @@ fn an_index_gives_its_rows_in_the_order_of_the_key() {
         let mut places = collection("places", vec![field("name", key), field("kind", Type::Text)]);
         places.indexes = vec![index(&[1])];
         let place = Place::new(model(vec![places]));
-        place.open().migrate(false).unwrap();
+        place.open().migrate(pintle_store::Consent::Forward).unwrap();
         let page = "EXPLAIN QUERY PLAN SELECT * FROM places WHERE kind = 'inn' ORDER BY name LIMIT 3";
         let plan = rows(&place, page);
         assert_eq!(plan.len(), 1, "nothing is sorted: {plan:?}");
