@@ -76,8 +76,8 @@ fn description(model: &Model) -> String {
     let shared = "\
 ### Who asks
 
-Send a token as `Authorization: Bearer TOKEN` or as `apikey: TOKEN`; whoever runs the app makes one with \
-`pintle token create NAME --role ROLE`. Without a token a caller is `anon`. Each operation says whom it is for.
+Send a token as `Authorization: Bearer TOKEN` or as `apikey: TOKEN` (or, where no header \
+can be sent, as the parameter `apikey`); whoever runs the app makes one with `pintle token create NAME --role ROLE`. Without a token a caller is `anon`. Each operation says whom it is for.
 
 ### Errors
 

@@ -143,6 +143,8 @@ fn inner_filters(collection: &Collection) -> Option<Value> {
             "Equality on a path inside a json field, through arrays too: `{first}.id=4608`. A value that reads as a JSON \
              number, `true`, `false` or `null` finds that or the same text. At most {INNER_LEVELS} levels.",
         ),
+        // Else Swagger UI begins with parameters of its own making, and they are no fields.
+        "example": {},
         "schema": {
             "type": "object",
             "propertyNames": { "pattern": format!("^({})(\\.[A-Za-z0-9_]+){{1,{INNER_LEVELS}}}$", fields.join("|")) },

@@ -74,29 +74,29 @@ const fn failure(
     Failure { status, name, about, code, message, hint }
 }
 
-/// Every error, by status. The examples are of the form that the server answers.
-const FAILURES: [Failure; 14] = [
+/// Every error, by status, as all but `/rest/v1` answers it.
+const FAILURES: [Failure; 12] = [
     failure(
         "400",
         "BadRequest",
         "The request is not understood, or what it gives is no valid record.",
-        "PGRST100",
-        "there is no operator `equals`",
-        Some("operators are eq, neq, gt, gte, lt, lte, like, ilike, in, is and more"),
+        "PT400",
+        "`doen` is no parameter of this list",
+        Some("did you mean `done`?"),
     ),
     failure(
         "401",
         "Unauthorized",
         "A token is needed, or the one that was sent is not known.",
-        "42501",
-        "permission denied for table things",
-        Some("send a token as `Authorization: Bearer TOKEN`"),
+        "PT401",
+        "this token is not known",
+        Some("it may have been revoked; make one: pintle token create NAME --role ROLE"),
     ),
     failure(
         "403",
         "Forbidden",
         "This caller may not do this.",
-        "42501",
+        "PT403",
         "new row violates row-level security policy for table \"things\"",
         None,
     ),
@@ -105,7 +105,7 @@ const FAILURES: [Failure; 14] = [
         "NotFound",
         "There is no such record, or the caller may not see it.",
         "PT404",
-        "no such record",
+        "there is no record `7`",
         None,
     ),
     failure(
@@ -114,15 +114,7 @@ const FAILURES: [Failure; 14] = [
         "This address does not answer this method; `Allow` names those that it does.",
         "PT405",
         "this address does not answer PUT",
-        None,
-    ),
-    failure(
-        "406",
-        "NotAcceptable",
-        "One record was asked for and there is not exactly one, or the answer cannot be given in the form asked for.",
-        "PGRST116",
-        "Cannot coerce the result to a single JSON object",
-        None,
+        Some("it answers GET, POST, HEAD, OPTIONS"),
     ),
     failure(
         "408",
@@ -136,8 +128,8 @@ const FAILURES: [Failure; 14] = [
         "409",
         "Conflict",
         "Another record holds a value that must be unique, or one refers to this record.",
-        "23505",
-        "duplicate key value violates unique constraint",
+        "PT409",
+        "`name` is taken: another record has it",
         None,
     ),
     failure(
@@ -145,26 +137,32 @@ const FAILURES: [Failure; 14] = [
         "PreconditionFailed",
         "The record is not the one that `If-Match` names: somebody changed it. Nothing was written.",
         "PT412",
-        "the record has changed",
+        "the record has changed: it is not the one that the condition names",
         Some("fetch it again and send its new ETag"),
     ),
-    failure("413", "TooLarge", "The body is larger than the server takes.", "PT413", "the body is too large", None),
-    failure("414", "UriTooLong", "The URL is longer than the server takes.", "PT414", "the URL is too long", None),
+    failure(
+        "413",
+        "TooLarge",
+        "The body is larger than the server takes.",
+        "PT413",
+        "the body is larger than 1048576 bytes",
+        Some("send it in parts; the manifest's `limits.body` sets how much is taken"),
+    ),
+    failure(
+        "414",
+        "UriTooLong",
+        "The URL is longer than the server takes.",
+        "PT414",
+        "the URL has 9011 bytes, at most 8192 are taken",
+        None,
+    ),
     failure(
         "415",
         "UnsupportedMediaType",
         "The body is not of a type that is taken here.",
         "PT415",
-        "a body of type text/plain is not taken here",
+        "a body of the type text/plain is not taken here",
         Some("send `Content-Type: application/json`"),
-    ),
-    failure(
-        "416",
-        "RangeNotSatisfiable",
-        "The offset lies behind the last record.",
-        "PGRST103",
-        "Requested range not satisfiable",
-        None,
     ),
     failure(
         "5XX",
@@ -177,9 +175,61 @@ const FAILURES: [Failure; 14] = [
     ),
 ];
 
+/// The errors to which `/rest/v1` gives codes of PostgREST's and PostgreSQL's.
+const REST_FAILURES: [Failure; 6] = [
+    failure(
+        "400",
+        "RestBadRequest",
+        "The request is not understood, or what it gives is no valid record.",
+        "42703",
+        "column things.nmae does not exist",
+        Some("Perhaps you meant to reference the column \"things.name\"."),
+    ),
+    failure(
+        "401",
+        "RestUnauthorized",
+        "A token is needed, or the one that was sent is not known.",
+        "PGRST301",
+        "this token is not known",
+        Some("it may have been revoked; make one: pintle token create NAME --role ROLE"),
+    ),
+    failure(
+        "403",
+        "RestForbidden",
+        "This caller may not do this.",
+        "42501",
+        "new row violates row-level security policy for table \"things\"",
+        None,
+    ),
+    failure(
+        "406",
+        "RestNotAcceptable",
+        "One record was asked for and there is not exactly one, or the answer cannot be given in the form asked for.",
+        "PGRST116",
+        "Cannot coerce the result to a single JSON object",
+        None,
+    ),
+    failure(
+        "409",
+        "RestConflict",
+        "Another record holds a value that must be unique, or one refers to this record.",
+        "23505",
+        "duplicate key value violates unique constraint \"things_pkey\"",
+        None,
+    ),
+    failure(
+        "416",
+        "RestRangeNotSatisfiable",
+        "The offset lies behind the last record.",
+        "PGRST103",
+        "Requested range not satisfiable",
+        None,
+    ),
+];
+
 /// The components' responses: one for each error.
 pub(super) fn responses() -> Map<String, Value> {
-    FAILURES.iter().map(|failure| (failure.name.to_owned(), failure.response())).collect()
+    FAILURES.iter().chain(&REST_FAILURES).map(|failure| (failure.name.to_owned(), failure.response())).collect()
 }
 
 impl Failure {
@@ -205,17 +255,26 @@ impl Failure {
 
 /// References to the errors of these statuses, to be merged into an operation's responses.
 pub(super) fn errors(statuses: &[&str]) -> Map<String, Value> {
-    FAILURES
-        .iter()
+    references(FAILURES.iter(), statuses)
+}
+
+/// The same as `/rest/v1` answers them.
+pub(super) fn rest_errors(statuses: &[&str]) -> Map<String, Value> {
+    // The later one wins.
+    references(FAILURES.iter().chain(&REST_FAILURES), statuses)
+}
+
+fn references<'a>(failures: impl Iterator<Item = &'a Failure>, statuses: &[&str]) -> Map<String, Value> {
+    failures
         .filter(|failure| statuses.contains(&failure.status))
         .map(|f| (f.status.to_owned(), json!({ "$ref": format!("#/components/responses/{}", f.name) })))
         .collect()
 }
 
 /// The same errors for `HEAD`, whose answers have no body.
-pub(super) fn bare_errors(statuses: &[&str]) -> Map<String, Value> {
-    FAILURES
-        .iter()
+pub(super) fn bare_rest_errors(statuses: &[&str]) -> Map<String, Value> {
+    let failures = FAILURES.iter().chain(&REST_FAILURES);
+    failures
         .filter(|failure| statuses.contains(&failure.status))
         .map(|f| (f.status.to_owned(), json!({ "description": f.about })))
         .collect()
@@ -254,6 +313,12 @@ pub(super) fn security_schemes() -> Value {
             "in": "header",
             "name": "apikey",
             "description": "The same token, sent as `apikey: TOKEN`.",
+        },
+        "apikey_parameter": {
+            "type": "apiKey",
+            "in": "query",
+            "name": "apikey",
+            "description": "The same token in the URL, `?apikey=TOKEN`, where proxies log it: prefer a header.",
         },
     })
 }
@@ -305,7 +370,7 @@ impl Place<'_> {
 }
 
 fn security(open: bool) -> Value {
-    let mut ways = vec![json!({ "bearer": [] }), json!({ "apikey": [] })];
+    let mut ways = vec![json!({ "bearer": [] }), json!({ "apikey": [] }), json!({ "apikey_parameter": [] })];
     if open {
         ways.insert(0, json!({}));
     }

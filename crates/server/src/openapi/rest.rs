@@ -49,8 +49,8 @@ fn operation(
 
 fn read(place: Place<'_>) -> Value {
     let (collection, model) = (place.collection, place.planner.model());
-    let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["416"]));
+    let mut responses = parts::rest_errors(&ALWAYS);
+    responses.extend(parts::rest_errors(&["416"]));
     responses.insert("200".to_owned(), rows(collection, "The records; all that there are, or nobody asked how many."));
     responses.insert("206".to_owned(), rows(collection, "A part of the records: `Content-Range` says of how many."));
     let summary = format!("Read {}", collection.name);
@@ -60,8 +60,8 @@ fn read(place: Place<'_>) -> Value {
 
 fn head(place: Place<'_>) -> Value {
     let (collection, model) = (place.collection, place.planner.model());
-    let mut responses = parts::bare_errors(&ALWAYS);
-    responses.extend(parts::bare_errors(&["416"]));
+    let mut responses = parts::bare_rest_errors(&ALWAYS);
+    responses.extend(parts::bare_rest_errors(&["416"]));
     for status in ["200", "206"] {
         responses.insert(
             status.to_owned(),
@@ -75,8 +75,8 @@ fn head(place: Place<'_>) -> Value {
 
 fn post(place: Place<'_>) -> Value {
     let collection = place.collection;
-    let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["409", "413", "415"]));
+    let mut responses = parts::rest_errors(&ALWAYS);
+    responses.extend(parts::rest_errors(&["409", "413", "415"]));
     responses.insert("201".to_owned(), perhaps("Stored.", &["Location"]));
     responses.insert("200".to_owned(), perhaps("An upsert that changed what was there and added nothing.", &[]));
     let parameters = vec![
@@ -107,8 +107,8 @@ fn post(place: Place<'_>) -> Value {
 
 fn put(place: Place<'_>) -> Value {
     let collection = place.collection;
-    let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["405", "409", "413", "415"]));
+    let mut responses = parts::rest_errors(&ALWAYS);
+    responses.extend(parts::rest_errors(&["405", "409", "413", "415"]));
     responses.insert("200".to_owned(), written(collection, "Replaced."));
     responses.insert("201".to_owned(), perhaps("Stored: there was none at this key.", &[]));
     responses.insert("204".to_owned(), json!({ "description": "Replaced." }));
@@ -137,8 +137,8 @@ fn put(place: Place<'_>) -> Value {
 
 fn patch(place: Place<'_>) -> Value {
     let collection = place.collection;
-    let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["409", "413", "415"]));
+    let mut responses = parts::rest_errors(&ALWAYS);
+    responses.extend(parts::rest_errors(&["409", "413", "415"]));
     responses.insert("200".to_owned(), written(collection, "The records as they are now."));
     responses.insert("204".to_owned(), bare("Changed, or nothing was there to change."));
     let mut parameters = write_parameters(collection);
@@ -152,8 +152,8 @@ fn patch(place: Place<'_>) -> Value {
 
 fn delete(place: Place<'_>) -> Value {
     let collection = place.collection;
-    let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["409"]));
+    let mut responses = parts::rest_errors(&ALWAYS);
+    responses.extend(parts::rest_errors(&["409"]));
     responses.insert("200".to_owned(), written(collection, "The records that are gone."));
     responses.insert("204".to_owned(), bare("Gone, or nothing was there."));
     let mut parameters = write_parameters(collection);
@@ -231,6 +231,8 @@ fn inner_filters(collection: &Collection, pattern: &str) -> Option<Value> {
         "style": "form",
         "explode": true,
         "description": format!("A filter on a path inside a json field: `{first}->a->>b=eq.c`."),
+        // Else Swagger UI begins with parameters of its own making, and they are no fields.
+        "example": {},
         "schema": {
             "type": "object",
             "propertyNames": { "pattern": format!("^({})(->[A-Za-z0-9_]+)*->>?[A-Za-z0-9_]+$", fields.join("|")) },

@@ -84,6 +84,32 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
+fn errors_are_shown_with_the_codes_of_their_place() {
+    let document = document(&model());
+    let mut seen = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let operations = operations.as_object().unwrap().values().filter_map(|o| o["responses"].as_object());
+        for reference in operations.flat_map(|all| all.values()).filter_map(|answer| answer["$ref"].as_str()) {
+            let answer = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+            let code = answer["content"]["application/json"]["example"]["code"].as_str().unwrap();
+            assert!(path.starts_with("/rest/v1/") || code.starts_with("PT"), "{path} shows {code}");
+            seen += usize::from(!code.starts_with("PT"));
+        }
+    }
+    assert!(seen > 10, "`/rest/v1` shows its own codes");
+}
+
+#[test]
+fn a_filter_inside_json_begins_as_no_filter() {
+    let document = document(&model());
+    for path in ["/configs", "/rest/v1/configs"] {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let inside = parameters.iter().find(|parameter| parameter["name"] == "inside").unwrap();
+        assert_eq!(inside["example"], json!({}), "{path}");
+    }
+}
+
+#[test]
 fn what_pintle_keeps_for_itself_is_not_shown() {
     assert!(!document(&model()).to_string().contains("_pintle"));
 }
