@@ -1,5 +1,18 @@
 //! What is wrong with a request, in the caller's words. Status codes are the server's business.
 
+use std::borrow::Cow;
+
+/// Characters of a caller's name or text that a fault repeats.
+pub(crate) const NAMED_MAX: usize = 100;
+
+/// A text of the caller's as a fault repeats it: its beginning, if it is longer than so many characters.
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// A request's mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

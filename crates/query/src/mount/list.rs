@@ -2,6 +2,7 @@
 
 use pintle_model::{Collection, Type, Value};
 
+use crate::fault::{NAMED_MAX, shortened};
 use crate::request::{Comparison, Filter, Order, Step, Target, Test};
 use crate::rest::filter::Scope;
 use crate::rest::nearest;
@@ -80,7 +81,10 @@ fn limit_within(collection: &Collection, asked: Option<u64>) -> Result<Option<u6
 fn number(name: &str, text: &str, least: u64) -> Result<u64, Fault> {
     let number = text.parse().ok().filter(|n| *n >= least && i64::try_from(*n).is_ok_and(|n| n < i64::MAX));
     number.ok_or_else(|| {
-        Fault::new(FaultKind::Parse, format!("`{name}` is a whole number of at least {least}, not {text:?}"))
+        Fault::new(
+            FaultKind::Parse,
+            format!("`{name}` is a whole number of at least {least}, not {:?}", shortened(text, NAMED_MAX)),
+        )
     })
 }
 
@@ -108,11 +112,13 @@ fn filter(scope: &mut Scope<'_>, name: &str, value: &str) -> Result<Filter, Faul
 }
 
 fn in_parameter(mut fault: Fault, name: &str) -> Fault {
+    let name = shortened(name, NAMED_MAX);
     fault.message = format!("`{name}`: {}", fault.message);
     fault
 }
 
 fn unknown(collection: &Collection, field: &str, name: &str) -> Fault {
+    let name = shortened(name, NAMED_MAX);
     let fault = Fault::new(FaultKind::UndefinedColumn, format!("`{name}` is no parameter of this list"));
     match nearest(collection, field) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),

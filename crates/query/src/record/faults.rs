@@ -2,6 +2,7 @@
 
 use pintle_model::{Collection, Field};
 
+use crate::fault::{NAMED_MAX, shortened};
 use crate::rest::{nearest, unknown_column};
 use crate::{Details, Fault, FaultKind};
 
@@ -46,7 +47,7 @@ impl Words {
     }
 
     pub(super) fn schema(self, field: &Field, inside: &str, error: &str) -> String {
-        format!("`{}` does not satisfy its schema: {error}{}", field.name, at(inside))
+        format!("`{}` does not satisfy its schema: {}{}", field.name, shortened(error, 2 * NAMED_MAX), at(inside))
     }
 
     pub(super) fn no_tree(self, field: &Field) -> String {
@@ -88,7 +89,7 @@ impl Words {
 }
 
 fn at(inside: &str) -> String {
-    if inside.is_empty() { String::new() } else { format!(" at {inside}") }
+    if inside.is_empty() { String::new() } else { format!(" at {}", shortened(inside, NAMED_MAX)) }
 }
 
 /// Where in a body: the record's number, if there are several, and the field.
@@ -100,6 +101,7 @@ pub(super) struct Path<'a> {
 
 impl Path<'_> {
     fn text(self, inside: &str) -> String {
+        let inside = shortened(inside, NAMED_MAX);
         match self.row {
             Some(row) => format!("{row}/{}{inside}", self.field),
             None => format!("{}{inside}", self.field),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::faults::{Faults, Path};
 use super::{Reader, Rows};
+use crate::fault::{NAMED_MAX, shortened};
 use crate::{Fault, FaultKind};
 
 /// As [`super::read`].
@@ -204,7 +205,7 @@ impl Visitor<'_> for KeyOf<'_> {
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Key, E> {
         Ok(match self.0.field(name) {
             Some((at, _)) => Key::Field(at),
-            None => Key::Unknown(name.to_owned()),
+            None => Key::Unknown(shortened(name, NAMED_MAX).into_owned()),
         })
     }
 }

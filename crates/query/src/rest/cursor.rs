@@ -1,5 +1,6 @@
 //! A place in a parameter's text, with faults that say what was found there and what would be right.
 
+use crate::fault::{NAMED_MAX, shortened};
 use crate::{Fault, FaultKind};
 
 /// A place in a text. What is read is gone; a fault points at the place.
@@ -104,7 +105,11 @@ impl<'a> Cursor<'a> {
         let before = &self.text[..self.at];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let message = format!("\"failed to parse {} ({})\" (line {line}, column {column})", self.what, self.text);
+        let message = format!(
+            "\"failed to parse {} ({})\" (line {line}, column {column})",
+            self.what,
+            shortened(self.text, NAMED_MAX)
+        );
         Fault::new(FaultKind::Parse, message).details(details)
     }
 }

@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::name::{field_name, json_path, resolve};
 use super::operator::{Operator, truth};
 use super::value::{array, list, tree_value};
+use crate::fault::{NAMED_MAX, shortened};
 use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, check_regex};
 use crate::request::{Filter, Target, Test};
 use crate::{Fault, FaultKind};
@@ -14,8 +15,13 @@ use crate::{Fault, FaultKind};
 const TREE_DEPTH_MAX: usize = 16;
 /// Regular expressions that one request may hold: each is compiled, and held against every row.
 const REGEXES_MAX: usize = 4;
+/// Values of a list that are bound as they are.
+const FEW: usize = 8;
 /// Values that one request may bind: databases bound them (SQLite at 32766).
 const VALUES_MAX: usize = 10_000;
+
+/// Characters that the message of a wrong value may have: about a hundred of them the value's.
+const VALUE_MESSAGE_MAX: usize = 160;
 
 const OPERATOR: &str = "\"not\" or operator (eq, gt, ...)";
 
@@ -62,6 +68,7 @@ impl<'a> Scope<'a> {
         let name = field_name(&mut cursor)?;
         let (path, text) = json_path(&mut cursor)?;
         if cursor.peek() == Some('.') {
+            let name = &*shortened(&name, NAMED_MAX);
             let message = format!("'{name}' is not an embedded resource in this request");
             return Err(Fault::new(FaultKind::NotEmbedded, message)
                 .hint(format!("Verify that '{name}' is included in the 'select' query parameter.")));
@@ -171,6 +178,7 @@ impl<'a> Scope<'a> {
                 for item in list(cursor)? {
                     slots.push(self.read(ty, &item)?);
                 }
+                self.pad(&mut slots)?;
                 Test::In(slots)
             }
             _ => {
@@ -187,7 +195,14 @@ impl<'a> Scope<'a> {
     /// `operator(any).{a,b}`: the tests of each element.
     fn each(&mut self, cursor: &mut Cursor<'_>, target: &Target, operator: Operator) -> Result<Vec<Filter>, Fault> {
         let mut tests = Vec::new();
-        for element in array(cursor)? {
+        let mut elements = array(cursor)?;
+        // As long lists are filled up; expressions are few.
+        if elements.len() > FEW && !matches!(operator, Operator::Match { .. }) {
+            let last = elements.last().cloned().unwrap_or_default();
+            let room = VALUES_MAX - self.values.len();
+            elements.resize(elements.len().next_power_of_two().min(room.max(elements.len())), last);
+        }
+        for element in elements {
             let test = match element {
                 Some(text) => self.plain(target, operator, &text)?,
                 None => operator.test(self.bind(Value::Null)?),
@@ -195,6 +210,17 @@ impl<'a> Scope<'a> {
             tests.push(Filter::Test(target.clone(), test));
         }
         Ok(tests)
+    }
+
+    /// Repeats the last value of a long list up to a power of two: lists of any length then have a few shapes, and so
+    /// a few plans and statements.
+    fn pad(&mut self, slots: &mut Vec<usize>) -> Result<(), Fault> {
+        let wanted = slots.len().next_power_of_two().min(slots.len() + VALUES_MAX - self.values.len());
+        let Some(last) = slots.last().and_then(|slot| self.values.get(*slot)).cloned() else { return Ok(()) };
+        while slots.len() > FEW && slots.len() < wanted {
+            slots.push(self.bind(last.clone())?);
+        }
+        Ok(())
     }
 
     /// An operator with one value.
@@ -236,7 +262,7 @@ pub(crate) fn bad_value(error: &ValueError) -> Fault {
         ValueErrorKind::TooDeep => FaultKind::TooDeep,
         other => FaultKind::Value(other.sqlstate()),
     };
-    let fault = Fault::new(kind, &*error.message);
+    let fault = Fault::new(kind, shortened(&error.message, VALUE_MESSAGE_MAX));
     match &error.hint {
         Some(hint) => fault.hint(hint),
         None => fault,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use pintle_model::{Collection, Type};
 
 use super::cursor::Cursor;
+use crate::fault::{NAMED_MAX, shortened};
 use crate::request::{Step, Target};
 use crate::{Fault, FaultKind};
 
@@ -90,6 +91,7 @@ pub(super) fn resolve(collection: &Collection, name: &str, path: Vec<Step>, text
 
 /// That there is no such field, in PostgreSQL's words.
 pub(crate) fn undefined(collection: &Collection, name: &str) -> Fault {
+    let name = &*shortened(name, NAMED_MAX);
     let fault = Fault::new(FaultKind::UndefinedColumn, format!("column {}.{name} does not exist", collection.name));
     match nearest(collection, name) {
         Some(near) => fault.hint(format!("Perhaps you meant to reference the column \"{}.{near}\".", collection.name)),

@@ -7,6 +7,7 @@ use pintle_model::{Collection, Type, Value};
 
 use super::filter::Scope;
 use super::{order, select};
+use crate::fault::{NAMED_MAX, shortened};
 use crate::request::{Filter, Order, SelectItem};
 use crate::{Details, Fault, FaultKind};
 
@@ -43,8 +44,11 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Fault> {
     }
     let spaced = text.replace('+', " ");
     let decoded = percent_decode(spaced.as_bytes()).decode_utf8().map_err(|_| {
-        Fault::new(FaultKind::Parse, format!("the query string holds bytes that are no UTF-8: {text}"))
-            .hint("percent-encode the UTF-8 bytes of each character: é is %C3%A9")
+        Fault::new(
+            FaultKind::Parse,
+            format!("the query string holds bytes that are no UTF-8: {}", shortened(text, NAMED_MAX)),
+        )
+        .hint("percent-encode the UTF-8 bytes of each character: é is %C3%A9")
     })?;
     Ok(Cow::Owned(decoded.into_owned()))
 }
@@ -124,10 +128,11 @@ fn once<'a>(seen: &mut Vec<&'a str>, name: &'a str) -> Result<(), Fault> {
 }
 
 fn integer(name: &str, text: &str) -> Result<i64, Fault> {
+    let shown = shortened(text, NAMED_MAX);
     match Type::Integer.read_text(text) {
         Ok(Value::Integer(number)) => Ok(number),
-        _ => Err(Fault::new(FaultKind::Parse, format!("\"failed to parse {name} ({text})\" (line 1, column 1)"))
-            .details(format!("unexpected {text:?} expecting an integer"))),
+        _ => Err(Fault::new(FaultKind::Parse, format!("\"failed to parse {name} ({shown})\" (line 1, column 1)"))
+            .details(format!("unexpected {shown:?} expecting an integer"))),
     }
 }
 

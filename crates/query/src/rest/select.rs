@@ -5,6 +5,7 @@ use pintle_model::{Collection, Type};
 use super::cursor::Cursor;
 use super::filter::unsupported;
 use super::name::{field_name, json_path, nearest, resolve};
+use crate::fault::{NAMED_MAX, shortened};
 use crate::request::{SelectItem, Step, Target};
 use crate::{Fault, FaultKind};
 
@@ -170,6 +171,7 @@ pub(super) fn fields(
 
 /// That a body or `columns` names a field that is not there.
 pub(crate) fn unknown_column(collection: &Collection, name: &str) -> Fault {
+    let name = &*shortened(name, NAMED_MAX);
     let message = format!("Could not find the '{name}' column of '{}' in the schema cache", collection.name);
     let fault = Fault::new(FaultKind::UnknownColumn, message);
     match nearest(collection, name) {

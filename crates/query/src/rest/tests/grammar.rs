@@ -277,6 +277,43 @@ fn a_request_is_bounded() {
     assert_eq!(meaning(&many).map_err(|fault| fault.message), Err("a URL may have at most 1000 parameters".to_owned()));
 }
 
+#[test]
+fn long_lists_have_few_shapes() {
+    let list = |what: &str, count: usize| {
+        let values: Vec<_> = (1..=count).map(|n| n.to_string()).collect();
+        query(books(&model()), &what.replace('L', &values.join(","))).expect("a list")
+    };
+    for what in ["pages=in.(L)", "pages=not.in.(L)", "pages=eq(any).{L}", "and=(pages.gt(all).{L},id.eq.1)"] {
+        let (some, more) = (list(what, 9), list(what, 16));
+        assert_eq!(some.filter, more.filter, "{what}");
+        assert_eq!(some.values[8], some.values[15], "{what}");
+        assert_ne!(list(what, 17).filter, more.filter, "{what}");
+        assert_eq!(list(what, 3).values.len() % 16, list(what, 3).values.len(), "{what}");
+    }
+    assert_eq!(list("pages=in.(L)", 9000).values.len(), 10_000);
+    assert_eq!(list("pages=in.(L)", 10_000).values.len(), 10_000);
+}
+
+#[test]
+fn what_a_caller_wrote_is_repeated_shortened() {
+    let long = "x".repeat(5000);
+    for text in [
+        format!("pages=eq.{long}"),
+        format!("pages={long}"),
+        format!("select={long}:nope"),
+        format!("{long}=eq.1"),
+        format!("{long}.a=eq.1"),
+        format!("limit={long}"),
+        format!("{long}%ff=1"),
+        format!("columns={long}"),
+        format!("pages=in.({long})"),
+    ] {
+        let fault = meaning(&text).expect_err("it means nothing");
+        let told = format!("{fault:?}");
+        assert!(told.len() < 600, "{} of {}: {told}", told.len(), &text[..10]);
+    }
+}
+
 /// Pieces that such query strings are made of, so that random ones come far into the grammar.
 fn pieces() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
