@@ -116,14 +116,7 @@ const FAILURES: [Failure; 12] = [
         "this address does not answer PUT",
         Some("it answers GET, POST, HEAD, OPTIONS"),
     ),
-    failure(
-        "408",
-        "Timeout",
-        "The request took longer than the server waits.",
-        "PT408",
-        "the request took longer than 30 s",
-        None,
-    ),
+    failure("408", "Timeout", "The body did not come in time.", "PT408", "the body did not come within 30 s", None),
     failure(
         "409",
         "Conflict",
