@@ -1,5 +1,7 @@
 //! Running one plan on one connection.
 
+use std::ops::{Deref, DerefMut};
+
 use pintle_model::{Model, Value};
 use pintle_query::plan::{Action, Sort};
 use pintle_query::{Read, Statement, Write, WritePlan};
@@ -12,6 +14,8 @@ use crate::{Error, Rows, Written};
 
 /// Room for an answer of one row without growing.
 const ROW_CAPACITY: usize = 512;
+/// The longest SQL whose compiled statement is kept: connections count the statements that they keep, not their bytes.
+const KEPT_SQL_BYTES: usize = 16 << 10;
 /// Room for a list without growing often.
 const LIST_CAPACITY: usize = 8192;
 
@@ -61,10 +65,42 @@ fn prepared<'c>(
     statement: &Statement,
     from: &impl Filled,
     row: &[Value],
-) -> Result<CachedStatement<'c>, Error> {
-    let mut prepared = db.prepare_cached(&statement.sql).map_err(|error| fault::general(&error))?;
+) -> Result<Prepared<'c>, Error> {
+    let long = statement.sql.len() > KEPT_SQL_BYTES;
+    let made = if long {
+        db.prepare(&statement.sql).map(Prepared::Once)
+    } else {
+        db.prepare_cached(&statement.sql).map(Prepared::Kept)
+    };
+    let mut prepared = made.map_err(|error| fault::general(&error))?;
     bind(&mut prepared, statement, from.inputs(), row).map_err(|error| fault::general(&error))?;
     Ok(prepared)
+}
+
+/// A statement that is compiled: kept for the next time, unless it is long.
+enum Prepared<'c> {
+    Kept(CachedStatement<'c>),
+    Once(rusqlite::Statement<'c>),
+}
+
+impl<'c> Deref for Prepared<'c> {
+    type Target = rusqlite::Statement<'c>;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Prepared::Kept(statement) => statement,
+            Prepared::Once(statement) => statement,
+        }
+    }
+}
+
+impl DerefMut for Prepared<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Prepared::Kept(statement) => statement,
+            Prepared::Once(statement) => statement,
+        }
+    }
 }
 
 /// Whether a failure of this write may leave a part of it behind, so that it needs a savepoint: a single statement is
