@@ -24,6 +24,7 @@ pub mod metrics;
 mod mount;
 pub mod openapi;
 mod rest;
+mod patience;
 mod routes;
 mod run;
 mod state;

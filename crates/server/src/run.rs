@@ -17,12 +17,18 @@ use tokio::task::JoinSet;
 
 use crate::handle::handle;
 use crate::metrics::{self, OneMore};
+use crate::patience::Patient;
 use crate::state::State;
 use crate::{App, Error};
 
-/// How long a caller may take to send a request's head, so that slow ones do not hold connections for nothing. It also ends
-/// connections that nobody uses.
+/// How long a caller may take to begin, and over HTTP/1 to send each request's head, so that slow ones do not hold
+/// connections for nothing. Over HTTP/1 it also ends connections that nobody uses.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a caller may leave what it is sent unread.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often a caller over HTTP/2 is asked whether it is still there, and how long it may take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIME_MAX: Duration = Duration::from_secs(20);
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
 /// Bytes of a request's head beside its URL.
@@ -108,13 +114,19 @@ fn connect(
     let head_bytes = HEAD_BYTES_MAX.saturating_add(url_bytes);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(head_bytes);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIME_MAX);
     let state = Arc::clone(state);
     let answers = Arc::clone(&state);
     let service = service_fn(move |request| {
         let state = Arc::clone(&answers);
         async move { Ok::<_, Infallible>(handle(state, request).await) }
     });
+    let stream = Patient::new(stream, HEAD_TIME_MAX, WRITE_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
     connections.spawn(async move {
