@@ -47,6 +47,11 @@ impl Conditions {
         self.matches.is_none() && self.none_match.is_none()
     }
 
+    /// Whether `If-Match` wants that there is a record already.
+    pub(crate) fn want_one(&self) -> bool {
+        self.matches.is_some()
+    }
+
     /// Whether a record with this tag is the one that `If-Match` wants, by strong comparison.
     pub(crate) fn wanted(&self, tag: &HeaderValue) -> bool {
         self.matches.as_ref().is_none_or(|tags| tags.have(tag, false))

@@ -121,6 +121,20 @@ async fn who_knows_a_record_is_told_that_it_is_the_same() {
 }
 
 #[tokio::test]
+async fn what_is_created_is_none_that_a_tag_could_name() {
+    let app = serve().await;
+    let token = app.writer().await;
+    let create = async |name: &str, value: &str| {
+        let ask = app.ask(Method::POST, "/configs").bearer_auth(&token).header(name, value);
+        ask.json_text(r#"{"name":"a","data":1}"#).answered().await
+    };
+    create("if-match", "*").await.is_error(412, "PT412");
+    app.get("/configs/a").await.is(404);
+    create("if-none-match", "*").await.is(201);
+    create("if-none-match", "*").await.is_error(409, "PT409");
+}
+
+#[tokio::test]
 async fn a_write_with_an_old_tag_changes_nothing() {
     let app = serve().await;
     let token = app.writer().await;

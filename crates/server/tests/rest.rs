@@ -225,3 +225,18 @@ async fn a_policy_s_no_is_401_for_nobody_and_403_for_somebody() {
     assert_eq!(post.is_error(401, "42501").header("www-authenticate"), "Bearer");
     app.ask(Method::DELETE, "/rest/v1/notes").bearer_auth(&token).answered().await.is_error(403, "42501");
 }
+
+#[tokio::test]
+async fn a_condition_on_a_write_is_never_passed_over() {
+    let app = serve().await;
+    let token = app.writer().await;
+    app.send(Method::POST, "/configs", &token, r#"{"name":"a","data":1}"#).await.is(201);
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        for name in ["If-Match", "If-None-Match"] {
+            let ask = app.ask(method.clone(), "/rest/v1/configs?name=eq.a").bearer_auth(&token).header(name, "\"x\"");
+            let refused = ask.json_text(r#"{"name":"a","data":2}"#).answered().await;
+            assert!(refused.is_error(400, "PGRST127").text.contains(name), "{}", refused.text);
+        }
+    }
+    assert_eq!(app.get("/configs/a").await.json()["data"], 1);
+}

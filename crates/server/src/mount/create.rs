@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{json, record, with_record};
 use crate::answer::{self, Answer};
+use crate::etag::Conditions;
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::routes::Mounted;
@@ -19,6 +20,12 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// Stores a record.
 pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, body: Incoming) -> Result<Answer, Failure> {
     super::no_parameters(&ask)?;
+    // `If-None-Match` holds in any case: what is created was not there.
+    if Conditions::of(&ask.head.headers).want_one() {
+        let message = "a new record is none that `If-Match` could name";
+        return Err(Failure::new(StatusCode::PRECONDITION_FAILED, message)
+            .hint("leave `If-Match` out, or change the record at its own address"));
+    }
     let body = json(&ask, body, false).await?;
     let write = ask.state.planner.create(mounted.collection, &body, &ask.asker);
     let write = write.map_err(|fault| ask.fault(fault, Surface::Plain))?;

@@ -30,6 +30,7 @@ pub(super) async fn answer(
     body: Incoming,
 ) -> Result<Answer, Failure> {
     let method = &ask.head.method;
+    no_conditions(&ask)?;
     let mut asked = prefer.asked(method);
     asked.single = media.single;
     asked.strip_nulls = media.strip_nulls;
@@ -79,6 +80,18 @@ async fn planned(
         }
     };
     planned.map_err(|fault| ask.fault(fault, Surface::Rest))
+}
+
+/// Who sends a condition relies on it: to write without it could overwrite what another one wrote.
+fn no_conditions(ask: &Ask<'_>) -> Result<(), Failure> {
+    for (name, shown) in [(header::IF_MATCH, "If-Match"), (header::IF_NONE_MATCH, "If-None-Match")] {
+        if ask.head.headers.contains_key(name) {
+            return Err(Failure::bad_request(format!("the header `{shown}` on a write is not supported yet"))
+                .code("PGRST127")
+                .hint("mounts honour it at a record's own address"));
+        }
+    }
+    Ok(())
 }
 
 /// Bodies are JSON; who says nothing sends that.
