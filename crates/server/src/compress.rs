@@ -7,8 +7,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
-use hyper::HeaderMap;
 use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
 
 use crate::answer::Answer;
 
@@ -16,6 +17,8 @@ use crate::answer::Answer;
 const BYTES_MIN: u64 = 1024;
 /// Above this compressing would hold up the other requests of a thread.
 const INLINE_BYTES_MAX: u64 = 64 << 10;
+/// Above this it would take longer than most networks need for what it saves.
+const BYTES_MAX: u64 = 8 << 20;
 /// Fast levels: an answer is compressed for one caller.
 const GZIP_LEVEL: u32 = 4;
 const BROTLI_LEVEL: i32 = 4;
@@ -30,14 +33,16 @@ enum Coding {
 }
 
 /// Compresses an answer's body, if that is worth it and the caller takes it.
-pub(crate) async fn answer(answer: Answer, asked: &HeaderMap) -> Answer {
+pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
     let size = hyper::body::Body::size_hint(answer.body()).lower();
-    if size < BYTES_MIN || answer.headers().contains_key(header::CONTENT_ENCODING) {
+    if !(BYTES_MIN..=BYTES_MAX).contains(&size) || answer.headers().contains_key(header::CONTENT_ENCODING) {
         return answer;
     }
     let (mut head, body) = answer.into_parts();
     head.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    let Some(coding) = accepted(asked) else { return Answer::from_parts(head, body) };
+    // A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
+    let coding = accepted(&asked.headers).filter(|_| asked.method != Method::HEAD);
+    let Some(coding) = coding else { return Answer::from_parts(head, body) };
     let Ok(whole) = body.collect().await;
     let bytes = whole.to_bytes();
     let plain = bytes.clone();
@@ -132,6 +137,27 @@ mod tests {
         assert_eq!(accepted(&asked("*;q=0")), None);
         assert_eq!(accepted(&asked("identity")), None);
         assert_eq!(accepted(&HeaderMap::new()), None);
+    }
+
+    fn request(method: Method) -> Parts {
+        let request = hyper::Request::builder().method(method).header("accept-encoding", "gzip");
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[tokio::test]
+    async fn only_what_is_sent_and_of_middling_size_is_compressed() {
+        let most = usize::try_from(BYTES_MAX).unwrap();
+        for (method, size, coded) in [
+            (Method::GET, 1000, false),
+            (Method::GET, 1024, true),
+            (Method::HEAD, 1024, false),
+            (Method::GET, most + 1, false),
+        ] {
+            let plain = crate::answer::bare(hyper::StatusCode::OK, vec![b'x'; size].into());
+            let answer = answer(plain, &request(method.clone())).await;
+            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), coded, "{method} {size}");
+            assert_eq!(answer.headers().contains_key(header::VARY), size == 1024, "{method} {size}");
+        }
     }
 
     #[test]

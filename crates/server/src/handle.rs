@@ -38,14 +38,17 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
     let (head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
     let found = state.routes.find(head.uri.path());
-    let outcome = within(state.model().limits.timeout, &head.method, answered(&state, &head, body, &found)).await;
-    let outcome = outcome.unwrap_or_else(|failure| {
+    let made = async {
+        let answer = answered(&state, &head, body, &found).await?;
+        Ok(compress::answer(answer, &head).await)
+    };
+    let outcome = within(state.model().limits.timeout, &head.method, made).await;
+    let mut answer = outcome.unwrap_or_else(|failure| {
         if failure.status.is_server_error() || failure.cause.is_some() {
             log_failure(&failure, &head, &id);
         }
         failure.answer()
     });
-    let mut answer = compress::answer(outcome, &head.headers).await;
     if head.method == Method::HEAD {
         answer = without_body(answer);
     }
