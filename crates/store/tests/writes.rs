@@ -192,6 +192,16 @@ async fn a_transaction_keeps_all_of_its_steps_or_none() {
 }
 
 #[tokio::test]
+async fn a_write_whose_answer_is_too_large_leaves_nothing_behind() {
+    let (_place, store) = place();
+    let data = format!("\"{}\"", "x".repeat(64 << 20));
+    let (large, small) = tokio::join!(store.write(insert_config("a", &data)), store.write(insert_config("b", "[]")));
+    assert!(matches!(large, Err(Error::TooLarge(_))), "{large:?}");
+    small.unwrap();
+    assert_eq!(count(&store, "configs").await, 1);
+}
+
+#[tokio::test]
 async fn steps_that_panic_harm_nobody_else() {
     let (_place, store) = place();
     let outcome: Result<(), Error> = store
@@ -203,6 +213,39 @@ async fn steps_that_panic_harm_nobody_else() {
     assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
     store.write(insert_config("b", "[]")).await.unwrap();
     assert_eq!(count(&store, "configs").await, 1);
+}
+
+#[tokio::test]
+async fn a_probe_does_not_wait_behind_reads() {
+    let (_place, store) = place();
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (end, ended) = tokio::sync::watch::channel(());
+    // More than there are readers, so that some wait.
+    let readers = 2 * std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let reads: Vec<_> = (0..readers)
+        .map(|_| {
+            let (store, begun, mut ended) = (store.clone(), begun.clone(), ended.clone());
+            let handle = tokio::runtime::Handle::current();
+            tokio::spawn(async move {
+                let steps = move |_: &mut dyn pintle_store::Tx| {
+                    begun.send(()).unwrap();
+                    handle.block_on(ended.changed()).unwrap();
+                    Ok::<(), Error>(())
+                };
+                store.transaction(Mode::Read, steps).await
+            })
+        })
+        .collect();
+    for _ in 0..readers / 2 {
+        has_begun.recv().await.unwrap();
+    }
+
+    store.ready().await.unwrap();
+
+    end.send(()).unwrap();
+    for read in reads {
+        read.abort();
+    }
 }
 
 #[tokio::test]

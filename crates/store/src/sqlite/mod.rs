@@ -124,7 +124,7 @@ impl Sqlite {
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         let wanted = Arc::clone(&self.open.wanted);
-        let current = self.open.readers.run(move |conn| migrate::is_current(&conn.db, &wanted)).await?;
+        let current = self.open.readers.probe(move |conn| migrate::is_current(&conn.db, &wanted)).await?;
         if current {
             Ok(())
         } else {

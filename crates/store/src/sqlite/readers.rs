@@ -22,6 +22,9 @@ use crate::{Error, Rows};
 /// little beside what a read takes that needs longer.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// How long a probe may take.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// The readers of one database.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -34,6 +37,8 @@ pub(super) struct Readers {
     /// For the others: those that are open and idle, and how many may be at work.
     idle: Mutex<Vec<Conn>>,
     may_work: Arc<Semaphore>,
+    /// Probes have a turn of their own, so that they do not wait behind reads.
+    may_probe: Arc<Semaphore>,
 }
 
 /// Stops a read whose asker has left.
@@ -56,6 +61,7 @@ impl Readers {
             slow: SlowPlans::new(),
             idle: Mutex::new(Vec::new()),
             may_work: Arc::new(Semaphore::new(count)),
+            may_probe: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -125,6 +131,37 @@ impl Readers {
         let outcome = task.await.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()));
         drop(asking);
         outcome
+    }
+
+    /// Runs `work` soon, however many reads there are, or says that the store does not answer.
+    pub(super) async fn probe<T: Send + 'static>(
+        self: &Arc<Readers>,
+        work: impl FnOnce(&Conn) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let due = Instant::now() + PROBE_TIME_MAX;
+        let probed = async {
+            let permit = Arc::clone(&self.may_probe).acquire_owned().await;
+            let permit = permit.map_err(|error| Error::Unavailable(error.into()))?;
+            let readers = Arc::clone(self);
+            let task = tokio::task::spawn_blocking(move || {
+                let conn = readers.idle()?;
+                conn.limit.set(Some(due), None);
+                let outcome = snapshot(&conn, work);
+                let mut idle = readers.idle.lock();
+                // It may have opened one more than the readers need.
+                if conn.db.is_autocommit() && idle.len() < readers.quick.len() {
+                    idle.push(conn);
+                }
+                drop((idle, permit));
+                outcome
+            });
+            task.await.unwrap_or_else(|error| Err(Error::Internal(error.into())))
+        };
+        let outcome = tokio::time::timeout(PROBE_TIME_MAX, probed).await.unwrap_or(Err(Error::Timeout));
+        outcome.map_err(|error| match error {
+            Error::Timeout => Error::Unavailable(format!("no answer within {} s", PROBE_TIME_MAX.as_secs()).into()),
+            other => other,
+        })
     }
 
     fn idle(&self) -> Result<Conn, Error> {
