@@ -61,6 +61,7 @@ fn of_error(error: &Error) -> (StatusCode, &'static str) {
         Error::Policy(_) => (StatusCode::FORBIDDEN, "42501"),
         Error::NotSingle(_) => (StatusCode::NOT_ACCEPTABLE, "PGRST116"),
         Error::MaxAffected(_) => (StatusCode::BAD_REQUEST, "PGRST124"),
+        Error::TooLarge(_) => (StatusCode::BAD_REQUEST, "54000"),
         Error::Timeout => (StatusCode::GATEWAY_TIMEOUT, "57014"),
         Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "53300"),
         Error::Full => (StatusCode::INSUFFICIENT_STORAGE, "53100"),

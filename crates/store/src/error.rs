@@ -40,6 +40,9 @@ pub enum Error {
     /// More rows than the caller allowed: nothing was written.
     #[error("Query result exceeds max-affected preference constraint")]
     MaxAffected(u64),
+    /// A value, a statement or an answer is larger than it may be (54000): nothing was written.
+    #[error("{0}")]
+    TooLarge(&'static str),
     /// It took longer than it may.
     #[error("the store took too long")]
     Timeout,

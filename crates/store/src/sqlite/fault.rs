@@ -21,6 +21,7 @@ pub(super) fn general(error: &rusqlite::Error) -> Error {
         ErrorCode::DiskFull => Error::Full,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Error::ReadOnly,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy,
+        ErrorCode::TooBig => Error::TooLarge("a value, or what is made of several, is larger than the store can hold"),
         ErrorCode::OperationInterrupted => Error::Timeout,
         ErrorCode::SystemIoFailure
         | ErrorCode::DatabaseCorrupt

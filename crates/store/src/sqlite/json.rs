@@ -12,6 +12,9 @@ use rusqlite::types::ValueRef;
 
 use crate::{Error, Rows};
 
+/// How many bytes an answer may have, so that a few requests cannot take all memory.
+const BYTES_MAX: usize = 64 << 20;
+
 /// A JSON array of objects in the making.
 #[derive(Debug)]
 pub(super) struct Array {
@@ -31,7 +34,7 @@ impl Array {
     /// Adds a row: the result's columns from `first` on, one for each of `columns`.
     ///
     /// # Errors
-    /// When a value is not of its column's type.
+    /// When a value is not of its column's type, or the array becomes larger than an answer may be.
     pub(super) fn push(
         &mut self,
         row: &Row<'_>,
@@ -44,7 +47,11 @@ impl Array {
         }
         self.last_row = self.json.len();
         self.len += 1;
-        object(&mut self.json, row, first, columns, strip_nulls)
+        object(&mut self.json, row, first, columns, strip_nulls)?;
+        if self.json.len() > BYTES_MAX {
+            return Err(Error::TooLarge("the answer is larger than 64 MiB: ask for fewer rows or columns"));
+        }
+        Ok(())
     }
 
     /// The same array with its rows in another order.
@@ -195,6 +202,14 @@ mod tests {
         ] {
             assert!(one(sql, ty).unwrap_err().contains("edited by hand"), "{sql} as {ty:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_has_an_end() {
+        let text = |bytes: usize| format!("CAST(zeroblob({bytes}) AS TEXT)");
+        let told = one(&text(BYTES_MAX), Type::Json).unwrap_err();
+        assert!(told.contains("TooLarge") && told.contains("fewer rows"), "{told}");
+        one(&text(BYTES_MAX - 100), Type::Json).unwrap();
     }
 
     #[test]

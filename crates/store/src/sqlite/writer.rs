@@ -247,8 +247,8 @@ impl AtWork {
             return WriteTx { db: &self.conn.db, model: &self.model }.write(write);
         }
         let outcome = run::write(&self.conn.db, &self.model, write);
-        if matches!(outcome, Err(Error::Internal(_))) && !self.conn.db.is_autocommit() {
-            // A defect seen after the row was stored. With no savepoint all goes, and the others run again.
+        if matches!(outcome, Err(Error::Internal(_) | Error::TooLarge(_))) && !self.conn.db.is_autocommit() {
+            // A defect, or an answer that is too large, seen after the row was stored. With no savepoint all goes, and the others run again.
             self.statement("ROLLBACK")?;
         }
         outcome
