@@ -19,7 +19,7 @@ use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader, Rows};
 use crate::request::{ReadShape, Returning, WriteShape};
 use crate::rest::{Asker, bad_value, count_value};
-use crate::{Fault, FaultKind, Planner};
+use crate::{Details, Fault, FaultKind, Planner};
 
 pub(crate) use plans::Mounts;
 
@@ -80,6 +80,9 @@ impl Planner {
         plans.create.as_ref().map_err(Fault::clone)?;
         let rows = self.record(collection, body, asker, Fill::All, None)?;
         let counted = rows.fields.first() != Some(&0);
+        if !counted && let Some(Value::Text(key)) = rows.rows.first().and_then(|row| row.first()) {
+            has_address(self.model.collection(collection), key)?;
+        }
         let plan = if counted { &plans.create_counted } else { &plans.create };
         Ok(write(plan.clone()?, asker, Vec::new(), rows.rows))
     }
@@ -180,6 +183,19 @@ fn write(plan: Arc<WritePlan>, asker: &Asker, values: Vec<Value>, rows: Vec<Vec<
 /// The key, as it stands in the URL.
 fn key_value(collection: &Collection, key: &str) -> Result<Value, Fault> {
     collection.fields[0].ty.read_text(key).map_err(|error| bad_value(&error))
+}
+
+/// A record is found again at the path that ends with its key: `/configs/` is the list's, and clients take the steps `.`
+/// and `..` out of a path before they send it.
+fn has_address(collection: &Collection, key: &str) -> Result<(), Fault> {
+    if !["", ".", ".."].contains(&key) {
+        return Ok(());
+    }
+    let name = &collection.fields[0].name;
+    let fault = format!("`{name}` must not be {key:?}: no URL leads to such a record");
+    let mut refused = Fault::new(FaultKind::Check, fault.clone());
+    refused.details = Details::List(vec![(name.clone(), fault)]);
+    Err(refused)
 }
 
 /// A key in the body must be the URL's.

@@ -53,6 +53,18 @@ fn a_record_takes_its_defaults() {
 }
 
 #[test]
+fn a_key_that_no_url_leads_to_is_refused() {
+    let named = |name: &str| create("shelves", &format!(r#"{{"name":"{name}","place":"attic"}}"#)).map_err(told);
+    for name in ["", ".", ".."] {
+        let message = format!("`name` must not be {name:?}: no URL leads to such a record");
+        assert_eq!(named(name), Err((message.clone(), vec![("name".to_owned(), message)])));
+    }
+    for name in ["...", ".a", " "] {
+        assert!(named(name).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn a_counted_key_may_be_given() {
     let given = create("books", r#"{"id":7,"title":"A"}"#).expect("it may be given");
     assert!(given.starts_with("id=7 title=\"A\" "), "{given}");
