@@ -13,6 +13,8 @@ use hyper::{HeaderMap, Method};
 
 use crate::answer::Answer;
 
+/// What else than the URL an answer that may be coded depends on.
+pub(crate) const VARY: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 /// Below this a packet is sent in any case.
 const BYTES_MIN: u64 = 1024;
 /// Above this compressing would hold up the other requests of a thread.
@@ -32,14 +34,20 @@ enum Coding {
     Brotli,
 }
 
+/// Whether this answer could have another coding for another caller, so that `Vary` must say so.
+pub(crate) fn may_be_coded(answer: &Answer) -> bool {
+    let size = hyper::body::Body::size_hint(answer.body()).lower();
+    (BYTES_MIN..=BYTES_MAX).contains(&size) && !answer.headers().contains_key(header::CONTENT_ENCODING)
+}
+
 /// Compresses an answer's body, if that is worth it and the caller takes it.
 pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
-    let size = hyper::body::Body::size_hint(answer.body()).lower();
-    if !(BYTES_MIN..=BYTES_MAX).contains(&size) || answer.headers().contains_key(header::CONTENT_ENCODING) {
+    if !may_be_coded(&answer) {
         return answer;
     }
+    let size = hyper::body::Body::size_hint(answer.body()).lower();
     let (mut head, body) = answer.into_parts();
-    head.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    head.headers.append(header::VARY, VARY);
     // A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
     let coding = accepted(&asked.headers).filter(|_| asked.method != Method::HEAD);
     let Some(coding) = coding else { return Answer::from_parts(head, body) };

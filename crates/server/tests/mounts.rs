@@ -121,6 +121,25 @@ async fn who_knows_a_record_is_told_that_it_is_the_same() {
 }
 
 #[tokio::test]
+async fn caches_are_told_what_an_answer_depends_on_also_when_it_is_the_same() {
+    let app = serve().await;
+    let token = app.writer().await;
+    for (name, bytes, vary) in [("short", 10, ""), ("long", 2000, "Accept-Encoding")] {
+        let body = format!(r#"{{"name":"{name}","data":"{}"}}"#, "x".repeat(bytes));
+        app.send(Method::POST, "/configs", &token, &body).await.is(201);
+        let path = format!("/configs/{name}");
+        let got = app.get(&path).await;
+        let same = app.ask(Method::GET, &path).header("if-none-match", got.header("etag")).answered().await;
+        let of_encoding = |answer: &support::Answered| {
+            let all = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap());
+            all.filter(|value| *value == "Accept-Encoding").collect::<String>()
+        };
+        assert_eq!((got.is(200).status, of_encoding(&got)), (200, vary.to_owned()));
+        assert_eq!((same.is(304).status, of_encoding(&same)), (304, vary.to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_created_is_none_that_a_tag_could_name() {
     let app = serve().await;
     let token = app.writer().await;

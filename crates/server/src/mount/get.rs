@@ -6,6 +6,7 @@ use hyper::header;
 use super::refused::of_key;
 use super::{absent, changed, record, with_record};
 use crate::answer::{self, Answer};
+use crate::compress;
 use crate::etag::Conditions;
 use crate::failure::Failure;
 use crate::handle::Ask;
@@ -26,6 +27,10 @@ pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, key: &str) -> Result
         if conditions.known(tag) {
             let mut same = answer::empty(StatusCode::NOT_MODIFIED);
             same.headers_mut().insert(header::ETAG, tag.clone());
+            // Caches take the header from here too: it is that of the record.
+            if compress::may_be_coded(&answer) {
+                same.headers_mut().insert(header::VARY, compress::VARY);
+            }
             return Ok(same);
         }
     }
