@@ -2,5 +2,6 @@
 
 mod accepted;
 mod grammar;
+mod random;
 mod shown;
 mod writes;
