@@ -136,9 +136,8 @@ fn denied(mut failure: Failure, role: Role) -> Failure {
         return failure;
     }
     failure.status = StatusCode::UNAUTHORIZED;
-    if failure.hint.is_none() {
-        failure.hint = Some("send a token as `Authorization: Bearer TOKEN`".to_owned());
-    }
+    let ask = "send a token as `Authorization: Bearer TOKEN`";
+    failure.hint = Some(failure.hint.map_or_else(|| ask.to_owned(), |reason| format!("{ask}: {reason}")));
     failure.challenge()
 }
 
