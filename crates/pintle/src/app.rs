@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use pintle_model::{Diagnostic, Model, Severity};
 use pintle_query::{Dialect, Planner};
+use pintle_store::Location;
 
 use crate::failure::Failure;
+use crate::place::StoreArg;
 use crate::report;
 use crate::ui::{self, Look};
 
@@ -18,8 +20,6 @@ pub(crate) const MANIFEST: &str = "pintle.yaml";
 pub(crate) struct App {
     /// What the user called it: a folder or a manifest.
     pub(crate) given: PathBuf,
-    /// Its folder.
-    pub(crate) folder: PathBuf,
     /// Its manifest, typed, with its policies compiled.
     pub(crate) planner: Planner,
 }
@@ -36,34 +36,35 @@ pub(crate) struct Checked {
 }
 
 impl App {
-    /// The app at a folder or a manifest; mistakes go to standard error.
-    pub(crate) fn load(given: &Path) -> Result<App, Failure> {
-        let checked = App::check(given)?;
+    /// The app at a folder or a manifest, and where its data lives; mistakes go to standard error.
+    pub(crate) fn load(given: &Path, store: &StoreArg) -> Result<(App, Location), Failure> {
+        let location = store.location(&App::folder(given)?)?;
+        let checked = App::check(given, location.dialect())?;
         if !checked.diagnostics.is_empty() {
             ui::err(&report::render(&checked.diagnostics, Look::of_err()));
         }
         match checked.app {
-            Some(app) => Ok(app),
+            Some(app) => Ok((app, location)),
             None => Err(Failure::new(report::verdict(&checked))),
         }
     }
 
     /// Runs every pass over the app at a folder or a manifest.
-    pub(crate) fn check(given: &Path) -> Result<Checked, Failure> {
+    pub(crate) fn check(given: &Path, dialect: Dialect) -> Result<Checked, Failure> {
         let (folder, manifest) = find(given)?;
         let text = read(&manifest)?;
         let (model, mut diagnostics) =
             pintle_model::load(&manifest.display().to_string(), &text, &|path| beside(&folder, path));
         let mut planner = None;
         if let Some(model) = model {
-            match Planner::new(Arc::new(model), Dialect::Sqlite) {
+            match Planner::new(Arc::new(model), dialect) {
                 Ok(made) => planner = Some(made),
                 Err(more) => diagnostics.extend(more),
             }
         }
         diagnostics.sort_by_key(|d| d.span.start);
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
-        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), folder, planner });
+        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), planner });
         Ok(Checked { manifest, app, diagnostics })
     }
 

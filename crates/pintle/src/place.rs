@@ -12,7 +12,8 @@ use crate::shell::quote;
 /// `--store`, for every command that speaks to one.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct StoreArg {
-    /// Where the data lives: `sqlite:PATH` [default: sqlite:APP/.pintle/data.db]
+    /// Where the data lives: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// [default: sqlite:APP/.pintle/data.db]
     ///
     /// May also stand in a file that PINTLE_STORE_FILE names.
     #[arg(long, value_name = "URL", env = "PINTLE_STORE", hide_env_values = true, global = true)]

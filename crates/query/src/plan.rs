@@ -96,6 +96,10 @@ pub struct ReadPlan {
 }
 
 /// Writes rows. One statement, run once for each row (insert) or once (update, delete).
+///
+/// On SQLite there is one writer, so what is looked at before the write (`check`, `probe`) still holds when it is made. On
+/// PostgreSQL there are many: all of it stands in the one statement, which fails by itself where a policy forbids it, with
+/// SQLSTATE 42501. So there is no `check`, no `probe`, and `verdicts` is 0.
 #[derive(Debug, Clone)]
 pub struct WritePlan {
     /// The collection that is written.
@@ -110,8 +114,11 @@ pub struct WritePlan {
     pub check: Option<Statement>,
     /// Answers a row if an upsert would meet a row that is there (so that "inserted" can be told from "updated").
     pub probe: Option<Statement>,
-    /// The write; its RETURNING gives, in order: `verdicts` columns, `columns`, then one for each of `sort`.
+    /// The write; its RETURNING gives, in order: one boolean if `tells_new`, `verdicts` columns, `columns`, then one for
+    /// each of `sort`.
     pub write: Statement,
+    /// RETURNING begins with a boolean that says whether the row is new: upserts on PostgreSQL.
+    pub tells_new: bool,
     /// How many leading booleans RETURNING gives that must all be true, else the caller gets 42501 (checks that need
     /// the row as it was stored: a counted key, select policies of what is answered).
     pub verdicts: usize,

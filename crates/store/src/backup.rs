@@ -33,6 +33,9 @@ pub struct Restored {
     pub before: Option<PathBuf>,
 }
 
+/// What is there for servers, and better at it.
+const OTHER_TOOL: &str = "its own tools: `pg_dump --format=custom` and `pg_restore`, or your provider's snapshots";
+
 /// Writes a consistent copy of the database to `target`, which is there whole or not at all. Works while a server serves.
 /// Blocks until the copy is on the disk; an older backup at `target` is replaced.
 ///
@@ -41,6 +44,7 @@ pub struct Restored {
 pub fn backup(location: &Location, target: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
     match location {
         Location::Sqlite(path) => sqlite::backup::backup(path, target, progress),
+        Location::Postgres(_) => Err(Error::Backup(format!("a PostgreSQL database is backed up by {OTHER_TOOL}"))),
     }
 }
 
@@ -53,5 +57,6 @@ pub fn backup(location: &Location, target: &Path, progress: &mut dyn FnMut(Progr
 pub fn restore(location: &Location, source: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Restored, Error> {
     match location {
         Location::Sqlite(path) => sqlite::backup::restore(path, source, progress),
+        Location::Postgres(_) => Err(Error::Backup(format!("a PostgreSQL database is restored by {OTHER_TOOL}"))),
     }
 }

@@ -12,39 +12,21 @@
 
 pub mod backup;
 pub mod error;
+mod location;
 pub mod migrate;
+pub mod postgres;
 pub mod sqlite;
 
 pub use backup::{backup, restore};
 pub use error::Error;
+pub use location::{Location, PostgresUrl};
 pub use migrate::{Consent, MigrationPlan};
 
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pintle_model::Model;
-use pintle_query::{Dialect, Read, Write};
-
-/// Where an app's data lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// `sqlite:PATH`
-    Sqlite(PathBuf),
-}
-
-impl FromStr for Location {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Location, String> {
-        match text.strip_prefix("sqlite:") {
-            Some("") => Err("a store is `sqlite:PATH`: the path is missing".to_owned()),
-            Some(path) => Ok(Location::Sqlite(PathBuf::from(path))),
-            None => Err(format!("a store is `sqlite:PATH`, not `{text}`")),
-        }
-    }
-}
+use pintle_query::{Read, Write};
 
 /// Who opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +90,8 @@ pub trait Tx {
 pub enum Store {
     /// Embedded.
     Sqlite(sqlite::Sqlite),
+    /// On a server.
+    Postgres(postgres::Postgres),
 }
 
 impl Store {
@@ -118,14 +102,7 @@ impl Store {
     pub fn open(location: &Location, model: &Arc<Model>, access: Access) -> Result<Store, Error> {
         match location {
             Location::Sqlite(path) => sqlite::Sqlite::open(path, model, access).map(Store::Sqlite),
-        }
-    }
-
-    /// Whose SQL it speaks.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        match self {
-            Store::Sqlite(_) => Dialect::Sqlite,
+            Location::Postgres(url) => postgres::Postgres::open(url, model, access).map(Store::Postgres),
         }
     }
 
@@ -136,17 +113,20 @@ impl Store {
     pub fn plan(&self) -> Result<MigrationPlan, Error> {
         match self {
             Store::Sqlite(store) => store.plan(),
+            Store::Postgres(store) => store.plan(),
         }
     }
 
-    /// Brings the tables to the model's state, all of it or nothing, and returns what was done. Blocks until it is.
-    /// What goes further than `consent` is refused.
+    /// Brings the tables to the model's state, and returns what was done: all of it or nothing, except that on PostgreSQL
+    /// what would hold long locks is made afterwards, piece by piece, and gone on with when it was interrupted. Blocks
+    /// until it is done. What goes further than `consent` is refused.
     ///
     /// # Errors
     /// When it is refused ([`Error::Migration`] says why, and what would be right), or the database does not answer.
     pub fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
         match self {
             Store::Sqlite(store) => store.migrate(consent),
+            Store::Postgres(store) => store.migrate(consent),
         }
     }
 
@@ -157,6 +137,7 @@ impl Store {
     pub async fn read(&self, read: Read) -> Result<Rows, Error> {
         match self {
             Store::Sqlite(store) => store.read(read).await,
+            Store::Postgres(store) => store.read(read).await,
         }
     }
 
@@ -167,17 +148,19 @@ impl Store {
     pub async fn write(&self, write: Write) -> Result<Written, Error> {
         match self {
             Store::Sqlite(store) => store.write(write).await,
+            Store::Postgres(store) => store.write(write).await,
         }
     }
 
-    /// Runs steps as one: an error of `steps` leaves nothing behind.
+    /// Runs steps as one: an error of `steps` leaves nothing behind. A store with several writers may run them again, a
+    /// few times, when another one's change came between.
     ///
     /// # Errors
     /// The steps', or the store's.
     pub async fn transaction<T, E>(
         &self,
         mode: Mode,
-        steps: impl FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        steps: impl FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -185,6 +168,7 @@ impl Store {
     {
         match self {
             Store::Sqlite(store) => store.transaction(mode, steps).await,
+            Store::Postgres(store) => store.transaction(mode, steps).await,
         }
     }
 
@@ -195,6 +179,7 @@ impl Store {
     pub async fn ready(&self) -> Result<(), Error> {
         match self {
             Store::Sqlite(store) => store.ready().await,
+            Store::Postgres(store) => store.ready().await,
         }
     }
 
@@ -204,6 +189,7 @@ impl Store {
     pub fn version(&self) -> u64 {
         match self {
             Store::Sqlite(store) => store.version(),
+            Store::Postgres(store) => store.version(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use pintle_query::Dialect;
+
 use crate::app::App;
 use crate::failure::Failure;
 use crate::report;
@@ -15,7 +17,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let checked = App::check(&args.app)?;
+    let checked = App::check(&args.app, Dialect::Sqlite)?;
     if !checked.diagnostics.is_empty() {
         ui::out(&report::render(&checked.diagnostics, Look::of_out()));
     }

@@ -26,8 +26,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let app = App::load(&args.app)?;
-    let location = args.store.location(&app.folder)?;
+    let (app, location) = App::load(&args.app, &args.store)?;
     let failed = |error: pintle_store::Error| migration::refused(&error, &app, &args.store);
     let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
     let consent = if args.allow_loss { Consent::Loss } else { Consent::Lossless };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use pintle_server::Settings;
-use pintle_store::{Access, Consent, Store};
+use pintle_store::{Access, Consent, Location, Store};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
@@ -56,11 +56,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     logs::start(args.log_format)?;
     // Before the store is opened, which takes its handles then.
     pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
-    let app = App::load(&args.app)?;
+    let (app, location) = App::load(&args.app, &args.store)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
-    let listener = runtime.block_on(async { listen(args.listen) })?;
-    let store = open(args, &app)?;
+    let _inside = runtime.enter();
+    let listener = listen(args.listen)?;
+    let store = open(args, &app, &location)?;
     runtime.block_on(serve(args, app, store, listener))
 }
 
@@ -103,9 +104,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 const OTHER_STORE: &str = "--store sqlite:PATH names another file";
 
 /// Opens the store and applies what loses nothing.
-fn open(args: &Args, app: &App) -> Result<Store, Failure> {
-    let location = args.store.location(&app.folder)?;
-    let store = Store::open(&location, app.model(), Access::Serve)
+fn open(args: &Args, app: &App, location: &Location) -> Result<Store, Failure> {
+    let store = Store::open(location, app.model(), Access::Serve)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
     let plan = store.migrate(Consent::Forward).map_err(|error| migration::refused(&error, app, &args.store))?;
     for change in migration::changes(&plan) {

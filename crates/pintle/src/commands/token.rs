@@ -56,10 +56,10 @@ enum Action {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let tokens = Tokens::open(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     runtime.block_on(async {
+        let tokens = Tokens::open(args)?;
         match &args.action {
             Action::Create { name, role, user } => tokens.create(name, role, user.as_deref()).await,
             Action::List => tokens.list().await,
@@ -80,8 +80,7 @@ struct Tokens {
 
 impl Tokens {
     fn open(args: &Args) -> Result<Tokens, Failure> {
-        let app = App::load(&args.app)?;
-        let location = args.store.location(&app.folder)?;
+        let (app, location) = App::load(&args.app, &args.store)?;
         let failed = |error: Error| migration::refused(&error, &app, &args.store);
         let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
         // The first token may be made before the first start. Any later change of the tables is not this command's: a

@@ -15,7 +15,7 @@ pub use access::Right;
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use pintle_model::{CollectionId, Diagnostic, Model, Role, Severity, Span};
+use pintle_model::{CollectionId, Diagnostic, Model, Role};
 
 use crate::mount::Mounts;
 use crate::plan::{ReadPlan, Statement, WritePlan};
@@ -44,16 +44,6 @@ impl Planner {
     /// # Errors
     /// The mistakes, in the manifest's order.
     pub fn new(model: Arc<Model>, dialect: Dialect) -> Result<Planner, Vec<Diagnostic>> {
-        if dialect == Dialect::Postgres {
-            return Err(vec![Diagnostic {
-                severity: Severity::Error,
-                message: "this version of Pintle keeps its data in SQLite only".to_owned(),
-                label: None,
-                help: Some("use a store `sqlite:PATH`".to_owned()),
-                file: Arc::clone(&model.source),
-                span: Span::default(),
-            }]);
-        }
         let rules = policy::compile(&model)?;
         let reads = Cache::builder()
             .max_capacity(PLANS_BYTES_MAX)
@@ -71,12 +61,6 @@ impl Planner {
     #[must_use]
     pub fn model(&self) -> &Arc<Model> {
         &self.model
-    }
-
-    /// Whose SQL this writes.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        self.dialect
     }
 
     /// The plan of a read for callers of a role: from the cache, or made now.

@@ -275,6 +275,7 @@ impl Planner {
             check,
             probe,
             write: sql.finish(),
+            tells_new: false,
             verdicts: answers.verdicts.len(),
             columns: answers.columns,
             sort: answers.sort,

@@ -85,7 +85,7 @@ impl Steps {
     }
 
     /// Reads the record, looks at the condition, writes.
-    fn run(self, tx: &mut dyn Tx) -> Result<Written, Refused> {
+    fn run(&self, tx: &mut dyn Tx) -> Result<Written, Refused> {
         let read = self.planner.get(self.collection, &self.key, &self.asker)?;
         let current = record(&tx.read(&read)?).ok_or(Refused::Absent)?;
         if !self.conditions.is_empty() {

@@ -97,7 +97,7 @@ impl Sqlite {
     pub(crate) async fn transaction<T, E>(
         &self,
         mode: Mode,
-        steps: impl FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        mut steps: impl FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,

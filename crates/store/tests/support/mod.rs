@@ -152,6 +152,7 @@ pub fn write_plan(action: Action, sql: &str, fields: usize) -> WritePlan {
         check: None,
         probe: None,
         write: statement(sql, params),
+        tells_new: false,
         verdicts: 0,
         columns: Vec::new(),
         sort: Vec::new(),
