@@ -3,12 +3,14 @@
 //! Every test has a folder and a server of its own, so all run side by side. Nothing sleeps: a server is ready when it
 //! says so, and is gone when its process has ended.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of the vocabulary")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses a part of the vocabulary")]
 #![allow(clippy::expect_used, reason = "a test's way to fail")]
 
 mod answer;
+mod place;
 
 pub use answer::Answer;
+pub use place::{POSTGRES, Place};
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use pintle_testbed::Database;
 use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -53,14 +56,26 @@ pub fn shipped(app: &str) -> PathBuf {
 /// An app in a folder of its own, gone with the test.
 pub struct App {
     pub folder: TempDir,
+    /// Where its data lives, when that is not its folder.
+    database: Option<Database>,
 }
 
 impl App {
     /// With this manifest.
     pub fn of(manifest: &str) -> App {
-        let app = App { folder: tempfile::tempdir().expect("a temporary folder") };
+        let app = App { folder: tempfile::tempdir().expect("a temporary folder"), database: None };
         app.manifest(manifest);
         app
+    }
+
+    /// With its data in a new store of this kind.
+    pub fn on(self, place: Place) -> App {
+        App { database: place.database(), ..self }
+    }
+
+    /// Words that tell a command where its data lives.
+    pub fn store(&self) -> Vec<&str> {
+        self.database.iter().flat_map(|database| ["--store", &database.url]).collect()
     }
 
     /// A copy of a shipped app.
@@ -90,7 +105,7 @@ impl App {
 
     /// Serves it with more words on the command line.
     pub fn serve_with(&self, words: &[&str]) -> Server {
-        Server::start(pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]).args(words))
+        Server::start(pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]).args(self.store()).args(words))
     }
 
     /// A new token.
@@ -101,6 +116,7 @@ impl App {
     /// A new token of a user.
     pub fn token_of(&self, name: &str, role: &str, user: Option<&str>) -> String {
         let mut words = vec!["token", "create", name, "--role", role, "--app", self.path()];
+        words.extend(self.store());
         words.extend(user.iter().flat_map(|user| ["--user", user]));
         let (code, out, err) = run(&words);
         assert_eq!((code, err.as_str()), (0, ""), "a token is made");
@@ -242,6 +258,13 @@ pub struct Body {
     bytes: Vec<u8>,
 }
 
+impl Body {
+    /// These bytes, with no content type.
+    pub fn bare(bytes: Vec<u8>) -> Body {
+        Body { content_type: None, bytes }
+    }
+}
+
 impl From<Value> for Body {
     fn from(json: Value) -> Body {
         Body { content_type: Some("application/json"), bytes: json.to_string().into_bytes() }
@@ -283,7 +306,7 @@ impl Ask {
         self
     }
 
-    fn body(mut self, body: impl Into<Body>) -> Ask {
+    pub fn body(mut self, body: impl Into<Body>) -> Ask {
         let body = body.into();
         self.line = format!("{} {}", self.line, shortened(&body.bytes));
         self.content_type = self.content_type.or_else(|| body.content_type.map(str::to_owned));
