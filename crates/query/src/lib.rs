@@ -29,3 +29,4 @@ mod tests;
 pub use fault::{Details, Fault, FaultKind};
 pub use plan::{Dialect, Read, ReadPlan, Statement, Write, WritePlan};
 pub use planner::{Planner, Right};
+pub use sql::POSTGRES_FUNCTIONS;

@@ -16,7 +16,8 @@ pub enum Dialect {
 /// One SQL statement and where each of its values comes from: placeholder n takes `params[n - 1]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The text, with `?1`… on SQLite and `$1`… on PostgreSQL.
+    /// The text, with `?1`… on SQLite and `$1::int8`… on PostgreSQL, where each is written with the type that its value
+    /// is to be bound as: what the server tells of a prepared statement's parameters.
     pub sql: String,
     /// One for each placeholder, in order.
     pub params: Vec<Param>,
@@ -124,7 +125,8 @@ pub struct WritePlan {
     pub verdicts: usize,
     /// What the answer holds; empty if no representation was asked for.
     pub columns: Vec<Column>,
-    /// The order of the representation.
+    /// The order of the representation, which the store brings it into; on PostgreSQL the statement does by itself, so it
+    /// is empty there.
     pub sort: Vec<Sort>,
     /// Leave out keys whose value is null.
     pub strip_nulls: bool,

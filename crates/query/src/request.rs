@@ -237,6 +237,15 @@ impl Step {
         }
     }
 
+    /// The key, if it is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&String> {
+        match self {
+            Step::Key(key) => Some(key),
+            Step::Index(_) => None,
+        }
+    }
+
     /// Steps as one JSON array, as the functions that walk a path take them.
     #[must_use]
     pub fn join(steps: &[Step]) -> String {

@@ -39,7 +39,7 @@ pub fn fold(expr: Expr, role: Role) -> Expr {
                 Truth::True => *value,
                 Truth::False => !*value,
             }),
-            (Expr::Literal(Value::Null), _) => truth(matches!(asked, Truth::Null | Truth::Unknown)),
+            (inner, _) if inner.is_null() => truth(matches!(asked, Truth::Null | Truth::Unknown)),
             _ => Expr::Is(inner, asked),
         },
         Expr::Exists { body, .. } if *body == Expr::FALSE => Expr::FALSE,

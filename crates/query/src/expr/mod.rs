@@ -134,6 +134,12 @@ impl Expr {
     /// False.
     pub const FALSE: Expr = Expr::Literal(Value::Boolean(false));
 
+    /// No value of a type.
+    #[must_use]
+    pub fn null(ty: Type) -> Expr {
+        Expr::Cast(Box::new(Expr::Literal(Value::Null)), ty)
+    }
+
     /// A comparison.
     #[must_use]
     pub fn compare(op: Comparison, left: Expr, right: Expr) -> Expr {
@@ -166,6 +172,15 @@ impl Expr {
         match self {
             Expr::Literal(Value::Boolean(true)) => true,
             Expr::And(parts) => parts.iter().all(Expr::is_true),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a literal null, of whatever type.
+    pub(crate) fn is_null(&self) -> bool {
+        match self {
+            Expr::Literal(Value::Null) => true,
+            Expr::Cast(inner, _) => inner.is_null(),
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use crate::rest::filter::Scope;
 use crate::rest::nearest;
 use crate::rest::order::order;
 use crate::rest::query::pairs;
-use crate::{Fault, FaultKind};
+use crate::{Dialect, Fault, FaultKind};
 
 /// Levels of a path inside a json field.
 const LEVELS_MAX: usize = 8;
@@ -26,8 +26,8 @@ pub(super) struct ListQuery {
 }
 
 /// Reads the query string of a list.
-pub(super) fn list(collection: &Collection, query: &str) -> Result<ListQuery, Fault> {
-    let mut scope = Scope::new(collection);
+pub(super) fn list(collection: &Collection, dialect: Dialect, query: &str) -> Result<ListQuery, Fault> {
+    let mut scope = Scope::new(collection, dialect);
     let mut filters = Vec::new();
     let (mut limit, mut offset, mut keys) = (None, None, None);
     for (count, pair) in pairs(query).enumerate() {
@@ -107,7 +107,7 @@ fn filter(scope: &mut Scope<'_>, name: &str, value: &str) -> Result<Filter, Faul
         let message = format!("`{name}` is too deep: a path inside a json field has at most {LEVELS_MAX} levels");
         return Err(Fault::new(FaultKind::Parse, message));
     }
-    let slot = scope.read(Type::Text, value).map_err(|fault| in_parameter(fault, name))?;
+    let slot = scope.element(value).map_err(|fault| in_parameter(fault, name))?;
     Ok(Filter::Test(Target { field: at, path, text: false }, Test::Element(slot)))
 }
 

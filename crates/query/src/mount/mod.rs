@@ -41,7 +41,7 @@ impl Planner {
     /// For a parameter that is none of these, or the caller may not read.
     pub fn list(&self, collection: CollectionId, query: &str, asker: &Asker) -> Result<List, Fault> {
         let fields = self.model.collection(collection);
-        let query = list::list(fields, query)?;
+        let query = list::list(fields, self.dialect, query)?;
         let mut values = query.values;
         let mut bind = |rows| {
             values.push(count_value(rows));

@@ -1,16 +1,16 @@
 //! Reads: one statement under the select policy, and one more that counts where that was asked.
 
-use pintle_model::{CollectionId, Role};
+use pintle_model::{CollectionId, Role, Type};
 
 use super::Planner;
 use super::access::Right;
 use super::filter::is_point;
-use crate::Fault;
 use crate::expr::{Expr, fold};
 use crate::functions::calls_slow;
 use crate::plan::{Column, Param, ReadPlan};
 use crate::request::{Order, ReadShape, SelectItem};
 use crate::sql::{Scope, Sql};
+use crate::{Dialect, Fault};
 
 impl Planner {
     pub(super) fn make_read(&self, collection: CollectionId, role: Role, shape: &ReadShape) -> Result<ReadPlan, Fault> {
@@ -22,12 +22,13 @@ impl Planner {
         self.source(&mut sql, collection, &condition);
         self.order(&mut sql, collection, &shape.order)?;
         if let Some(slot) = shape.limit {
-            sql.word(" LIMIT ").bind(Param::Value(slot));
+            sql.word(" LIMIT ").bind(Param::Value(slot), Type::Integer);
         }
         if let Some(slot) = shape.offset {
             // SQLite knows no offset without a limit.
-            sql.word(if shape.limit.is_none() { " LIMIT -1" } else { "" });
-            sql.word(" OFFSET ").bind(Param::Value(slot));
+            let bare = shape.limit.is_none() && self.dialect == Dialect::Sqlite;
+            sql.word(if bare { " LIMIT -1" } else { "" });
+            sql.word(" OFFSET ").bind(Param::Value(slot), Type::Integer);
         }
         let count = shape.count.then(|| {
             let mut sql = Sql::new(self.dialect);

@@ -1,17 +1,20 @@
 //! Writes: what is checked before, the write itself, and what it answers.
 //!
 //! The rules are PostgreSQL's for row security, as its manual has them under `CREATE POLICY` (the notes on each command,
-//! and the table of policies by command type); each is told where it is applied.
+//! and the table of policies by command type); each is told where it is applied. What must hold is worked out here; how it
+//! is held is each dialect's: [`sqlite`] looks before it writes, [`postgres`] has all of it in one statement.
 
-use pintle_model::{CollectionId, KeyOrigin, Role, Type, Value};
+mod postgres;
+mod sqlite;
+
+use pintle_model::{CollectionId, KeyOrigin, Role, Type};
 
 use super::Planner;
 use super::access::Right;
-use crate::expr::{self, Expr, fold};
+use crate::expr::{Expr, fold};
 use crate::plan::{Action, Column, Param, Sort, Statement, WritePlan};
-use crate::request::{Comparison, Conflict, Filter, Returning, WriteShape};
-use crate::sql::Sql;
-use crate::{Fault, FaultKind};
+use crate::request::{Conflict, Filter, Returning, WriteShape};
+use crate::{Dialect, Fault, FaultKind};
 
 /// Rows that are written, as a place to make a plan for.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +24,67 @@ struct Place {
 }
 
 /// What RETURNING gives, worked out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Answers {
-    verdicts: Vec<Expr>,
     columns: Vec<Column>,
     shown: Vec<Expr>,
     keys: Vec<Expr>,
     sort: Vec<Sort>,
+}
+
+/// An insert, with what must hold for it.
+#[derive(Debug)]
+struct Insert<'a> {
+    /// The fields that have a value.
+    fields: &'a [usize],
+    conflict: Option<&'a Conflict>,
+    /// What the row's values must satisfy.
+    new_row: Expr,
+    /// What the row must satisfy that reads its counted key, which is not known before.
+    on_key: Vec<Expr>,
+    /// What the row that is there must satisfy to be changed, over its fields.
+    old_row: Expr,
+}
+
+/// An update, with what must hold for it.
+#[derive(Debug)]
+struct Update<'a> {
+    /// The fields that change, with the slots of their new values.
+    set: &'a [(usize, usize)],
+    /// Which rows.
+    condition: Expr,
+    /// What each of them must satisfy, with its new values.
+    check: Expr,
+}
+
+/// What a dialect makes of a write: the parts of a [`WritePlan`] that hold SQL.
+#[derive(Debug)]
+struct Statements {
+    check: Option<Statement>,
+    probe: Option<Statement>,
+    write: Statement,
+    tells_new: bool,
+    verdicts: usize,
+    /// Whether the statement itself brings the rows into the order that was asked for.
+    sorts: bool,
+}
+
+impl Statements {
+    fn plan(self, place: Place, action: Action, answers: Answers, returning: &Returning) -> WritePlan {
+        WritePlan {
+            collection: place.collection,
+            action,
+            fields: Vec::new(),
+            check: self.check,
+            probe: self.probe,
+            write: self.write,
+            tells_new: self.tells_new,
+            verdicts: self.verdicts,
+            columns: answers.columns,
+            sort: if self.sorts { Vec::new() } else { answers.sort },
+            strip_nulls: returning.strip_nulls,
+        }
+    }
 }
 
 impl Planner {
@@ -54,45 +111,36 @@ impl Planner {
         conflict: Option<&Conflict>,
         returning: &Returning,
     ) -> Result<WritePlan, Fault> {
-        let mut answers = self.answers(place, returning)?;
+        let answers = self.answers(place, returning)?;
         let new_row = |field: usize| Some(self.row_value(place, fields, field));
-        let mut checks = Vec::new();
         // CREATE POLICY, INSERT: each row that is to be added must pass, whatever becomes of it on a conflict.
-        checks.push(self.right(place.collection, place.role, Right::Insert)?.replace(&new_row));
+        let mut checks = vec![self.right(place.collection, place.role, Right::Insert)?.replace(&new_row)];
+        let mut on_key = Vec::new();
         // CREATE POLICY, SELECT: with RETURNING, new rows must pass the select policy too, or the command fails. The columns
         // that ON CONFLICT names are read just so.
         if !returning.select.is_empty() || conflict.is_some() {
-            let counted = self.is_counted(place, fields);
+            let counted = self.is_counted(place) && !fields.contains(&0);
             for part in parts(self.right(place.collection, place.role, Right::Select)?) {
                 if counted && part.mentions(&|field| field == 0) {
-                    // The key is not known before the row is stored.
-                    answers.verdicts.push(part);
+                    on_key.push(part);
                 } else {
                     checks.push(part.replace(&new_row));
                 }
             }
         }
-        let mut old_row = None;
+        let mut old_row = Expr::TRUE;
         if let Some(conflict) = conflict {
             self.check_target(place, conflict)?;
             old_row = self.conflict_check(place, fields, conflict)?;
         }
-        let check = self.insert_check(place, checks, old_row, conflict, fields);
-        let probe = conflict.map(|conflict| {
-            let mut sql = Sql::new(self.dialect);
-            sql.word("SELECT 1");
-            self.source(&mut sql, place.collection, &self.same_target(place, conflict, fields));
-            sql.finish()
-        });
-        let mut sql = Sql::new(self.dialect);
-        self.insert_into(&mut sql, place, fields, conflict);
-        Ok(self.finish(
-            place,
-            sql,
-            answers,
-            returning,
-            (if conflict.is_some() { Action::Upsert } else { Action::Insert }, fields, check, probe),
-        ))
+        let new_row = fold(distinct_parts(checks), place.role);
+        let insert = Insert { fields, conflict, new_row, on_key, old_row };
+        let statements = match self.dialect {
+            Dialect::Sqlite => self.sqlite_insert(place, insert, &answers),
+            Dialect::Postgres => self.postgres_insert(place, insert, &answers),
+        };
+        let action = if conflict.is_some() { Action::Upsert } else { Action::Insert };
+        Ok(WritePlan { fields: fields.to_vec(), ..statements.plan(place, action, answers, returning) })
     }
 
     /// What the row that is there must satisfy for `ON CONFLICT DO UPDATE`, as one expression over it.
@@ -100,68 +148,15 @@ impl Planner {
     /// CREATE POLICY, UPDATE and the table: on this path the row that is there must pass the update policy's USING and the
     /// select policy, and what it becomes must pass the WITH CHECK and the select policy. A row that does not is an error,
     /// never passed over.
-    fn conflict_check(&self, place: Place, fields: &[usize], conflict: &Conflict) -> Result<Option<Expr>, Fault> {
-        let Some(set) = &conflict.set else { return Ok(None) };
+    fn conflict_check(&self, place: Place, fields: &[usize], conflict: &Conflict) -> Result<Expr, Fault> {
+        let Some(set) = &conflict.set else { return Ok(Expr::TRUE) };
         let merged = |field: usize| set.contains(&field).then(|| self.row_value(place, fields, field));
         let using = self.right(place.collection, place.role, Right::UpdateUsing)?;
         let check = self.right(place.collection, place.role, Right::UpdateCheck)?;
         let select = self.right(place.collection, place.role, Right::Select)?;
         let old = Expr::all([using, select.clone()]);
         let new = Expr::all([check, select]).replace(&merged);
-        Ok(Some(fold(distinct_parts([old, new]), place.role)))
-    }
-
-    fn insert_check(
-        &self,
-        place: Place,
-        checks: Vec<Expr>,
-        old_row: Option<Expr>,
-        conflict: Option<&Conflict>,
-        fields: &[usize],
-    ) -> Option<Statement> {
-        let new_row = fold(distinct_parts(checks), place.role);
-        let old_row = old_row.filter(|expr| !expr.is_true()).zip(conflict);
-        if new_row.is_true() && old_row.is_none() {
-            return None;
-        }
-        let mut sql = Sql::new(self.dialect);
-        sql.word("SELECT 1 WHERE ");
-        if !new_row.is_true() {
-            self.not_true(&mut sql, &new_row);
-        }
-        if let Some((expr, conflict)) = old_row {
-            sql.word(if new_row.is_true() { "" } else { " OR " }).word("EXISTS (SELECT 1");
-            self.source(&mut sql, place.collection, &self.same_target(place, conflict, fields));
-            sql.word(" AND ");
-            self.not_true(&mut sql, &expr);
-            sql.word(")");
-        }
-        Some(sql.finish())
-    }
-
-    fn insert_into(&self, sql: &mut Sql, place: Place, fields: &[usize], conflict: Option<&Conflict>) {
-        let collection = self.model.collection(place.collection);
-        // A row without any value is a row whose (counted) key is null.
-        let names = if fields.is_empty() { &[0][..] } else { fields };
-        sql.word("INSERT INTO ").name(&collection.name).word(" (");
-        sql.list(names, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name)).word(") VALUES (");
-        if fields.is_empty() {
-            sql.word("NULL");
-        }
-        sql.list(0..fields.len(), ", ", |sql, n| _ = sql.bind(Param::Row(n))).word(")");
-        let Some(conflict) = conflict else { return };
-        sql.word(" ON CONFLICT (");
-        sql.list(&conflict.target, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name)).word(") DO ");
-        match conflict.set.as_deref() {
-            None => sql.word("NOTHING"),
-            Some(set) => {
-                let set = if set.is_empty() { &conflict.target[..1] } else { set };
-                sql.word("UPDATE SET ").list(set, ", ", |sql, field| {
-                    let name = &collection.fields[*field].name;
-                    sql.name(name).word(" = excluded.").name(name);
-                })
-            }
-        };
+        Ok(fold(distinct_parts([old, new]), place.role))
     }
 
     fn update(
@@ -185,31 +180,15 @@ impl Planner {
         };
         // What holds of the old row, and speaks of nothing that changes, holds of the new one.
         let to_check = new.into_iter().filter(|part| part.mentions(&|f| changed(f).is_some()) || !old.contains(part));
-        let to_check = fold(distinct_parts(to_check.map(|part| part.replace(&changed))), place.role);
+        let check = fold(distinct_parts(to_check.map(|part| part.replace(&changed))), place.role);
         let filter = self.filter(place.collection, filter)?;
         let condition = fold(Expr::all([filter, distinct_parts(old)]), place.role);
-        let check = (!to_check.is_true()).then(|| {
-            let mut sql = Sql::new(self.dialect);
-            sql.word("SELECT 1 FROM ").name(&self.model.collection(place.collection).name).word(" WHERE ");
-            if !condition.is_true() {
-                sql.expr(self.scope(), &condition);
-                sql.word(" AND ");
-            }
-            self.not_true(&mut sql, &to_check);
-            sql.word(" LIMIT 1");
-            sql.finish()
-        });
-        let collection = self.model.collection(place.collection);
-        let mut sql = Sql::new(self.dialect);
-        sql.word("UPDATE ").name(&collection.name).word(" SET ");
-        if set.is_empty() {
-            sql.name(&collection.fields[0].name).word(" = ").name(&collection.fields[0].name);
-        }
-        sql.list(set, ", ", |sql, (field, slot)| {
-            sql.name(&collection.fields[*field].name).word(" = ").bind(Param::Value(*slot));
-        });
-        self.only(&mut sql, &condition);
-        Ok(self.finish(place, sql, answers, returning, (Action::Update, &[], check, None)))
+        let update = Update { set, condition, check };
+        let statements = match self.dialect {
+            Dialect::Sqlite => self.sqlite_update(place, update, &answers),
+            Dialect::Postgres => self.postgres_update(place, update, &answers),
+        };
+        Ok(statements.plan(place, Action::Update, answers, returning))
     }
 
     fn delete(&self, place: Place, filter: &Filter, returning: &Returning) -> Result<WritePlan, Fault> {
@@ -219,10 +198,11 @@ impl Planner {
         let select = self.reading(place, filter, returning)?;
         let filter = self.filter(place.collection, filter)?;
         let condition = fold(Expr::all([filter, distinct_parts([policy, select])]), place.role);
-        let mut sql = Sql::new(self.dialect);
-        sql.word("DELETE");
-        self.source(&mut sql, place.collection, &condition);
-        Ok(self.finish(place, sql, answers, returning, (Action::Delete, &[], None, None)))
+        let statements = match self.dialect {
+            Dialect::Sqlite => self.sqlite_delete(place, &condition, &answers),
+            Dialect::Postgres => self.postgres_delete(place, &condition, &answers),
+        };
+        Ok(statements.plan(place, Action::Delete, answers, returning))
     }
 
     /// The select policy, if the command reads columns; else true.
@@ -241,53 +221,7 @@ impl Planner {
         let sort = order
             .iter()
             .map(|key| Sort { descending: key.descending, nulls_first: key.nulls_first.unwrap_or(key.descending) });
-        Ok(Answers { verdicts: Vec::new(), columns, shown, keys, sort: sort.collect() })
-    }
-
-    fn finish(
-        &self,
-        place: Place,
-        mut sql: Sql,
-        answers: Answers,
-        returning: &Returning,
-        (action, fields, check, probe): (Action, &[usize], Option<Statement>, Option<Statement>),
-    ) -> WritePlan {
-        let mut separator = " RETURNING ";
-        for verdict in &answers.verdicts {
-            sql.word(separator).word("((");
-            sql.expr(self.scope(), verdict);
-            sql.word(") IS TRUE)");
-            separator = ", ";
-        }
-        for shown in &answers.shown {
-            sql.word(separator);
-            sql.expr(self.scope(), shown);
-            separator = ", ";
-        }
-        for key in &answers.keys {
-            sql.word(separator);
-            sql.sort_key(self.scope(), key);
-        }
-        WritePlan {
-            collection: place.collection,
-            action,
-            fields: fields.to_vec(),
-            check,
-            probe,
-            write: sql.finish(),
-            tells_new: false,
-            verdicts: answers.verdicts.len(),
-            columns: answers.columns,
-            sort: answers.sort,
-            strip_nulls: returning.strip_nulls,
-        }
-    }
-
-    /// Null counts as not satisfied.
-    fn not_true(&self, sql: &mut Sql, expr: &Expr) {
-        sql.word("(");
-        sql.expr(self.scope(), expr);
-        sql.word(" IS NOT TRUE)");
+        Ok(Answers { columns, shown, keys, sort: sort.collect() })
     }
 
     fn field_type(&self, place: Place, field: usize) -> Type {
@@ -298,23 +232,13 @@ impl Planner {
     fn row_value(&self, place: Place, fields: &[usize], field: usize) -> Expr {
         match fields.iter().position(|f| *f == field) {
             Some(n) => Expr::Param(Param::Row(n), self.field_type(place, field)),
-            None => Expr::Literal(Value::Null),
+            None => Expr::null(self.field_type(place, field)),
         }
     }
 
-    /// Whether the store counts this row's key.
-    fn is_counted(&self, place: Place, fields: &[usize]) -> bool {
-        self.model.collection(place.collection).key.origin == KeyOrigin::Counted && !fields.contains(&0)
-    }
-
-    /// The row that is there has the written row's values in the conflict's target.
-    fn same_target(&self, place: Place, conflict: &Conflict, fields: &[usize]) -> Expr {
-        let same = conflict.target.iter().map(|field| {
-            let ty = self.field_type(place, *field);
-            let column = Expr::Column(expr::Column { depth: 0, collection: place.collection, field: *field, ty });
-            Expr::compare(Comparison::Eq, column, self.row_value(place, fields, *field))
-        });
-        Expr::And(same.collect())
+    /// Whether the store counts the key where a row does not give it.
+    fn is_counted(&self, place: Place) -> bool {
+        self.model.collection(place.collection).key.origin == KeyOrigin::Counted
     }
 
     /// `ON CONFLICT` needs a key or something unique.

@@ -1,6 +1,6 @@
 //! Expressions with what is known of their type while a policy is lowered.
 
-use pintle_model::{Type, Value};
+use pintle_model::Type;
 use sqlparser::tokenizer::Span;
 
 use super::mistake::Mistake;
@@ -36,7 +36,7 @@ impl Typed {
                     .at(source, self.span))
             }
             What::Quoted(text) => read(source, &text, ty, self.span),
-            What::Null => Ok(Expr::Literal(Value::Null)),
+            What::Null => Ok(Expr::null(ty)),
         }
     }
 

@@ -9,7 +9,8 @@ use super::value::{array, list, tree_value};
 use crate::fault::{NAMED_MAX, shortened};
 use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, check_regex};
 use crate::request::{Filter, Target, Test};
-use crate::{Fault, FaultKind};
+use crate::sql::element_value;
+use crate::{Dialect, Fault, FaultKind};
 
 /// Levels that `and=(…)` and `or=(…)` may nest; each is a level of the SQL expression, which databases bound too.
 const TREE_DEPTH_MAX: usize = 16;
@@ -28,6 +29,8 @@ const OPERATOR: &str = "\"not\" or operator (eq, gt, ...)";
 /// Where filters are read: whose fields they speak of, and the values they bring.
 pub(crate) struct Scope<'a> {
     pub(crate) collection: &'a Collection,
+    /// Whose form values have that each dialect takes in its own.
+    dialect: Dialect,
     pub(crate) values: Vec<Value>,
     /// How many regular expressions were read.
     regexes: usize,
@@ -42,8 +45,8 @@ enum Place {
 
 impl<'a> Scope<'a> {
     /// A scope without any values so far.
-    pub(crate) fn new(collection: &'a Collection) -> Scope<'a> {
-        Scope { collection, values: Vec::new(), regexes: 0 }
+    pub(crate) fn new(collection: &'a Collection, dialect: Dialect) -> Scope<'a> {
+        Scope { collection, dialect, values: Vec::new(), regexes: 0 }
     }
 
     /// Takes a value, and tells its slot.
@@ -60,6 +63,15 @@ impl<'a> Scope<'a> {
     pub(crate) fn read(&mut self, ty: Type, text: &str) -> Result<usize, Fault> {
         let value = ty.read_text(text).map_err(|error| bad_value(&error))?;
         self.bind(value)
+    }
+
+    /// Reads and takes what [`Test::Element`] looks for.
+    pub(crate) fn element(&mut self, text: &str) -> Result<usize, Fault> {
+        let value = Type::Text.read_text(text).map_err(|error| bad_value(&error))?;
+        self.bind(match self.dialect {
+            Dialect::Sqlite => value,
+            Dialect::Postgres => element_value(text),
+        })
     }
 
     /// The filter of the parameter `key=value`, where `key` is a field or a path into one.

@@ -131,7 +131,7 @@ impl Planner {
         // Who may not read at all is told so before anything costs.
         self.allowed(collection, asker.caller.role, Right::Select)?;
         let fields = self.model.collection(collection);
-        let query = query::query(fields, query)?;
+        let query = query::query(fields, self.dialect, query)?;
         let mut values = query.values;
         let mut bind = |rows| {
             values.push(count_value(rows));

@@ -9,7 +9,7 @@ use super::filter::Scope;
 use super::{order, select};
 use crate::fault::{NAMED_MAX, shortened};
 use crate::request::{Filter, Order, SelectItem};
-use crate::{Details, Fault, FaultKind};
+use crate::{Details, Dialect, Fault, FaultKind};
 
 /// Parameters that a query string may have.
 const PARAMETERS_MAX: usize = 1000;
@@ -54,7 +54,7 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Reads a query string of `/rest/v1`.
-pub(crate) fn query(collection: &Collection, text: &str) -> Result<Query, Fault> {
+pub(crate) fn query(collection: &Collection, dialect: Dialect, text: &str) -> Result<Query, Fault> {
     let mut query = Query {
         select: None,
         filter: Filter::all(),
@@ -77,7 +77,7 @@ pub(crate) fn query(collection: &Collection, text: &str) -> Result<Query, Fault>
     if let Some((_, value)) = parameters.iter().find(|(name, _)| name == "select") {
         query.select = Some(select::select(collection, value)?);
     }
-    let mut scope = Scope::new(collection);
+    let mut scope = Scope::new(collection, dialect);
     let mut filters = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in &parameters {

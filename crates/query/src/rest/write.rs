@@ -10,7 +10,7 @@ use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader, Rows};
 use crate::request::{Comparison, Conflict, Filter, Returning, Target, Test, WriteShape};
-use crate::{Fault, FaultKind, Planner};
+use crate::{Dialect, Fault, FaultKind, Planner};
 
 impl Planner {
     /// `POST`: one record or an array; an upsert where `resolution` says so.
@@ -27,7 +27,7 @@ impl Planner {
     ) -> Result<RestWrite, Fault> {
         self.allowed(collection, asker.caller.role, Right::Insert)?;
         let fields = self.model.collection(collection);
-        let query = write_query(fields, query, "POST")?;
+        let query = write_query(fields, self.dialect, query, "POST")?;
         let reader =
             Reader { missing_default: prefer.missing_default, ..self.reader(collection, asker, Fill::Defaults) };
         let rows = record::read(Reader { columns: query.columns.as_deref(), ..reader }, body)?;
@@ -52,7 +52,7 @@ impl Planner {
     ) -> Result<RestWrite, Fault> {
         self.allowed(collection, asker.caller.role, Right::Insert)?;
         let fields = self.model.collection(collection);
-        let query = self::query(fields, query).map_err(|fault| match fault.kind {
+        let query = self::query(fields, self.dialect, query).map_err(|fault| match fault.kind {
             // A filter on what is no field is none on the key either.
             FaultKind::UndefinedColumn => not_the_key(),
             _ => fault,
@@ -89,7 +89,7 @@ impl Planner {
     ) -> Result<RestWrite, Fault> {
         self.allowed(collection, asker.caller.role, Right::UpdateUsing)?;
         let fields = self.model.collection(collection);
-        let mut query = write_query(fields, query, "PATCH")?;
+        let mut query = write_query(fields, self.dialect, query, "PATCH")?;
         let reader = Reader { missing_default: prefer.missing_default, ..self.reader(collection, asker, Fill::Given) };
         let mut rows = record::read(Reader { columns: query.columns.as_deref(), ..reader }, body)?;
         if rows.rows.len() > 1 {
@@ -131,7 +131,7 @@ impl Planner {
     ) -> Result<RestWrite, Fault> {
         self.allowed(collection, asker.caller.role, Right::Delete)?;
         let fields = self.model.collection(collection);
-        let mut query = write_query(fields, query, "DELETE")?;
+        let mut query = write_query(fields, self.dialect, query, "DELETE")?;
         let returning = returning(fields, &mut query, prefer);
         let shape = WriteShape::Delete { filter: query.filter, returning };
         self.rest_write(collection, shape, query.values, Vec::new(), prefer, asker)
@@ -197,8 +197,8 @@ impl Planner {
 const NOTHING: RestWrite = RestWrite { write: None, location: false };
 
 /// The query string of a write, which has no pages.
-fn write_query(collection: &Collection, text: &str, method: &str) -> Result<Query, Fault> {
-    let query = query(collection, text)?;
+fn write_query(collection: &Collection, dialect: Dialect, text: &str, method: &str) -> Result<Query, Fault> {
+    let query = query(collection, dialect, text)?;
     if query.paged {
         let fault = unsupported(&format!("`limit` or `offset` on {method}"));
         return Err(

@@ -1,14 +1,11 @@
-//! Expressions as SQL.
-//!
-//! What SQLite lacks is a call of one of [`crate::functions`]; what it has is written plainly, so that indexes serve.
+//! Expressions as SQL: what both dialects write alike.
 
 use pintle_model::{Model, Type, Value};
 
-use super::{Sql, path};
-use crate::expr::{Binary, Column, Expr, Function};
-use crate::functions::name;
+use super::Sql;
+use crate::expr::{Binary, Column, Expr, Function, type_of};
 use crate::plan::{Dialect, Param};
-use crate::request::{Comparison, Step, Truth};
+use crate::request::{Comparison, Truth};
 
 /// What the writer of an expression must know of its place.
 #[derive(Debug, Clone, Copy)]
@@ -27,77 +24,75 @@ impl Sql {
     pub(crate) fn expr(&mut self, scope: Scope<'_>, expr: &Expr) {
         match expr {
             Expr::Literal(value) => self.literal(value),
-            Expr::Param(param, _) => {
-                self.bind(param.clone());
-            }
+            Expr::Param(param, ty) => _ = self.bind(param.clone(), *ty),
             Expr::Column(column) => self.column(scope, column),
-            Expr::Path { json, steps, text } => self.path(scope, json, steps, *text),
-            Expr::And(parts) => self.junction(scope, parts, " AND ", "1"),
-            Expr::Or(parts) => self.junction(scope, parts, " OR ", "0"),
+            Expr::And(parts) => self.junction(scope, parts, " AND ", true),
+            Expr::Or(parts) => self.junction(scope, parts, " OR ", false),
             Expr::Not(inner) => self.wrapped("(NOT ", scope, inner, ")"),
-            Expr::Compare(op, left, right) => self.operator(scope, left, comparison(*op), right),
-            Expr::Distinct(left, right) => self.operator(scope, left, " IS DISTINCT FROM ", right),
-            Expr::In(value, list) => self.is_in(scope, value, list),
+            Expr::Compare(op, left, right) => self.compare(scope, *op, left, right),
+            Expr::Distinct(left, right) => self.distinct(scope, left, right),
+            Expr::In(_, list) if list.is_empty() => self.truth(false),
+            Expr::In(value, list) => {
+                self.word("(");
+                self.equal_key(scope, value);
+                self.word(" IN (").list(list, ", ", |sql, item| sql.equal_key(scope, item)).word("))");
+            }
             Expr::Is(inner, truth) => self.wrapped("(", scope, inner, is(*truth)),
-            Expr::Like { value, pattern, fold } => self.like(scope, value, pattern, *fold),
-            Expr::Match { value, pattern, fold } => {
-                self.call(scope, if *fold { name::IMATCH } else { name::MATCH }, [&**value, pattern]);
-            }
-            Expr::Contains(outer, inner) => self.call(scope, name::CONTAINS, [&**outer, inner]),
-            Expr::Element { json, keys, text } => {
-                let keys = Expr::Literal(Value::Text(serde_json::Value::from(keys.clone()).to_string()));
-                self.call(scope, name::ELEMENT, [&**json, &keys, text]);
-            }
-            Expr::Call(function, args) => self.call(
-                scope,
-                match function {
-                    Function::Lower => name::LOWER,
-                    Function::Length => "length(",
-                    Function::Coalesce => "coalesce(",
-                },
-                args,
-            ),
-            Expr::Binary(op, left, right) => {
-                self.operator_plain(
-                    scope,
-                    left,
-                    match op {
-                        Binary::Add => " + ",
-                        Binary::Subtract => " - ",
-                        Binary::Multiply => " * ",
-                        Binary::Concat => " || ",
-                    },
-                    right,
-                );
-            }
-            Expr::Cast(inner, ty) => self.cast(scope, inner, *ty),
+            Expr::Call(Function::Coalesce, args) => self.call(scope, "coalesce(", args),
+            Expr::Binary(op, left, right) => self.operator(scope, left, binary(*op), right),
             Expr::Exists { collection, depth, body } => {
                 self.word("EXISTS (SELECT 1 FROM ").name(&scope.model.collection(*collection).name);
                 self.word(" AS ").alias(*depth).word(" WHERE ");
                 self.expr(Scope { qualified: true, ..scope }, body);
                 self.word(")");
             }
+            Expr::Path { .. }
+            | Expr::Like { .. }
+            | Expr::Match { .. }
+            | Expr::Contains(..)
+            | Expr::Element { .. }
+            | Expr::Call(..)
+            | Expr::Cast(..) => match self.dialect {
+                Dialect::Sqlite => self.sqlite(scope, expr),
+                Dialect::Postgres => self.postgres(scope, expr),
+            },
+        }
+    }
+
+    /// What a value is ordered by.
+    pub(crate) fn sort_key(&mut self, scope: Scope<'_>, expr: &Expr) {
+        match self.dialect {
+            Dialect::Sqlite => self.sqlite_key(scope, expr),
+            Dialect::Postgres => self.postgres_key(scope, expr),
+        }
+    }
+
+    /// What a value is compared for equality by.
+    fn equal_key(&mut self, scope: Scope<'_>, expr: &Expr) {
+        match self.dialect {
+            Dialect::Sqlite => self.sqlite_key(scope, expr),
+            Dialect::Postgres => self.expr(scope, expr),
         }
     }
 
     fn literal(&mut self, value: &Value) {
-        match value {
-            Value::Null => {
-                self.word("NULL");
-            }
-            Value::Boolean(true) => {
-                self.word("1");
-            }
-            Value::Boolean(false) => {
-                self.word("0");
-            }
-            other => {
-                self.bind(Param::Literal(other.clone()));
-            }
+        match (value, type_of(value)) {
+            (Value::Boolean(value), _) => self.truth(*value),
+            (_, Some(ty)) => _ = self.bind(Param::Literal(value.clone()), ty),
+            (_, None) => _ = self.word("NULL"),
         }
     }
 
-    fn column(&mut self, scope: Scope<'_>, column: &Column) {
+    fn truth(&mut self, value: bool) {
+        self.word(match (self.dialect, value) {
+            (Dialect::Sqlite, true) => "1",
+            (Dialect::Sqlite, false) => "0",
+            (Dialect::Postgres, true) => "TRUE",
+            (Dialect::Postgres, false) => "FALSE",
+        });
+    }
+
+    pub(super) fn column(&mut self, scope: Scope<'_>, column: &Column) {
         let collection = scope.model.collection(column.collection);
         if column.depth > 0 {
             self.alias(column.depth).word(".");
@@ -107,24 +102,9 @@ impl Sql {
         self.name(&collection.fields[column.field].name);
     }
 
-    fn path(&mut self, scope: Scope<'_>, json: &Expr, steps: &[Step], text: bool) {
-        if let (Expr::Column(column), true) = (json, text) {
-            let indexes = &scope.model.collection(column.collection).indexes;
-            let part = indexes.iter().flat_map(|i| &i.parts).find(|p| path::covers(p, column.field, steps));
-            if let Some(part) = part {
-                return self.indexed_path(&|sql| sql.column(scope, column), part);
-            }
-        }
-        self.word(if text { name::GET_TEXT } else { name::GET });
-        self.expr(scope, json);
-        self.word(", ").bind(Param::Literal(Value::Text(Step::join(steps)))).word(")");
-    }
-
-    fn junction(&mut self, scope: Scope<'_>, parts: &[Expr], separator: &'static str, none: &'static str) {
+    fn junction(&mut self, scope: Scope<'_>, parts: &[Expr], separator: &'static str, none: bool) {
         match parts {
-            [] => {
-                self.word(none);
-            }
+            [] => self.truth(none),
             [one] => self.expr(scope, one),
             few if few.len() <= JUNCTION_MAX => {
                 self.word("(").list(few, separator, |sql, part| sql.expr(scope, part)).word(")");
@@ -138,26 +118,33 @@ impl Sql {
         }
     }
 
-    fn wrapped(&mut self, before: &'static str, scope: Scope<'_>, inner: &Expr, after: &'static str) {
+    fn compare(&mut self, scope: Scope<'_>, op: Comparison, left: &Expr, right: &Expr) {
+        self.word("(");
+        match op {
+            Comparison::Eq | Comparison::Ne => self.equal_key(scope, left),
+            _ => self.sort_key(scope, left),
+        }
+        self.word(comparison(op));
+        // On PostgreSQL the left side's collation is the comparison's.
+        self.equal_key(scope, right);
+        self.word(")");
+    }
+
+    fn distinct(&mut self, scope: Scope<'_>, left: &Expr, right: &Expr) {
+        self.word("(");
+        self.equal_key(scope, left);
+        self.word(" IS DISTINCT FROM ");
+        self.equal_key(scope, right);
+        self.word(")");
+    }
+
+    pub(super) fn wrapped(&mut self, before: &'static str, scope: Scope<'_>, inner: &Expr, after: &'static str) {
         self.word(before);
         self.expr(scope, inner);
         self.word(after);
     }
 
-    /// A comparison: of json by its sort key, of all else as the store keeps it.
-    fn operator(&mut self, scope: Scope<'_>, left: &Expr, operator: &'static str, right: &Expr) {
-        if left.ty() == Some(Type::Json) || right.ty() == Some(Type::Json) {
-            self.word("(");
-            self.json_key(scope, left);
-            self.word(operator);
-            self.json_key(scope, right);
-            self.word(")");
-        } else {
-            self.operator_plain(scope, left, operator, right);
-        }
-    }
-
-    fn operator_plain(&mut self, scope: Scope<'_>, left: &Expr, operator: &'static str, right: &Expr) {
+    pub(super) fn operator(&mut self, scope: Scope<'_>, left: &Expr, operator: &'static str, right: &Expr) {
         self.word("(");
         self.expr(scope, left);
         self.word(operator);
@@ -165,77 +152,23 @@ impl Sql {
         self.word(")");
     }
 
-    /// What a value is ordered and compared by.
-    pub(crate) fn sort_key(&mut self, scope: Scope<'_>, expr: &Expr) {
-        if expr.ty() == Some(Type::Json) { self.json_key(scope, expr) } else { self.expr(scope, expr) }
-    }
-
-    fn json_key(&mut self, scope: Scope<'_>, json: &Expr) {
-        self.wrapped(name::JSON_KEY, scope, json, ")");
-    }
-
-    fn is_in(&mut self, scope: Scope<'_>, value: &Expr, list: &[Expr]) {
-        if list.is_empty() {
-            self.word("0");
-            return;
-        }
-        self.word("(");
-        self.sort_key(scope, value);
-        self.word(" IN (").list(list, ", ", |sql, item| sql.sort_key(scope, item)).word("))");
-    }
-
-    /// Where an index orders the text, the pattern's fixed beginning bounds it: blobs stand above all texts, so a
-    /// pattern without a beginning has a bound that bounds nothing.
-    fn like(&mut self, scope: Scope<'_>, value: &Expr, pattern: &Expr, fold: bool) {
-        let bounded = !fold && self.dialect == Dialect::Sqlite && leads_an_index(scope.model, value);
-        if bounded {
-            self.word("(");
-            self.expr(scope, value);
-            self.wrapped(name::LIKE_FROM, scope, pattern, ") AND ");
-            self.expr(scope, value);
-            self.wrapped(name::LIKE_TO, scope, pattern, ") AND ");
-        }
-        self.call(scope, if fold { name::ILIKE } else { name::LIKE }, [value, pattern]);
-        if bounded {
-            self.word(")");
-        }
-    }
-
-    fn call<'e>(&mut self, scope: Scope<'_>, open: &'static str, args: impl IntoIterator<Item = &'e Expr>) {
+    pub(super) fn call<'e>(&mut self, scope: Scope<'_>, open: &'static str, args: impl IntoIterator<Item = &'e Expr>) {
         self.word(open).list(args, ", ", |sql, arg| sql.expr(scope, arg)).word(")");
     }
 
-    fn cast(&mut self, scope: Scope<'_>, inner: &Expr, ty: Type) {
-        match (inner.ty(), ty) {
-            (Some(Type::Integer), Type::Text) => self.wrapped("CAST(", scope, inner, " AS TEXT)"),
-            (Some(Type::Integer), Type::Number) => self.wrapped("CAST(", scope, inner, " AS REAL)"),
-            (Some(Type::Boolean), Type::Text) => {
-                self.wrapped("CASE ", scope, inner, " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END");
-            }
-            (Some(Type::Number), Type::Text) => self.wrapped(name::NUMBER_TEXT, scope, inner, ")"),
-            (Some(Type::Timestamp), Type::Text) => self.wrapped(name::TIMESTAMP_TEXT, scope, inner, ")"),
-            (Some(Type::Bytes), Type::Text) => self.wrapped(name::BYTES_TEXT, scope, inner, ")"),
-            (Some(Type::Text), Type::Text) => self.expr(scope, inner),
-            (Some(Type::Text), _) | (Some(Type::Number), Type::Integer) => {
-                self.wrapped(name::CAST, scope, inner, ", ");
-                self.bind(Param::Literal(Value::Text(ty.name().to_owned()))).word(")");
-            }
-            // Texts, dates, uuids and json are kept as the texts that they print.
-            _ => self.expr(scope, inner),
-        }
+    /// A text of the planner's own.
+    pub(super) fn own_text(&mut self, text: String) -> &mut Sql {
+        self.bind(Param::Literal(Value::Text(text)), Type::Text)
     }
 }
 
-/// Whether an index, the key or a unique field is ordered by this column before all else.
-fn leads_an_index(model: &Model, value: &Expr) -> bool {
-    let Expr::Column(column) = value else { return false };
-    let collection = model.collection(column.collection);
-    column.field == 0
-        || collection.fields[column.field].unique
-        || collection
-            .indexes
-            .iter()
-            .any(|i| i.parts.first().is_some_and(|p| p.field == column.field && p.path.is_empty()))
+fn binary(op: Binary) -> &'static str {
+    match op {
+        Binary::Add => " + ",
+        Binary::Subtract => " - ",
+        Binary::Multiply => " * ",
+        Binary::Concat => " || ",
+    }
 }
 
 fn comparison(op: Comparison) -> &'static str {

@@ -1,14 +1,23 @@
 //! The writer of SQL: the only place where SQL text grows.
 //!
-//! A [`Sql`] takes four things and no others: words that stand in this source ([`Sql::word`]), names that it quotes
-//! ([`Sql::name`]), numbers ([`Sql::number`]), and values ([`Sql::bind`]), whose placeholder and parameter are pushed
-//! together. So a statement has as many parameters as placeholders, and nothing that a caller sends can become SQL.
+//! A [`Sql`] takes four things and no others: words that stand in this source ([`Sql::word`]), names of the model that it
+//! quotes ([`Sql::name`], [`Sql::quoted`]), numbers ([`Sql::number`]), and values ([`Sql::bind`]), whose placeholder and
+//! parameter are pushed together. So a statement has as many parameters as placeholders, and nothing that a caller sends
+//! can become SQL.
+//!
+//! [`expr`] writes what is the same in both dialects, [`sqlite`] and [`postgres`] what is not.
 
 mod expr;
 mod path;
+mod postgres;
+mod sqlite;
 
 pub(crate) use expr::Scope;
 pub use path::index_part;
+pub use postgres::POSTGRES_FUNCTIONS;
+pub(crate) use postgres::element_value;
+
+use pintle_model::Type;
 
 use crate::plan::{Dialect, Param, Statement};
 
@@ -18,6 +27,8 @@ pub(crate) struct Sql {
     dialect: Dialect,
     text: String,
     params: Vec<Param>,
+    /// As what type each of `params` is written.
+    types: Vec<Type>,
     /// The placeholder of each of the request's values, so that a long list of them is not searched again and again.
     slots: Vec<Option<usize>>,
 }
@@ -25,7 +36,7 @@ pub(crate) struct Sql {
 impl Sql {
     /// An empty statement.
     pub(crate) fn new(dialect: Dialect) -> Sql {
-        Sql { dialect, text: String::with_capacity(128), params: Vec::new(), slots: Vec::new() }
+        Sql { dialect, text: String::with_capacity(128), params: Vec::new(), types: Vec::new(), slots: Vec::new() }
     }
 
     /// Adds words of SQL that stand in this crate's source.
@@ -51,9 +62,16 @@ impl Sql {
         self
     }
 
-    /// Adds a placeholder and what it stands for. The same parameter is bound once.
-    pub(crate) fn bind(&mut self, param: Param) -> &mut Sql {
-        let at = match self.placed(&param) {
+    /// Adds the name of a table or column as a text.
+    pub(crate) fn quoted(&mut self, name: &str) -> &mut Sql {
+        push_quoted(&mut self.text, name, '\'');
+        self
+    }
+
+    /// Adds a placeholder and what it stands for. The same parameter is bound once, unless it is meant as another type:
+    /// PostgreSQL works out one type for each placeholder, so there each is written with it.
+    pub(crate) fn bind(&mut self, param: Param, ty: Type) -> &mut Sql {
+        let at = match self.placed(&param, ty) {
             Some(at) => at,
             None => {
                 let at = self.params.len();
@@ -62,21 +80,29 @@ impl Sql {
                     self.slots[slot] = Some(at);
                 }
                 self.params.push(param);
+                self.types.push(ty);
                 at
             }
         };
-        self.word(match self.dialect {
-            Dialect::Sqlite => "?",
-            Dialect::Postgres => "$",
-        });
-        self.number(at + 1)
+        match self.dialect {
+            Dialect::Sqlite => self.word("?").number(at + 1),
+            Dialect::Postgres => self.word("$").number(at + 1).cast_to(ty),
+        }
     }
 
-    fn placed(&self, param: &Param) -> Option<usize> {
+    fn placed(&self, param: &Param, ty: Type) -> Option<usize> {
+        let fits = |at: &usize| self.dialect == Dialect::Sqlite || self.types[*at] == ty;
         match param {
-            Param::Value(slot) => self.slots.get(*slot).copied().flatten(),
-            other => self.params.iter().position(|known| known == other),
+            Param::Value(slot) => {
+                let last = self.slots.get(*slot).copied().flatten()?;
+                if fits(&last) { Some(last) } else { self.searched(param, fits) }
+            }
+            other => self.searched(other, fits),
         }
+    }
+
+    fn searched(&self, param: &Param, fits: impl Fn(&usize) -> bool) -> Option<usize> {
+        (0..self.params.len()).find(|at| self.params[*at] == *param && fits(at))
     }
 
     /// Adds each item, with the separator between them.
@@ -120,10 +146,21 @@ mod tests {
     #[test]
     fn a_value_is_bound_once_and_a_name_cannot_leave_its_quotes() {
         let mut sql = Sql::new(Dialect::Sqlite);
-        sql.word("SELECT ").name("a\" OR 1").word(" = ").bind(Param::Uid).word(" + ").bind(Param::Now);
-        sql.word(" + ").bind(Param::Uid);
+        sql.word("SELECT ").name("a\" OR 1").word(" = ").bind(Param::Uid, Type::Text);
+        sql.word(" + ").bind(Param::Now, Type::Timestamp).word(" + ").bind(Param::Uid, Type::Text);
         let statement = sql.finish();
         assert_eq!(statement.sql, "SELECT \"a\"\" OR 1\" = ?1 + ?2 + ?1");
         assert_eq!(statement.params, [Param::Uid, Param::Now]);
+    }
+
+    #[test]
+    fn on_postgres_a_value_is_bound_once_for_each_type_that_it_is_written_with() {
+        let mut sql = Sql::new(Dialect::Postgres);
+        for ty in [Type::Text, Type::Integer, Type::Text, Type::Integer] {
+            sql.bind(Param::Value(3), ty).word(" ");
+        }
+        let statement = sql.finish();
+        assert_eq!(statement.sql, "$1::text $2::int8 $1::text $2::int8 ");
+        assert_eq!(statement.params, [Param::Value(3), Param::Value(3)]);
     }
 }

@@ -2,7 +2,9 @@
 
 use pintle_model::{Collection, IndexPart};
 
+use super::expr::Scope;
 use super::{Sql, push_quoted};
+use crate::expr::{Column, Expr};
 use crate::plan::Dialect;
 use crate::request::Step;
 
@@ -22,13 +24,6 @@ pub fn index_part(dialect: Dialect, collection: &Collection, part: &IndexPart) -
     sql.finish().sql
 }
 
-/// Whether this part of an index is what a path that ends in `->>` reads.
-pub(super) fn covers(part: &IndexPart, field: usize, steps: &[Step]) -> bool {
-    part.field == field
-        && part.path.len() == steps.len()
-        && part.path.iter().zip(steps).all(|(word, step)| Step::parse(word) == *step)
-}
-
 impl Sql {
     /// The text at a path that an index keeps. The path's words are the manifest's, never a request's.
     pub(super) fn indexed_path(&mut self, column: &dyn Fn(&mut Sql), part: &IndexPart) {
@@ -44,9 +39,10 @@ impl Sql {
                 self.word(" -> ").sqlite_path(part).word(", 'null'))");
             }
             Dialect::Postgres => {
+                let steps: Vec<Step> = part.path.iter().map(|word| Step::parse(word)).collect();
                 self.word("(");
-                column(self);
-                self.word(" #>> ").postgres_path(part).word(")");
+                self.path_of(column, &steps, true, &|sql, text| push_quoted(&mut sql.text, &text, '\''));
+                self.word(" COLLATE \"C\")");
             }
         }
     }
@@ -66,11 +62,33 @@ impl Sql {
         push_quoted(&mut self.text, &path, '\'');
         self
     }
+}
 
-    fn postgres_path(&mut self, part: &IndexPart) -> &mut Sql {
-        let words: Vec<String> =
-            part.path.iter().map(|word| serde_json::Value::String(word.clone()).to_string()).collect();
-        push_quoted(&mut self.text, &format!("{{{}}}", words.join(",")), '\'');
-        self
+/// Steps as a jsonpath that finds what [`crate::functions`] finds: an index leads into arrays only, a key into objects.
+pub(super) fn json_path(steps: &[Step]) -> String {
+    steps.iter().fold("strict $".to_owned(), |path, step| match step {
+        Step::Key(key) => format!("{path}.{}", serde_json::Value::from(key.as_str())),
+        Step::Index(-1) => format!("{path}[last]"),
+        Step::Index(n) if *n < 0 => format!("{path}[last - {}]", n.unsigned_abs() - 1),
+        Step::Index(n) => format!("{path}[{n}]"),
+    })
+}
+
+impl<'a> Scope<'a> {
+    /// The column and the part of an index that keeps what a path that ends in `->>` reads.
+    pub(super) fn indexed<'e>(
+        &self,
+        json: &'e Expr,
+        steps: &[Step],
+        text: bool,
+    ) -> Option<(&'e Column, &'a IndexPart)> {
+        let (Expr::Column(column), true) = (json, text) else { return None };
+        let indexes = &self.model.collection(column.collection).indexes;
+        let covers = |part: &&IndexPart| {
+            part.field == column.field
+                && part.path.len() == steps.len()
+                && part.path.iter().zip(steps).all(|(word, step)| Step::parse(word) == *step)
+        };
+        indexes.iter().flat_map(|index| &index.parts).find(covers).map(|part| (column, part))
     }
 }

@@ -3,6 +3,7 @@
 use pintle_model::{Collection, Model};
 
 use super::shown::print;
+use crate::Dialect;
 use crate::rest::query::query;
 use crate::testing::model;
 use crate::{Details, Fault};
@@ -14,7 +15,7 @@ pub(super) fn books(model: &Model) -> &Collection {
 /// What a query string means, in words.
 pub(super) fn meaning(text: &str) -> Result<String, Fault> {
     let model = model();
-    query(books(&model), text).map(|query| print(books(&model), &query))
+    query(books(&model), Dialect::Sqlite, text).map(|query| print(books(&model), &query))
 }
 #[track_caller]
 fn check(text: &str, expected: &str) {
@@ -279,7 +280,7 @@ fn a_request_is_bounded() {
 fn long_lists_have_few_shapes() {
     let list = |what: &str, count: usize| {
         let values: Vec<_> = (1..=count).map(|n| n.to_string()).collect();
-        query(books(&model()), &what.replace('L', &values.join(","))).expect("a list")
+        query(books(&model()), Dialect::Sqlite, &what.replace('L', &values.join(","))).expect("a list")
     };
     for what in ["pages=in.(L)", "pages=not.in.(L)", "pages=eq(any).{L}", "and=(pages.gt(all).{L},id.eq.1)"] {
         let (some, more) = (list(what, 9), list(what, 16));

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::grammar::{books, meaning};
 use super::shown::print;
+use crate::Dialect;
 use crate::request::Target;
 use crate::rest::query::{Query, query};
 use crate::testing::model;
@@ -90,7 +91,7 @@ proptest! {
     fn any_pieces_of_the_grammar_mean_something_or_are_refused(text in pieces()) {
         let model = model();
         let collection = books(&model);
-        match query(collection, &text) {
+        match query(collection, Dialect::Sqlite, &text) {
             Ok(query) => print_all(collection, &query),
             Err(fault) => prop_assert!(!fault.message.is_empty()),
         }
@@ -101,7 +102,7 @@ proptest! {
         let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
         let encoded = percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC);
         let model = model();
-        let query = query(books(&model), &format!("title=in.({encoded})&or=(title.eq.{encoded})")).expect("it is quoted");
+        let query = query(books(&model), Dialect::Sqlite, &format!("title=in.({encoded})&or=(title.eq.{encoded})")).expect("it is quoted");
         let text = Value::Text(text);
         prop_assert_eq!(query.values, vec![text.clone(), text]);
     }

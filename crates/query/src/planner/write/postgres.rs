@@ -1,0 +1,157 @@
+//! Writes on PostgreSQL: there are many writers, so all that must hold stands in the one statement, which fails by itself
+//! through `_pintle_deny` ([`crate::sql::POSTGRES_FUNCTIONS`]) where a policy forbids it.
+//!
+//! `CASE WHEN … IS TRUE THEN TRUE ELSE _pintle_deny('table') END` is true or fails: null counts as not satisfied. `CASE` is
+//! what PostgreSQL evaluates in its order; the parts of an `AND` it may turn round.
+
+use super::{Answers, Insert, Place, Statements, Update};
+use crate::expr::Expr;
+use crate::plan::{Param, Sort};
+use crate::planner::Planner;
+use crate::sql::{Scope, Sql};
+
+impl Planner {
+    /// The row is selected before it is inserted, and the check is the selection's: so a policy speaks before any
+    /// constraint tells something of other rows, as with PostgreSQL's own row security.
+    pub(super) fn postgres_insert(&self, place: Place, insert: Insert<'_>, answers: &Answers) -> Statements {
+        let collection = self.model.collection(place.collection);
+        let check = Expr::all([insert.new_row].into_iter().chain(insert.on_key.iter().cloned()));
+        let checked = !check.is_true();
+        // A check that reads the counted key needs it before the row is inserted.
+        let ahead = !insert.on_key.is_empty();
+        let mut names = insert.fields.to_vec();
+        if ahead || names.is_empty() {
+            names.insert(0, 0);
+        }
+        let mut sql = begin(self.dialect, answers);
+        sql.word("INSERT INTO ").name(&collection.name).word(" (");
+        sql.list(&names, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name));
+        sql.word(if checked { ") SELECT " } else { ") VALUES (" });
+        sql.list(&names, ", ", |sql, field| match insert.fields.iter().position(|f| f == field) {
+            Some(n) if *field == 0 && self.is_counted(place) => self.counted(sql, place, Some(n)),
+            Some(n) => _ = sql.bind(Param::Row(n), collection.fields[*field].ty),
+            None if ahead => _ = sql.name(&collection.fields[0].name),
+            None if !checked => _ = sql.word("DEFAULT"),
+            None if self.is_counted(place) => self.counted(sql, place, None),
+            None => _ = sql.word("NULL"),
+        });
+        if ahead {
+            sql.word(" FROM (SELECT ");
+            self.counted(&mut sql, place, None);
+            sql.word(" AS ").name(&collection.fields[0].name).word(") AS ").name(&collection.name);
+        }
+        if checked {
+            sql.word(" WHERE ");
+            self.hold(&mut sql, place, self.scope(), &check);
+        } else {
+            sql.word(")");
+        }
+        if let Some(conflict) = insert.conflict {
+            self.on_conflict(&mut sql, place, conflict);
+            if conflict.set.is_some() && !insert.old_row.is_true() {
+                sql.word(" WHERE ");
+                self.hold(&mut sql, place, Scope { qualified: true, ..self.scope() }, &insert.old_row);
+            }
+        }
+        self.answered(sql, insert.conflict.is_some(), answers)
+    }
+
+    /// The check is asked of rows that pass the condition only, so the condition stands in it again; by itself it is what
+    /// indexes serve. A row that another has changed meanwhile is asked all of it once more, as it is then. If it was
+    /// refused as it was before, this request simply came first.
+    pub(super) fn postgres_update(&self, place: Place, update: Update<'_>, answers: &Answers) -> Statements {
+        let mut sql = begin(self.dialect, answers);
+        self.set(&mut sql, place, update.set);
+        self.only(&mut sql, &update.condition);
+        if !update.check.is_true() {
+            if update.condition.is_true() {
+                sql.word(" WHERE ");
+            } else {
+                sql.word(" AND CASE WHEN ");
+                sql.expr(self.scope(), &update.condition);
+                sql.word(" IS NOT TRUE THEN FALSE ELSE ");
+            }
+            self.hold(&mut sql, place, self.scope(), &update.check);
+            sql.word(if update.condition.is_true() { "" } else { " END" });
+        }
+        self.answered(sql, false, answers)
+    }
+
+    pub(super) fn postgres_delete(&self, place: Place, condition: &Expr, answers: &Answers) -> Statements {
+        let mut sql = begin(self.dialect, answers);
+        sql.word("DELETE");
+        self.source(&mut sql, place.collection, condition);
+        self.answered(sql, false, answers)
+    }
+
+    /// What is true or fails the statement.
+    fn hold(&self, sql: &mut Sql, place: Place, scope: Scope<'_>, expr: &Expr) {
+        sql.word("CASE WHEN ");
+        sql.expr(scope, expr);
+        sql.word(" IS TRUE THEN TRUE ELSE _pintle_deny(").quoted(&self.model.collection(place.collection).name);
+        sql.word(") END");
+    }
+
+    /// A counted key: the row's nth value, which moves the sequence on, or the next one.
+    fn counted(&self, sql: &mut Sql, place: Place, given: Option<usize>) {
+        let collection = self.model.collection(place.collection);
+        let key = &collection.fields[0];
+        sql.word("_pintle_counted(").quoted(&format!("\"{}\"", collection.name)).word(", ").quoted(&key.name);
+        sql.word(", ");
+        match given {
+            Some(n) => sql.bind(Param::Row(n), key.ty),
+            None => sql.word("NULL"),
+        };
+        sql.word(")");
+    }
+
+    /// Adds RETURNING. The statement sorts what it returns, where an order was asked for.
+    fn answered(&self, mut sql: Sql, tells_new: bool, answers: &Answers) -> Statements {
+        let sorted = !answers.keys.is_empty();
+        let mut count = 0;
+        let mut next = |sql: &mut Sql| {
+            sql.word(if count == 0 { " RETURNING " } else { ", " });
+            count += 1;
+            count
+        };
+        let name = |sql: &mut Sql, n| _ = sql.word("\"c").number(n).word("\"");
+        let named = |sql: &mut Sql, n| {
+            if sorted {
+                sql.word(" AS ");
+                name(sql, n);
+            }
+        };
+        if tells_new {
+            let n = next(&mut sql);
+            sql.word("(xmax = 0)");
+            named(&mut sql, n);
+        }
+        for shown in answers.shown.iter() {
+            let n = next(&mut sql);
+            sql.expr(self.scope(), shown);
+            named(&mut sql, n);
+        }
+        for key in &answers.keys {
+            let n = next(&mut sql);
+            sql.sort_key(self.scope(), key);
+            named(&mut sql, n);
+        }
+        if sorted {
+            let first = count - answers.keys.len() + 1;
+            sql.word(") SELECT ").list(1..first, ", ", name).word(" FROM w ORDER BY ");
+            sql.list(answers.sort.iter().enumerate(), ", ", |sql, (n, Sort { descending, nulls_first })| {
+                name(sql, first + n);
+                sql.word(if *descending { " DESC" } else { "" });
+                sql.word(if *nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+            });
+        }
+        Statements { check: None, probe: None, write: sql.finish(), tells_new, verdicts: 0, sorts: true }
+    }
+}
+
+/// The statement's beginning: rows that are to be sorted are returned through a query around it.
+fn begin(dialect: crate::Dialect, answers: &Answers) -> Sql {
+    let mut sql = Sql::new(dialect);
+    sql.word(if answers.keys.is_empty() { "" } else { "WITH w AS (" });
+    sql
+}
