@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pintle_model::Model;
 
-use super::snapshot::{Snapshot, Table};
+use super::snapshot::{Column, Snapshot, Table};
 
 /// A difference, in the order in which they are shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,13 +72,21 @@ fn alter<'a, 'm>(old: &'a Table, new: &'a Table, renamed_from: impl Fn(&str) -> 
     Alter { old, new, sources, dropped }
 }
 
-impl Alter<'_> {
+impl<'a> Alter<'a> {
+    /// Each new column with the one that it comes from.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a Column, Option<&'a Column>)> {
+        let old = self.old;
+        let sources = self.sources.iter().map(move |source| source.and_then(|source| old.column(source)));
+        self.new.columns.iter().zip(sources)
+    }
+
     /// Whether anything changes; the order of columns does not matter.
     fn changes(&self) -> bool {
         self.old.name != self.new.name
             || self.old.key != self.new.key
             || self.old.counted != self.new.counted
             || self.old.indexes != self.new.indexes
+            || self.old.description != self.new.description
             || !self.dropped.is_empty()
             || self.new.columns.iter().any(|column| self.old.column(&column.name) != Some(column))
     }

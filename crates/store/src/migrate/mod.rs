@@ -2,10 +2,14 @@
 //!
 //! 1. A model's [`snapshot`] is what of it matters to tables; the one that was applied last is kept in the database.
 //! 2. [`diff`] compares two snapshots, whatever the engine.
-//! 3. The engine turns each difference into steps of SQL, and looks at the rows: what would be lost, what cannot be.
-//! 4. The plan is applied as one transaction, with a row of history.
+//! 3. A [`review`] puts each difference into words, and asks the rows: what would be lost, what cannot be.
+//! 4. The engine turns each difference into SQL.
+//! 5. The plan is applied as one transaction, with a row of history. What would lock large tables for long comes
+//!    afterwards, on engines where that can be avoided.
 
+pub(crate) mod describe;
 pub(crate) mod diff;
+pub(crate) mod review;
 pub(crate) mod snapshot;
 
 use std::fmt;
@@ -44,6 +48,8 @@ pub struct Step {
     pub lines: Vec<Line>,
     /// The SQL.
     pub sql: Vec<String>,
+    /// The SQL of what is made afterwards, each by itself, so that no table is locked for long.
+    pub later: Vec<String>,
 }
 
 /// One line of the diff.
@@ -72,9 +78,14 @@ impl MigrationPlan {
         self.lost().next().is_some()
     }
 
-    /// Every statement, in order.
+    /// Every statement of the one transaction, in order.
     pub fn sql(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|step| &step.sql).map(String::as_str)
+    }
+
+    /// Every statement that is run by itself afterwards, in order.
+    pub fn later(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|step| &step.later).map(String::as_str)
     }
 
     fn lost(&self) -> impl Iterator<Item = String> {

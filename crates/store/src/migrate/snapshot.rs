@@ -1,6 +1,10 @@
 //! What of a model matters to tables, in a form that is kept in the database and compared with the next model's.
 
-use pintle_model::{Collection, DefaultValue, Field, KeyOrigin, Model, OnDelete, Type, Value};
+use std::collections::BTreeSet;
+
+use pintle_model::{Collection, DefaultValue, Field, IndexPart, KeyOrigin, Model, OnDelete, Type, Value};
+use pintle_query::Dialect;
+use pintle_query::sql::index_part;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -20,6 +24,9 @@ pub(crate) struct Table {
     /// The store counts the key.
     pub(crate) counted: bool,
     pub(crate) indexes: Vec<Index>,
+    /// Where the engine keeps one beside the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
 }
 
 /// One field.
@@ -46,6 +53,9 @@ pub(crate) struct Column {
     pub(crate) max_length: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<Reference>,
+    /// Where the engine keeps one beside the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
 }
 
 /// The value of a row that does not give one. Those that only the server can make are not here.
@@ -84,9 +94,12 @@ pub(crate) struct Index {
 }
 
 impl Snapshot {
-    /// The tables of a model; `part` writes a part of an index as SQL.
-    pub(crate) fn of(model: &Model, part: &dyn Fn(&Collection, &pintle_model::IndexPart) -> String) -> Snapshot {
-        Snapshot { tables: model.collections.iter().map(|collection| Table::of(model, collection, part)).collect() }
+    /// The tables of a model.
+    pub(crate) fn of(model: &Model, dialect: Dialect) -> Snapshot {
+        // Tables and indexes share their names, and SQLite tells no case.
+        let mut names = model.collections.iter().map(|collection| collection.name.to_lowercase()).collect();
+        let tables = model.collections.iter().map(|collection| Table::of(model, collection, dialect, &mut names));
+        Snapshot { tables: tables.collect() }
     }
 
     /// Finds a table by name.
@@ -99,30 +112,36 @@ impl Snapshot {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What tells one model's tables from another's.
+    /// What tells one model's tables from another's; descriptions do not matter to them.
     pub(crate) fn hash(&self) -> String {
-        let digest = Sha256::digest(self.to_json().as_bytes());
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let tables = self.tables.iter().map(|table| {
+            let columns = table.columns.iter().map(Column::without_description).collect();
+            Table { columns, description: None, ..table.clone() }
+        });
+        hash(&Snapshot { tables: tables.collect() }.to_json())
     }
 }
 
+/// A short name for a long text.
+pub(crate) fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Table {
-    fn of(
-        model: &Model,
-        collection: &Collection,
-        part: &dyn Fn(&Collection, &pintle_model::IndexPart) -> String,
-    ) -> Table {
+    fn of(model: &Model, collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Table {
         Table {
             name: collection.name.clone(),
             columns: collection
                 .fields
                 .iter()
                 .enumerate()
-                .map(|(at, field)| Column::of(model, field, collection.is_key(at)))
+                .map(|(at, field)| Column::of(model, field, collection.is_key(at), dialect))
                 .collect(),
             key: collection.fields[..collection.key.len].iter().map(|field| field.name.clone()).collect(),
             counted: collection.key.origin == KeyOrigin::Counted,
-            indexes: indexes(collection, part),
+            indexes: indexes(collection, dialect, names),
+            description: description(collection.description.as_ref(), dialect),
         }
     }
 
@@ -138,7 +157,7 @@ impl Table {
 }
 
 impl Column {
-    fn of(model: &Model, field: &Field, is_key: bool) -> Column {
+    fn of(model: &Model, field: &Field, is_key: bool, dialect: Dialect) -> Column {
         let default = match &field.default {
             Some(DefaultValue::Literal(Value::Null) | DefaultValue::Uid) | None => None,
             Some(DefaultValue::Literal(value)) => Some(Default::Literal(value.to_text())),
@@ -168,7 +187,13 @@ impl Column {
             min_length: field.min_length,
             max_length: field.max_length,
             reference,
+            description: description(field.description.as_ref(), dialect),
         }
+    }
+
+    /// What of it matters to rows.
+    pub(crate) fn without_description(&self) -> Column {
+        Column { description: None, ..self.clone() }
     }
 
     /// The type. A name that is not known can only come from a newer Pintle.
@@ -177,8 +202,14 @@ impl Column {
     }
 }
 
+/// SQLite has no place for descriptions.
+fn description(text: Option<&String>, dialect: Dialect) -> Option<String> {
+    text.filter(|_| dialect == Dialect::Postgres).cloned()
+}
+
 /// The indexes that unique fields and refs bring, and those that the collection declares, each with a name of its own.
-fn indexes(collection: &Collection, part: &dyn Fn(&Collection, &pintle_model::IndexPart) -> String) -> Vec<Index> {
+fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Vec<Index> {
+    let part = |collection: &Collection, part: &IndexPart| index_part(dialect, collection, part);
     let mut found: Vec<Index> = Vec::new();
     let mut add = |words: &[&str], parts: Vec<String>, unique: bool| {
         if found.iter().any(|index| index.parts == parts && (index.unique || !unique)) {
@@ -188,13 +219,13 @@ fn indexes(collection: &Collection, part: &dyn Fn(&Collection, &pintle_model::In
         let base = format!("{}_{}_{}", collection.name, words.join("_"), if unique { "key" } else { "idx" });
         let mut name = base.clone();
         let mut number = 1;
-        while found.iter().any(|index| index.name == name) {
+        while !names.insert(name.to_lowercase()) {
             name = format!("{base}{number}");
             number += 1;
         }
         found.push(Index { name, parts, unique });
     };
-    let whole = |field: usize| pintle_model::IndexPart { field, path: Vec::new(), descending: false };
+    let whole = |field: usize| IndexPart { field, path: Vec::new(), descending: false };
     for (at, field) in collection.fields.iter().enumerate() {
         let is_the_key = collection.key.len == 1 && at == 0;
         if field.unique && !is_the_key {

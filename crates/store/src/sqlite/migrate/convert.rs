@@ -2,21 +2,14 @@
 
 use pintle_model::Type;
 
-/// How values become another type's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Conversion {
-    /// The new value, over the SQL of the old one.
-    pub(super) value: String,
-    /// True for values that the new type cannot hold as they are: they are lost.
-    pub(super) unfit: Option<String>,
-}
+use crate::migrate::review::Filling;
 
 /// From one type to another; `None` if there is no sensible way.
-pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Conversion> {
-    let plain = |value: String| Some(Conversion { value, unfit: None });
+pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Filling> {
+    let plain = |value: String| Some(Filling { value, unfit: None });
     // What does not fit becomes null.
     let fitting = |value: String, unfit: String| {
-        Some(Conversion { value: format!("CASE WHEN {unfit} THEN NULL ELSE {value} END"), unfit: Some(unfit) })
+        Some(Filling { value: format!("CASE WHEN {unfit} THEN NULL ELSE {value} END"), unfit: Some(unfit) })
     };
     match (from, to) {
         (from, to) if from == to => plain(old.to_owned()),
@@ -36,7 +29,7 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Conversion> 
         (Type::Date, Type::Timestamp) => plain(format!("{old} || 'T00:00:00.000000Z'")),
         (Type::Timestamp, Type::Date) => {
             let unfit = format!("substr({old}, 11) <> 'T00:00:00.000000Z'");
-            Some(Conversion { value: format!("substr({old}, 1, 10)"), unfit: Some(unfit) })
+            Some(Filling { value: format!("substr({old}, 1, 10)"), unfit: Some(unfit) })
         }
         (Type::Number, Type::Integer) => {
             let whole = format!("CAST({old} AS INTEGER)");
@@ -46,7 +39,7 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Conversion> 
         (Type::Text, to) if to != Type::Bytes => {
             let value = format!("pintle_read('{}', {old})", to.name());
             let unfit = format!("({old} IS NOT NULL AND {value} IS NULL)");
-            Some(Conversion { value, unfit: Some(unfit) })
+            Some(Filling { value, unfit: Some(unfit) })
         }
         _ => None,
     }

@@ -2,15 +2,49 @@
 
 use pintle_model::{Type, Value};
 
+use super::convert::conversion;
+use crate::migrate::review::{Engine, Filling, quoted};
 use crate::migrate::snapshot::{Column, Default, Delete, Index, Table};
+
+/// What SQLite writes in its own way.
+pub(super) struct Sqlite;
+
+impl Engine for Sqlite {
+    fn literal(&self, column: &Column, text: &str) -> String {
+        literal(column, text)
+    }
+
+    fn now(&self) -> String {
+        NOW.to_owned()
+    }
+
+    fn uuid(&self) -> String {
+        "pintle_uuid()".to_owned()
+    }
+
+    fn filled(&self, _column: &Column, value: String) -> String {
+        value
+    }
+
+    fn check(&self, column: &Column, value: &str, form: bool) -> Option<String> {
+        check(column, value, form)
+    }
+
+    fn conversion(&self, from: Type, to: Type, old: &str) -> Option<Filling> {
+        conversion(from, to, old)
+    }
+
+    fn taken(&self, name: &str) -> String {
+        format!("SELECT count(*) FROM sqlite_schema WHERE name = {} COLLATE NOCASE", text_literal(name))
+    }
+
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one.eq_ignore_ascii_case(other)
+    }
+}
 
 /// The moment at which a statement runs, in the form that timestamps are kept in.
 pub(super) const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')";
-
-/// A name in SQL.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// `CREATE TABLE`; constraints carry the table's own name even while it is built under another (`as_name`).
 pub(super) fn create_table(table: &Table, as_name: &str) -> String {
@@ -77,7 +111,7 @@ fn storage(column: &Column) -> &'static str {
 
 /// What a value of this column must satisfy, over the SQL `value`; null satisfies everything. Without `form`, only what
 /// the manifest asks for.
-pub(super) fn check(column: &Column, value: &str, form: bool) -> Option<String> {
+fn check(column: &Column, value: &str, form: bool) -> Option<String> {
     let mut all = Vec::new();
     match column.ty() {
         Some(Type::Boolean) if form => all.push(format!("{value} IN (0, 1)")),
@@ -121,7 +155,7 @@ pub(super) fn create_index(table: &Table, index: &Index) -> String {
 }
 
 /// A value of the column's type, as SQL.
-pub(super) fn literal(column: &Column, text: &str) -> String {
+fn literal(column: &Column, text: &str) -> String {
     let Some(ty) = column.ty() else { return text_literal(text) };
     match ty.read_text(text) {
         Ok(Value::Integer(number)) => number.to_string(),

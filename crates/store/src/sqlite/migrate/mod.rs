@@ -4,9 +4,7 @@
 
 mod convert;
 mod ddl;
-mod describe;
 mod plan;
-mod rows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -85,7 +83,7 @@ pub(super) fn is_ours(db: &Connection) -> Result<bool, Error> {
 }
 
 fn wanted(model: &Model) -> Snapshot {
-    Snapshot::of(model, &|collection, part| pintle_query::sql::index_part(Dialect::Sqlite, collection, part))
+    Snapshot::of(model, Dialect::Sqlite)
 }
 
 fn connect(path: &Path, model: &Model) -> Result<Connection, Error> {

@@ -1,0 +1,272 @@
+//! Migrations of a PostgreSQL schema.
+//!
+//! 1. One process at a time: the others wait, and then find nothing to do.
+//! 2. What an interrupted migration left is gone on with.
+//! 3. All that is quick is one transaction, with a row of history. It never waits long for a table's lock, since all
+//!    others would wait behind it.
+//! 4. What must read tables from end to end comes afterwards, piece by piece, while others read and write.
+
+mod convert;
+mod ddl;
+mod later;
+mod plan;
+mod session;
+mod system;
+
+use pintle_model::Model;
+use pintle_query::Dialect;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use self::ddl::Postgres;
+use self::later::Work;
+use self::session::{Failed, Session};
+use self::system::HISTORY;
+use crate::migrate::diff::diff;
+use crate::migrate::review::{Engine as _, Review, quoted};
+use crate::migrate::snapshot::{self, Snapshot};
+use crate::migrate::{Line, Step};
+use crate::{Consent, Error, MigrationPlan, PostgresUrl};
+
+/// What the tables lack to be the model's. Nothing is changed.
+pub(super) async fn plan(url: &PostgresUrl, model: &Model) -> Result<MigrationPlan, Error> {
+    let session = Session::open(url).await?;
+    let wanted = Wanted::of(model);
+    let last = Last::read(&session).await?;
+    let mut plan = match &last {
+        Some(last) if !last.finished => resumed(&later::left(&session, &last.snapshot).await?),
+        _ => MigrationPlan::default(),
+    };
+    if last.as_ref().is_some_and(|last| last.is(&wanted)) {
+        return Ok(plan);
+    }
+    session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let made = make(&session, model, &wanted, last.as_ref()).await;
+    session.run("ROLLBACK").await?;
+    let mut made = made?;
+    made.steps.splice(0..0, plan.steps.drain(..));
+    Ok(made)
+}
+
+/// Brings the tables to the model's state. What was done is returned; an empty plan if they were there already.
+pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) -> Result<MigrationPlan, Error> {
+    let session = Session::open(url).await?;
+    let wanted = Wanted::of(model);
+    let last = Last::read(&session).await?;
+    if nothing_to_do(&session, last.as_ref(), &wanted, consent).await? {
+        return Ok(MigrationPlan::default());
+    }
+    session.alone().await?;
+    let last = Last::read(&session).await?;
+    let mut done = MigrationPlan::default();
+    if let Some(last) = last.as_ref().filter(|last| !last.finished) {
+        let works = later::left(&session, &last.snapshot).await?;
+        done = resumed(&works);
+        match later::finish(&session, works).await {
+            Ok(()) => finished(&session).await?,
+            // The model that is wanted now may ask for less.
+            Err(Error::Migration(_)) if last.hash != wanted.hash => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let last = Last::read(&session).await?;
+    if nothing_to_do(&session, last.as_ref(), &wanted, consent).await? {
+        return Ok(done);
+    }
+    session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let planned = make(&session, model, &wanted, last.as_ref()).await;
+    session.run("ROLLBACK").await?;
+    let planned = planned?;
+    planned.check(consent)?;
+    let until = session::patience();
+    let plan = loop {
+        match change(&session, model, &wanted, last.as_ref(), consent, &planned).await {
+            Ok(plan) => break plan,
+            Err(failed) => session.roll_back(failed, until).await?,
+        }
+    };
+    if plan.later().next().is_some() {
+        later::finish(&session, later::left(&session, &wanted.snapshot).await?).await?;
+        finished(&session).await?;
+    }
+    Ok(MigrationPlan { steps: [done.steps, plan.steps].concat(), ..plan })
+}
+
+/// What tells the model's tables from another's.
+#[expect(dead_code, reason = "the store asks it when it is made ready")]
+pub(super) fn hash(model: &Model) -> String {
+    Snapshot::of(model, Dialect::Postgres).hash()
+}
+
+/// Whether the tables are those of the model with this hash, and nothing of them is still to be made.
+#[expect(dead_code, reason = "the store asks it when it is made ready")]
+pub(super) async fn is_current(client: &Client, hash: &str) -> Result<bool, Error> {
+    let sql =
+        format!("SELECT hash = $1::text AND finished_at IS NOT NULL FROM {HISTORY} ORDER BY counter DESC LIMIT 1");
+    match client.query_opt(&sql, &[&hash]).await {
+        Ok(row) => Ok(row.is_some_and(|row| row.get(0))),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(false),
+        Err(error) => Err(session::failed(error)),
+    }
+}
+
+/// What a model wants.
+struct Wanted {
+    snapshot: Snapshot,
+    hash: String,
+    /// The SQL of what Pintle keeps for itself.
+    system: Vec<String>,
+}
+
+impl Wanted {
+    fn of(model: &Model) -> Wanted {
+        let snapshot = Snapshot::of(model, Dialect::Postgres);
+        Wanted { hash: snapshot.hash(), system: system::rest(&snapshot), snapshot }
+    }
+
+    fn system_hash(&self) -> String {
+        snapshot::hash(&self.system.join(";\n"))
+    }
+}
+
+/// What was applied last.
+struct Last {
+    hash: String,
+    system: String,
+    snapshot: Snapshot,
+    finished: bool,
+}
+
+impl Last {
+    async fn read(session: &Session) -> Result<Option<Last>, Error> {
+        if session.count(&Postgres.taken(HISTORY)).await? == 0 {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT hash, system, model::text, finished_at IS NOT NULL FROM {HISTORY} ORDER BY counter DESC LIMIT 1"
+        );
+        let Some(row) = session.one(&sql, &[]).await? else { return Ok(None) };
+        let snapshot = serde_json::from_str(row.get(2)).map_err(|error| {
+            Error::Migration(format!(
+                "the last model in `{HISTORY}` cannot be read ({error}): was it applied by a newer Pintle?"
+            ))
+        })?;
+        Ok(Some(Last { hash: row.get(0), system: row.get(1), snapshot, finished: row.get(3) }))
+    }
+
+    /// Whether it is this model, with its descriptions and all that Pintle needs beside it.
+    fn is(&self, wanted: &Wanted) -> bool {
+        self.hash == wanted.hash && self.snapshot == wanted.snapshot && self.system == wanted.system_hash()
+    }
+}
+
+async fn nothing_to_do(
+    session: &Session,
+    last: Option<&Last>,
+    wanted: &Wanted,
+    consent: Consent,
+) -> Result<bool, Error> {
+    let Some(last) = last.filter(|last| last.finished && last.hash == wanted.hash) else { return Ok(false) };
+    if last.is(wanted) || consent != Consent::Forward {
+        return Ok(last.is(wanted));
+    }
+    // Descriptions and functions that were there before are an older app's: it undoes nothing.
+    let sql = format!("SELECT 1 FROM {HISTORY} WHERE model = $1::text::jsonb AND system = $2::text LIMIT 1");
+    Ok(session.one(&sql, &[&wanted.snapshot.to_json(), &wanted.system_hash()]).await?.is_some())
+}
+
+/// What an interrupted migration left to do.
+fn resumed(works: &[Work]) -> MigrationPlan {
+    let later: Vec<String> = works.iter().flat_map(|work| &work.sql).cloned().collect();
+    let mut plan = MigrationPlan::default();
+    if !later.is_empty() {
+        let lines = vec![Line::outer('~', "what an interrupted migration left to do")];
+        plan.steps.push(Step { lines, sql: Vec::new(), later });
+    }
+    plan
+}
+
+/// The plan, made inside a transaction.
+async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&Last>) -> Result<MigrationPlan, Error> {
+    let none = Snapshot::default();
+    let old = last.map_or(&none, |last| &last.snapshot);
+    let differences = diff(old, &wanted.snapshot, model);
+    let review = Review::of(&Postgres, old, &differences);
+    let questions = review.questions();
+    for function in convert::readers(questions.iter().map(String::as_str)) {
+        session.run(&function).await?;
+    }
+    let mut counts = Vec::new();
+    for sql in &questions {
+        counts.push(session.count(sql).await?);
+    }
+    let mut plan = review.answered(&counts);
+    plan.first = last.is_none();
+    plan::write(&mut plan, old, &wanted.snapshot, &differences);
+    let readers = convert::readers(plan.sql());
+    if !readers.is_empty() {
+        plan.steps.insert(0, Step { sql: readers, ..Step::default() });
+    }
+    if !session.has_schema().await? {
+        let sql = vec![format!("CREATE SCHEMA {}", quoted(&session.schema))];
+        plan.steps.insert(0, Step { sql, ..Step::default() });
+    }
+    if last.is_none_or(|last| last.system != wanted.system_hash()) {
+        let mut sql = wanted.system.clone();
+        let mut lines = Vec::new();
+        match last {
+            None => sql.insert(0, system::history()),
+            Some(_) => lines.push(Line::outer('~', "functions of Pintle's own")),
+        }
+        plan.steps.push(Step { lines, sql, ..Step::default() });
+    }
+    if let Some(last) = last.filter(|last| last.hash != wanted.hash) {
+        debug_assert!(!last.hash.is_empty(), "a model has a hash");
+        let sql = format!("SELECT 1 FROM {HISTORY} WHERE hash = $1::text LIMIT 1");
+        plan.older = session.one(&sql, &[&wanted.hash]).await?.is_some();
+    }
+    Ok(plan)
+}
+
+/// The transaction.
+async fn change(
+    session: &Session,
+    model: &Model,
+    wanted: &Wanted,
+    last: Option<&Last>,
+    consent: Consent,
+    planned: &MigrationPlan,
+) -> Result<MigrationPlan, Failed> {
+    session.begin().await?;
+    let mut plan = planned.clone();
+    if let Some(last) = last {
+        let differences = diff(&last.snapshot, &wanted.snapshot, model);
+        let locked: Vec<String> = plan::locked(&differences).into_iter().map(quoted).collect();
+        if !locked.is_empty() {
+            // What is lost is what was there when nobody could write any more.
+            session.step(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", locked.join(", "))).await?;
+            plan = make(session, model, wanted, Some(last)).await?;
+            plan.check(consent)?;
+        }
+    }
+    for sql in plan.sql() {
+        session.step(sql).await?;
+    }
+    let sql: Vec<&str> = plan.sql().collect();
+    let pending: Vec<&str> = plan.later().collect();
+    let insert = format!(
+        "INSERT INTO {HISTORY} (hash, system, finished_at, sql, model, pending) VALUES ($1::text, $2::text, \
+         CASE WHEN $3::boolean THEN now() END, $4::text, $5::text::jsonb, $6::text::jsonb)"
+    );
+    let (model, waits) = (wanted.snapshot.to_json(), serde_json::json!(pending).to_string());
+    session
+        .one(&insert, &[&wanted.hash, &wanted.system_hash(), &pending.is_empty(), &sql.join(";\n"), &model, &waits])
+        .await?;
+    session.step("COMMIT").await?;
+    Ok(plan)
+}
+
+async fn finished(session: &Session) -> Result<(), Error> {
+    let last = format!("(SELECT max(counter) FROM {HISTORY})");
+    session.run(&format!("UPDATE {HISTORY} SET finished_at = now(), pending = '[]' WHERE counter = {last}")).await
+}

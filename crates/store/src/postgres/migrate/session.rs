@@ -1,0 +1,195 @@
+//! The connection of a migration: one at a time in a schema, with no limit on a statement's time, and none waits long for
+//! a lock that others would have to wait behind.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+
+use super::ddl::text_literal;
+use crate::postgres::connect;
+use crate::{Error, PostgresUrl};
+
+/// How long a migration waits for another one, and for locks that others hold.
+const BUSY: Duration = Duration::from_secs(120);
+/// How often another migration's end is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long one waits for a table's lock. Whoever comes later waits behind it, so it is short; then others have a turn.
+const LOCK_TIMEOUT: &str = "500ms";
+/// The others' turn.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The connection.
+pub(super) struct Session {
+    client: Client,
+    /// The schema that the app's tables are in.
+    pub(super) schema: String,
+}
+
+impl Session {
+    /// Connects.
+    pub(super) async fn open(url: &PostgresUrl) -> Result<Session, Error> {
+        let client = connect::connect(url).await?;
+        let session = Session { client, schema: "public".to_owned() };
+        session
+            .run("SET statement_timeout = 0; SET lock_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET client_min_messages = 'warning'")
+            .await?;
+        Ok(session)
+    }
+
+    /// Makes this the only migration of the schema, until the connection ends. It is tried again and again: a statement
+    /// that waited for it inside PostgreSQL would keep the other one's indexes from being made.
+    pub(super) async fn alone(&self) -> Result<(), Error> {
+        let name = text_literal(&format!("pintle migrations of {}", self.schema));
+        let until = patience();
+        let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({name}, 0))");
+        loop {
+            if self.client.query_one(&sql, &[]).await.map_err(failed)?.get(0) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(Error::Migration(format!(
+                    "another process has been changing the tables of schema `{}` for more than {} s: wait for it, and start \
+                     again",
+                    self.schema,
+                    BUSY.as_secs()
+                )));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Runs statements.
+    pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql).await.map_err(failed)
+    }
+
+    /// Rows of what this session asks.
+    pub(super) async fn query(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.client.query(sql, &[]).await.map_err(failed)
+    }
+
+    /// One row, with parameters.
+    pub(super) async fn one(
+        &self,
+        sql: &str,
+        params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Option<Row>, Error> {
+        self.client.query_opt(sql, params).await.map_err(failed)
+    }
+
+    /// The only value of the only row.
+    pub(super) async fn count(&self, sql: &str) -> Result<u64, Error> {
+        let row = self.client.query_one(sql, &[]).await.map_err(|error| self.because(error, sql))?;
+        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    }
+
+    /// Whether the app's schema is there.
+    pub(super) async fn has_schema(&self) -> Result<bool, Error> {
+        let sql = "SELECT count(*) FROM pg_namespace WHERE nspname = ";
+        Ok(self.count(&format!("{sql}{}", text_literal(&self.schema))).await? > 0)
+    }
+
+    /// Begins a transaction that waits for no lock for long.
+    pub(super) async fn begin(&self) -> Result<(), Failed> {
+        self.step(&format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")).await
+    }
+
+    /// Takes a transaction back. Returns, after a pause, when it may be tried again.
+    ///
+    /// # Errors
+    /// Why it failed, otherwise.
+    pub(super) async fn roll_back(&self, failed: Failed, until: Instant) -> Result<(), Error> {
+        let _ = self.client.batch_execute("ROLLBACK").await;
+        match failed {
+            Failed::Told(error) => Err(error),
+            Failed::Sql(error, _) if is_locked(&error) && Instant::now() < until => {
+                sleep(PAUSE).await;
+                Ok(())
+            }
+            Failed::Sql(error, sql) => Err(self.because(error, &sql)),
+        }
+    }
+
+    /// A statement of a transaction.
+    pub(super) async fn step(&self, sql: &str) -> Result<(), Failed> {
+        self.client.batch_execute(sql).await.map_err(|error| Failed::Sql(error, sql.to_owned()))
+    }
+
+    /// Runs one statement by itself. One that nobody has to wait behind waits as long as it must; another is tried again
+    /// while others hold its lock.
+    pub(super) async fn patiently(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        let blocks = !sql.contains(" CONCURRENTLY ") && !sql.contains(" VALIDATE CONSTRAINT ");
+        if !blocks {
+            return self.client.batch_execute(sql).await;
+        }
+        let until = Instant::now() + BUSY;
+        loop {
+            self.client.batch_execute(&format!("SET lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+            let done = self.client.batch_execute(sql).await;
+            self.client.batch_execute("SET lock_timeout = 0").await?;
+            match done {
+                Err(error) if is_locked(&error) && Instant::now() < until => sleep(PAUSE).await,
+                done => return done,
+            }
+        }
+    }
+
+    /// An error with the statement that it came from.
+    pub(super) fn because(&self, error: tokio_postgres::Error, sql: &str) -> Error {
+        if is_locked(&error) {
+            return Error::Migration(format!(
+                "the tables cannot be changed: others have held a lock for more than {} s that this needs: {sql}",
+                BUSY.as_secs()
+            ));
+        }
+        match (failed(error), sql) {
+            (Error::Internal(source), sql) => {
+                Error::Migration(format!("the tables cannot be changed: {source}, by\n{sql}"))
+            }
+            (other, _) => other,
+        }
+    }
+}
+
+/// Until when locks that others hold are waited for.
+pub(super) fn patience() -> Instant {
+    Instant::now() + BUSY
+}
+
+/// Why a transaction did not go on.
+pub(super) enum Failed {
+    /// A statement failed.
+    Sql(tokio_postgres::Error, String),
+    /// It is not to be done.
+    Told(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed::Told(error)
+    }
+}
+
+/// Whether others hold what it needs: later it may go.
+fn is_locked(error: &tokio_postgres::Error) -> bool {
+    [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].iter().any(|state| error.code() == Some(state))
+}
+
+/// Whether rows are against it.
+pub(super) fn is_data(error: &tokio_postgres::Error) -> bool {
+    let states = [
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::CHECK_VIOLATION,
+        SqlState::NOT_NULL_VIOLATION,
+        SqlState::FOREIGN_KEY_VIOLATION,
+    ];
+    states.iter().any(|state| error.code() == Some(state))
+}
+
+pub(super) fn failed(error: tokio_postgres::Error) -> Error {
+    let Some(told) = error.as_db_error() else { return Error::Unavailable(error.into()) };
+    let gone = ["08", "53", "57", "58"].iter().any(|class| told.code().code().starts_with(class));
+    if gone { Error::Unavailable(error.into()) } else { Error::internal(told.message().to_owned()) }
+}
