@@ -62,6 +62,23 @@ pub(crate) fn drive(address: SocketAddr, work: &Work, load: Load) -> Result<Run>
     })
 }
 
+/// Asks once, for `random`: the body of the answer.
+///
+/// # Errors
+/// As [`drive`].
+pub(crate) fn ask(address: SocketAddr, work: &Work, random: u64) -> Result<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        let (mut request, mut body, mut answer) = (Vec::new(), Vec::new(), Answer::default());
+        work.write(random, &mut request, &mut body);
+        stream.write_all(&request).await?;
+        answer.read(&mut stream).await?;
+        answer.must_be(work, address)?;
+        Ok(answer.buffer[answer.head..answer.filled].to_vec())
+    })
+}
+
 async fn connection(address: SocketAddr, work: Work, number: u64, begun: Instant, load: Load) -> Result<Vec<u32>> {
     let mut stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
@@ -74,9 +91,7 @@ async fn connection(address: SocketAddr, work: Work, number: u64, begun: Instant
         work.write(random >> 11, &mut request, &mut body);
         stream.write_all(&request).await?;
         answer.read(&mut stream).await?;
-        if answer.status != work.status() {
-            bail!("{} to {address}: {}", work.operation.name(), answer.text());
-        }
+        answer.must_be(&work, address)?;
         let ended = Instant::now();
         latencies_us.push(u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX));
         begun = ended;
@@ -129,6 +144,14 @@ impl Answer {
                 self.head = end + 4;
                 whole = self.head + self.read_head()?;
             }
+        }
+        Ok(())
+    }
+
+    /// An error unless it has the status of the right answer.
+    fn must_be(&self, work: &Work, address: SocketAddr) -> Result<()> {
+        if self.status != work.status() {
+            bail!("{} to {address}: {}", work.operation.name(), self.text());
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::driver::{self, Load, Run};
 use crate::item;
 use crate::process::{self, Server};
+use crate::stores::{Kind, Stores};
 use crate::work::{Grammar, Operation, Work};
 
 /// Items of a request that fills Pintle's store.
@@ -49,9 +50,8 @@ pub(crate) struct Pintle {
 
 impl Pintle {
     /// Makes a token, and with it the store.
-    fn prepare(binary: PathBuf, folder: &Path) -> Result<Pintle> {
+    fn prepare(binary: PathBuf, store: String) -> Result<Pintle> {
         let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
-        let store = format!("sqlite:{}", folder.join("pintle.db").display());
         let mut pintle = Pintle { binary, app, store, token: String::new() };
         let mut command =
             pintle.command(&["token", "create", "bench", "--role", "authenticated", "--user", item::OWNER]);
@@ -91,25 +91,28 @@ pub(crate) struct Fleet {
     pub(crate) served: Server,
     pub(crate) pintle: Pintle,
     created: [Arc<AtomicU64>; 2],
+    // Last: what the servers use goes after them.
+    pub(crate) stores: Stores,
 }
 
 impl Fleet {
-    /// Makes the stores in `folder`, fills them, and starts the servers.
-    pub(crate) fn start(binary: PathBuf, folder: &Path) -> Result<Fleet> {
+    /// Makes the stores (files in `folder`), fills them, and starts the servers.
+    pub(crate) fn start(binary: PathBuf, kind: Kind, folder: &Path) -> Result<Fleet> {
+        let stores = Stores::make(kind, folder)?;
         let own = std::env::current_exe()?;
         let address = process::free_address()?;
         let mut command = Command::new(&own);
         command.args(["bare", &address.to_string()]);
         let bare = Server::start(command, address)?;
+        let pintle = Pintle::prepare(binary, stores.pintle())?;
         let address = process::free_address()?;
         let mut command = Command::new(&own);
-        command.args(["control", &address.to_string()]).arg(folder.join("control.db"));
+        command.args(["control", &address.to_string(), &stores.control(), &pintle.token]);
         let control = Server::start(command, address)?;
-        let pintle = Pintle::prepare(binary, folder)?;
         let address = process::free_address()?;
         let served = Server::start(pintle.serve(address), address)?;
         let created = [item::SEEDED, 0].map(|count| Arc::new(AtomicU64::new(count)));
-        let mut fleet = Fleet { bare, control, served, pintle, created };
+        let mut fleet = Fleet { bare, control, served, pintle, created, stores };
         fleet.seed()?;
         Ok(fleet)
     }
@@ -121,6 +124,7 @@ impl Fleet {
         self.served.stop()?;
         let address = process::free_address()?;
         self.served = Server::start(self.pintle.serve(address), address)?;
+        self.stores.settle();
         Ok(())
     }
 
@@ -136,13 +140,19 @@ impl Fleet {
     /// What is asked of a target.
     pub(crate) fn work(&self, target: Target, operation: Operation) -> Work {
         let ours = matches!(target, Target::Mount | Target::Rest);
-        let headers = if ours { self.pintle.headers() } else { String::new() };
+        // The control on SQLite does not ask who calls.
+        let headers = if ours || self.stores.kind() == Kind::Postgres { self.pintle.headers() } else { String::new() };
         Work {
             operation,
             grammar: if target == Target::Rest { Grammar::Rest } else { Grammar::Plain },
             headers: headers.into(),
             created: Arc::clone(&self.created[usize::from(ours)]),
         }
+    }
+
+    /// Numbers of `count` items that the control's store does not have.
+    pub(crate) fn fresh(&self, count: u64) -> u64 {
+        self.created[0].fetch_add(count, Ordering::Relaxed)
     }
 
     /// Drives a target.

@@ -1,12 +1,14 @@
 //! Measures Pintle beside a server written by hand with the same libraries, in the same run: `cargo xtask bench`.
 //!
-//! 1. The servers start as processes of their own ([`fleet`]): a bare axum answer, the control ([`control`]), Pintle. The first
+//! 1. The servers start as processes of their own ([`fleet`]) on stores of their own ([`stores`]): a bare axum answer, the control ([`control`]), Pintle. The first
 //!    two are this program under another command.
-//! 2. Each operation is measured on each of them in turn, five times ([`measure`], [`driver`]), and with wrk where that is
+//! 2. All answer the same, or nothing is measured ([`compare`]).
+//! 3. Each operation is measured on each of them in turn, five times ([`measure`], [`driver`]), and with wrk where that is
 //!    installed ([`wrk`]).
-//! 3. Medians, ratios and what they should be are printed, and kept in a document if one is named ([`report`]).
+//! 4. Medians, ratios and what they should be are printed, and kept in a document if one is named ([`report`]).
 
 mod bare;
+mod compare;
 mod control;
 mod driver;
 mod fleet;
@@ -14,6 +16,7 @@ mod item;
 mod measure;
 mod process;
 mod report;
+mod stores;
 mod work;
 mod wrk;
 
@@ -28,12 +31,16 @@ use clap::{Parser, Subcommand};
 use fleet::Fleet;
 use measure::Plan;
 use report::{Memory, Report};
+use stores::Kind;
 use work::Operation;
 
 /// Measures Pintle beside a server written by hand with the same libraries
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench --")]
 struct Cli {
+    /// Where the data lives; for `postgres`, a server is started for it, and stopped
+    #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
+    store: Kind,
     /// How often each is measured; the medians count
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -60,7 +67,7 @@ enum Serve {
     Bare { address: SocketAddr },
     /// Serve the control
     #[command(hide = true)]
-    Control { address: SocketAddr, database: PathBuf },
+    Control { address: SocketAddr, store: String, token: String },
 }
 
 fn main() -> Result<()> {
@@ -74,12 +81,19 @@ fn main() -> Result<()> {
 async fn serve(what: &Serve) -> Result<()> {
     match what {
         Serve::Bare { address } => bare::serve(tokio::net::TcpListener::bind(address).await?).await,
-        Serve::Control { address, database } => {
-            // It listens when its items are there: until then the port is closed.
-            let connection = control::prepare(database, item::SEEDED)?;
-            let listener = tokio::net::TcpListener::bind(address).await?;
-            control::serve(listener, connection, database).await
-        }
+        // The control listens when its items are there: until then the port is closed.
+        Serve::Control { address, store, token } => match store.strip_prefix("sqlite:").map(Path::new) {
+            Some(database) => {
+                let connection = control::sqlite::prepare(database, item::SEEDED)?;
+                let listener = tokio::net::TcpListener::bind(address).await?;
+                control::sqlite::serve(listener, connection, database).await
+            }
+            None => {
+                let server = control::postgres::Server::prepare(store, token, item::SEEDED).await?;
+                let listener = tokio::net::TcpListener::bind(address).await?;
+                control::postgres::serve(listener, server).await
+            }
+        },
     }
 }
 
@@ -92,13 +106,14 @@ fn bench(cli: &Cli) -> Result<()> {
     // Beside the binaries: a temporary folder may lie in memory, where a sync costs nothing.
     let folder = tempfile::tempdir_in(own.parent().unwrap_or(Path::new(".")))?;
     progress("starting the servers, filling their stores");
-    let mut fleet = Fleet::start(binary, folder.path())?;
+    let mut fleet = Fleet::start(binary, cli.store, folder.path())?;
+    compare::check(&fleet)?;
     let report = run(cli, &mut fleet, folder.path())?.text();
     // Nobody reads any more: nothing to be done.
     let _ = writeln!(std::io::stdout(), "{report}");
     match &cli.write {
         Some(document) => {
-            report::put(document, &report).with_context(|| format!("cannot write {}", document.display()))
+            report::put(document, cli.store, &report).with_context(|| format!("cannot write {}", document.display()))
         }
         None => Ok(()),
     }
@@ -129,6 +144,8 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
     progress("starting twenty times");
     let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
     Ok(Report {
+        kind: cli.store,
+        store: fleet.stores.text(),
         plan,
         findings,
         rates,

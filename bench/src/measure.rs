@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::driver::{self, Load};
 use crate::fleet::{Fleet, Target};
 use crate::process::{self, Server};
+use crate::stores::Kind;
 use crate::work::Operation;
 use crate::{control, progress};
 
@@ -15,6 +16,8 @@ use crate::{control, progress};
 pub(crate) const CONNECTIONS: u64 = 64;
 /// Rows of one request, and of one commit of the loop beside it.
 pub(crate) const ROWS: u64 = 500;
+/// Rows that the loop writes in one round at the most.
+const LOOP_ROWS_MAX: u64 = 10_000_000;
 /// Starts that are timed.
 pub(crate) const STARTS: usize = 20;
 /// How long a server and its caches run in before they are measured.
@@ -28,6 +31,8 @@ pub(crate) struct Finding {
     pub(crate) per_second: f64,
     /// The server's processor time, in microseconds.
     pub(crate) cpu_us: f64,
+    /// PostgreSQL's own processes' time, in microseconds.
+    pub(crate) database_us: f64,
     /// The median's and the 99th of 100 requests', in milliseconds.
     pub(crate) latency_ms: [f64; 2],
 }
@@ -51,13 +56,17 @@ impl Plan {
             for (target, found) in targets.iter().zip(&mut rounds) {
                 let finding = self.once(fleet, *target, operation)?;
                 progress(&format!(
-                    "{} {}/{}  {:16} {:>8.0} a second  {:>6.1} µs of processor",
+                    "{} {}/{}  {:16} {:>8.0} a second  {:>6.1} µs of processor{}",
                     operation.name(),
                     round + 1,
                     self.rounds,
                     target.name(),
                     finding.per_second,
-                    finding.cpu_us
+                    finding.cpu_us,
+                    match fleet.stores.kind() {
+                        Kind::Sqlite => String::new(),
+                        Kind::Postgres => format!("  {:>6.1} µs of PostgreSQL's", finding.database_us),
+                    }
                 ));
                 found.push(finding);
             }
@@ -69,14 +78,16 @@ impl Plan {
         let load = |time| Load { connections: CONNECTIONS, time, each: u64::MAX };
         fleet.run(target, operation, load(WARM_UP))?;
         let server = fleet.server(target);
-        let before = server.cpu_seconds()?;
+        let before = [server.cpu_seconds()?, fleet.stores.cpu_seconds()?];
         let run = fleet.run(target, operation, load(self.time))?;
-        let cpu = server.cpu_seconds()? - before;
+        let cpu = [server.cpu_seconds()? - before[0], fleet.stores.cpu_seconds()? - before[1]];
+        let [cpu_us, database_us] = cpu.map(|seconds| seconds * 1e6 / run.requests.max(1) as f64);
         Ok(Finding {
             operation,
             target,
             per_second: run.per_second(),
-            cpu_us: cpu * 1e6 / run.requests.max(1) as f64,
+            cpu_us,
+            database_us,
             latency_ms: [run.latency_ms(0.5), run.latency_ms(0.99)],
         })
     }
@@ -88,13 +99,27 @@ impl Plan {
             let load = Load { connections: 4, time: self.time, each: u64::MAX };
             let run = fleet.run(Target::Rest, Operation::Rows(ROWS), load)?;
             let posted = run.per_second() * ROWS as f64;
-            let own = tempfile::tempdir_in(folder)?;
-            let bare = control::rows_per_second(own.path(), ROWS, self.time)?;
+            let bare = self.bare_rows(fleet, folder)?;
             progress(&format!("rows {}/{}  posted {posted:.0} a second, bare loop {bare:.0}", round + 1, self.rounds));
             found[0].push(posted);
             found[1].push(bare);
         }
         Ok(found.map(median))
+    }
+
+    /// Rows a second of a loop without a server.
+    fn bare_rows(self, fleet: &Fleet, folder: &Path) -> Result<f64> {
+        match fleet.stores.kind() {
+            Kind::Sqlite => {
+                let own = tempfile::tempdir_in(folder)?;
+                control::sqlite::rows_per_second(own.path(), ROWS, self.time)
+            }
+            Kind::Postgres => {
+                let (url, first) = (fleet.stores.control(), fleet.fresh(LOOP_ROWS_MAX));
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+                runtime.block_on(control::postgres::rows_per_second(&url, first, ROWS, self.time))
+            }
+        }
     }
 }
 
@@ -126,6 +151,7 @@ fn medians(found: &[Finding]) -> Option<Finding> {
     Some(Finding {
         per_second: of(|f| f.per_second),
         cpu_us: of(|f| f.cpu_us),
+        database_us: of(|f| f.database_us),
         latency_ms: [of(|f| f.latency_ms[0]), of(|f| f.latency_ms[1])],
         ..first.clone()
     })

@@ -23,6 +23,49 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
+/// Processor time of a process and its children, also of those that have ended, in seconds.
+pub(crate) fn family_cpu_seconds(parent: &str) -> Result<f64> {
+    let first = Used::of(parent)?;
+    let mut ticks = first.own + first.ended;
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        // Others may end while they are looked at.
+        let number = name.to_str().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        if let Some(Ok(used)) = number.map(Used::of)
+            && used.parent == parent
+        {
+            ticks += used.own;
+        }
+    }
+    Ok(ticks / TICKS)
+}
+
+/// What Linux tells of a process: processor time in ticks.
+struct Used {
+    parent: String,
+    own: f64,
+    /// Of its children that have ended.
+    ended: f64,
+}
+
+impl Used {
+    fn of(process: &str) -> Result<Used> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // The name stands in parentheses and may hold spaces; the parent is the 4th word; utime, stime, cutime and cstime are
+        // the 14th to 17th.
+        let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
+        let parent = words.get(1).map(|&parent| parent.to_owned());
+        let times = (ticks(11), ticks(12), ticks(13), ticks(14));
+        match (parent, times) {
+            (Some(parent), (Some(user), Some(system), Some(user_ended), Some(system_ended))) => {
+                Ok(Used { parent, own: user + system, ended: user_ended + system_ended })
+            }
+            _ => bail!("cannot read the processor time of process {process}"),
+        }
+    }
+}
+
 impl Server {
     /// Starts a server that will listen on `address`, and waits until it does.
     pub(crate) fn start(mut command: Command, address: SocketAddr) -> Result<Server> {
@@ -49,14 +92,8 @@ impl Server {
 
     /// Processor time used so far, user's and system's, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name stands in parentheses and may hold spaces; utime and stime are the 14th and 15th word.
-        let after = stat.rsplit(')').next().unwrap_or_default();
-        let mut words = after.split_whitespace().skip(11).map(str::parse::<f64>);
-        match (words.next(), words.next()) {
-            (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) / TICKS),
-            _ => bail!("cannot read the processor time of process {}", self.child.id()),
-        }
+        let used = Used::of(&self.child.id().to_string())?;
+        Ok(used.own / TICKS)
     }
 
     /// Memory in use now, in MiB.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::fleet::Target;
 use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
+use crate::stores::Kind;
 use crate::wrk::Rate;
 
 /// The least share of the control's throughput, through the mount and through `/rest/v1`.
@@ -17,8 +18,6 @@ const IDLE_MIB_MAX: f64 = 25.0;
 const LOADED_MIB_MAX: f64 = 60.0;
 const START_MS_MAX: f64 = 20.0;
 const BINARY_MIB_MAX: f64 = 30.0;
-/// The marks in a document between which the result stands.
-const MARKS: [&str; 2] = ["<!-- numbers -->", "<!-- /numbers -->"];
 
 /// Memory of Pintle's process.
 #[derive(Debug)]
@@ -32,6 +31,9 @@ pub(crate) struct Memory {
 /// All that was found.
 #[derive(Debug)]
 pub(crate) struct Report {
+    pub(crate) kind: Kind,
+    /// What runs there, in a few words.
+    pub(crate) store: String,
     pub(crate) plan: Plan,
     pub(crate) findings: Vec<Finding>,
     pub(crate) rates: Vec<Rate>,
@@ -57,18 +59,22 @@ impl Report {
     fn circumstances(&self) -> String {
         format!(
             "Measured {} on {}, with {CONNECTIONS} connections; the load's driver shares the machine. Medians of {} runs of \
-             {} s, taken in turn.\n",
+             {} s, taken in turn.{}\n",
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
             machine(),
             self.plan.rounds,
             self.plan.time.as_secs_f64(),
+            self.store,
         )
     }
 
     fn operations(&self, text: &mut String) {
-        text.push_str(
-            "\n| | answers a second | of the control's | processor time an answer | of the control's | median, 99 % |\n\
-             |---|--:|--:|--:|--:|--:|\n",
+        let apart = self.kind == Kind::Postgres;
+        let (head, rule) = if apart { (" PostgreSQL's |", "--:|") } else { ("", "") };
+        let _ = write!(
+            text,
+            "\n| | answers a second | of the control's | processor time an answer | of the control's |{head} median, 99 % |\n\
+             |---|--:|--:|--:|--:|{rule}--:|\n",
         );
         for finding in &self.findings {
             let control =
@@ -77,17 +83,16 @@ impl Report {
             let rate = beside.map(|control| finding.per_second / control.per_second);
             let cpu = beside.map(|control| finding.cpu_us / control.cpu_us);
             let cpu_max = if finding.target == Target::Mount { CPU_MAX } else { f64::INFINITY };
-            line(
-                text,
-                &[
-                    format!("{}: {}", finding.operation.name(), finding.target.name()),
-                    thousands(finding.per_second),
-                    rate.map_or(String::new(), |rate| at_least(rate, bar(finding.target))),
-                    format!("{:.1} µs", finding.cpu_us),
-                    cpu.map_or(String::new(), |cpu| at_most(cpu, cpu_max, "")),
-                    format!("{:.2} ms, {:.2} ms", finding.latency_ms[0], finding.latency_ms[1]),
-                ],
-            );
+            let database = apart.then(|| format!("{:.1} µs", finding.database_us));
+            let cells = [
+                format!("{}: {}", finding.operation.name(), finding.target.name()),
+                thousands(finding.per_second),
+                rate.map_or(String::new(), |rate| at_least(rate, bar(finding.target))),
+                format!("{:.1} µs", finding.cpu_us),
+                cpu.map_or(String::new(), |cpu| at_most(cpu, cpu_max, "")),
+            ];
+            let latency = format!("{:.2} ms, {:.2} ms", finding.latency_ms[0], finding.latency_ms[1]);
+            line(text, &cells.into_iter().chain(database).chain([latency]).collect::<Vec<_>>());
         }
     }
 
@@ -111,11 +116,12 @@ impl Report {
     fn others(&self, text: &mut String) {
         let Memory { idle_mib, loaded_mib, again_mib } = self.memory;
         let [posted, bare] = self.rows;
+        let library = if self.kind == Kind::Postgres { "tokio-postgres" } else { "rusqlite" };
         text.push_str("\n| | |\n|---|--:|\n");
         for (what, value) in [
             (
                 format!("rows a second, posted as arrays of {ROWS}"),
-                format!("{}, {:.2} of a bare rusqlite loop's {}", thousands(posted), posted / bare, thousands(bare)),
+                format!("{}, {:.2} of a bare {library} loop's {}", thousands(posted), posted / bare, thousands(bare)),
             ),
             (format!("first record after a start, median of {STARTS}"), at_most(self.start_ms, START_MS_MAX, " ms")),
             ("memory, idle".to_owned(), at_most(idle_mib, IDLE_MIB_MAX, " MiB")),
@@ -174,20 +180,20 @@ fn machine() -> String {
     format!("{cores} cores of {} under Linux {}", model.unwrap_or("an unnamed processor"), kernel.trim())
 }
 
-/// Puts the result between the document's marks.
-pub(crate) fn put(document: &Path, report: &str) -> Result<()> {
+/// Puts the result between the document's marks for this store.
+pub(crate) fn put(document: &Path, kind: Kind, report: &str) -> Result<()> {
     let text = std::fs::read_to_string(document)?;
-    let [open, close] = MARKS;
+    let (open, close) = (format!("<!-- {} -->", kind.name()), format!("<!-- /{} -->", kind.name()));
     let missing = || format!("it has no `{open}` followed by `{close}`");
-    let start = text.find(open).with_context(missing)? + open.len();
-    let end = start + text[start..].find(close).with_context(missing)?;
+    let start = text.find(&open).with_context(missing)? + open.len();
+    let end = start + text[start..].find(&close).with_context(missing)?;
     std::fs::write(document, format!("{}\n{report}{}", &text[..start], &text[end..]))?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{at_least, at_most, put, thousands};
+    use super::{Kind, at_least, at_most, put, thousands};
 
     #[test]
     fn numbers_read_well_and_missed_bars_stand_out() {
@@ -200,11 +206,11 @@ mod tests {
     fn the_result_takes_the_place_of_the_last_one() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("performance.md");
-        std::fs::write(&document, "before\n<!-- numbers -->\nold\n<!-- /numbers -->\nafter\n").unwrap();
-        put(&document, "new\n").unwrap();
+        std::fs::write(&document, "before\n<!-- sqlite -->\nold\n<!-- /sqlite -->\nafter\n").unwrap();
+        put(&document, Kind::Sqlite, "new\n").unwrap();
         let text = std::fs::read_to_string(&document).unwrap();
-        assert_eq!(text, "before\n<!-- numbers -->\nnew\n<!-- /numbers -->\nafter\n");
+        assert_eq!(text, "before\n<!-- sqlite -->\nnew\n<!-- /sqlite -->\nafter\n");
         std::fs::write(&document, "no marks").unwrap();
-        assert!(put(&document, "new\n").unwrap_err().to_string().contains("<!-- numbers -->"));
+        assert!(put(&document, Kind::Postgres, "new\n").unwrap_err().to_string().contains("<!-- postgres -->"));
     }
 }

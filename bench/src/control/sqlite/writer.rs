@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use super::body::NewItem;
+use super::super::body::NewItem;
 use super::database;
 
 /// Inserts that share a commit at the most.

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::body::NewItem;
+use super::super::body::NewItem;
 use crate::item;
 
 const TABLE: &str = "

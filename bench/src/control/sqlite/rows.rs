@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::value::RawValue;
 
-use super::body::NewItem;
+use super::super::body::NewItem;
 use super::database;
 use crate::item;
 
