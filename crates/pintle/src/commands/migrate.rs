@@ -42,11 +42,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The diff, then the SQL.
+/// The diff, then the SQL: what is one transaction, and what is made afterwards.
 fn shown(plan: &MigrationPlan) -> String {
     if plan.is_empty() {
         return "Nothing to do: the store is what the manifest says.".to_owned();
     }
-    let sql: Vec<_> = plan.sql().map(|statement| format!("{};", statement.trim_end_matches(';'))).collect();
+    let ended = |statement: &str| format!("{};", statement.trim_end_matches(';'));
+    let mut sql: Vec<_> = plan.sql().map(ended).collect();
+    if plan.later().next().is_some() {
+        sql.push("-- Afterwards, one by one, while others read and write:".to_owned());
+        sql.extend(plan.later().map(ended));
+    }
     format!("{plan}\n{}", sql.join("\n"))
 }

@@ -1,6 +1,8 @@
 //! What Pintle keeps in the schema for itself: the history of models, functions that statements call, and a counter that
 //! tells every server when tokens have changed.
 
+use pintle_query::sql::POSTGRES_FUNCTIONS;
+
 use crate::migrate::snapshot::Snapshot;
 
 /// Where each applied model is kept.
@@ -26,7 +28,7 @@ pub(super) fn history() -> String {
 
 /// What makes the rest; each statement may be run again.
 pub(super) fn rest(wanted: &Snapshot) -> Vec<String> {
-    let mut sql: Vec<String> = FUNCTIONS.iter().map(|&function| function.to_owned()).collect();
+    let mut sql: Vec<String> = POSTGRES_FUNCTIONS.iter().map(|&function| function.to_owned()).collect();
     sql.push("CREATE TABLE IF NOT EXISTS _pintle_changes (counter bigint NOT NULL)".to_owned());
     sql.push("INSERT INTO _pintle_changes SELECT 0 WHERE NOT EXISTS (SELECT FROM _pintle_changes)".to_owned());
     sql.push(
@@ -45,6 +47,3 @@ END $$"
     }
     sql
 }
-
-/// Functions that statements call.
-const FUNCTIONS: &[&str] = &[];
