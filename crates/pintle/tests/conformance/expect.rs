@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::NON_ALPHANUMERIC;
 use regex::Regex;
 use serde_json::Value;
 
@@ -20,13 +21,23 @@ const WILDCARDS: [(&str, &str); 3] = [
 
 /// Puts the variables' values into a text.
 pub(crate) fn fill(text: &str, variables: &Variables) -> Result<String, String> {
+    filled(text, variables, str::to_owned)
+}
+
+/// Puts the variables' values into a URL's path or query, encoded.
+pub(crate) fn fill_path(text: &str, variables: &Variables) -> Result<String, String> {
+    filled(text, variables, |value| percent_encoding::utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
+}
+
+fn filled(text: &str, variables: &Variables, encoded: impl Fn(&str) -> String) -> Result<String, String> {
     let mut filled = String::new();
     for part in parts(text)? {
         match part {
             Part::Text(text) => filled.push_str(text),
             Part::Name(name) => {
                 let value = variables.get(name);
-                filled.push_str(value.ok_or_else(|| format!("nothing is named `{name}`: no token, no capture"))?);
+                let value = value.ok_or_else(|| format!("nothing is named `{name}`: no token, no capture"))?;
+                filled.push_str(&encoded(value));
             }
         }
     }

@@ -151,7 +151,7 @@ impl Run {
         let server = &self.servers[self.asked % self.servers.len()];
         self.asked += 1;
         let method = Method::from_bytes(case.method.as_bytes()).map_err(|error| error.to_string())?;
-        let mut ask = server.ask(method, &expect::fill(&case.path, &self.variables)?);
+        let mut ask = server.ask(method, &expect::fill_path(&case.path, &self.variables)?);
         if let Some(body) = &case.body {
             // Only text can name something.
             let bytes = match std::str::from_utf8(body) {
