@@ -39,12 +39,17 @@ impl App {
     /// The app at a folder or a manifest, and where its data lives; mistakes go to standard error.
     pub(crate) fn load(given: &Path, store: &StoreArg) -> Result<(App, Location), Failure> {
         let location = store.location(&App::folder(given)?)?;
-        let checked = App::check(given, location.dialect())?;
+        Ok((App::load_at(given, location.dialect())?, location))
+    }
+
+    /// The app at a folder or a manifest, planned for a dialect; mistakes go to standard error.
+    pub(crate) fn load_at(given: &Path, dialect: Dialect) -> Result<App, Failure> {
+        let checked = App::check(given, dialect)?;
         if !checked.diagnostics.is_empty() {
             ui::err(&report::render(&checked.diagnostics, Look::of_err()));
         }
         match checked.app {
-            Some(app) => Ok((app, location)),
+            Some(app) => Ok(app),
             None => Err(Failure::new(report::verdict(&checked))),
         }
     }

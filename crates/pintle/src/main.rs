@@ -7,6 +7,7 @@
 mod app;
 mod banner;
 mod commands;
+mod copying;
 mod failure;
 mod logs;
 mod migration;
@@ -47,6 +48,8 @@ enum Command {
     Backup(commands::backup::Args),
     /// Put a backup in the place of an app's data
     Restore(commands::restore::Args),
+    /// Move an app's data to another store, such as PostgreSQL, and prove that it arrived
+    Copy(commands::copy::Args),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => commands::migrate::run(&args),
         Command::Backup(args) => commands::backup::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
+        Command::Copy(args) => commands::copy::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,11 +12,16 @@ pub(crate) fn refused(error: &Error, app: &App, store: &StoreArg) -> Failure {
     let Error::Migration(reason) = error else {
         return Failure::because("cannot open the store", error);
     };
-    let command = format!("{} migrate {}{}", program(), quote(&app.given), store.words());
+    let command = command(app, store);
     // The store names the command as such; whoever reads this wants to copy it.
     let reason = reason.replace("`pintle migrate", &format!("`{command}"));
     Failure::new(format!("the store is not what the manifest says: {reason}"))
         .help(format!("see what would change: {command} --dry-run"))
+}
+
+/// The command that migrates.
+pub(crate) fn command(app: &App, store: &StoreArg) -> String {
+    format!("{} migrate {}{}", program(), quote(&app.given), store.words())
 }
 
 /// What a plan changes, one line a collection of the app's: `+ collection notes: + field id: integer, key; …`.

@@ -41,3 +41,24 @@ impl StoreArg {
         }
     }
 }
+
+/// `--to`, where data is copied.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct TargetArg {
+    /// Where the data goes: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    ///
+    /// May also stand in a file that PINTLE_COPY_TO_FILE names.
+    #[arg(long, value_name = "URL", env = "PINTLE_COPY_TO", hide_env_values = true)]
+    pub(crate) to: Option<String>,
+}
+
+impl TargetArg {
+    /// The store that is named.
+    pub(crate) fn location(&self) -> Result<Location, Failure> {
+        match secret::or_file(self.to.clone(), "PINTLE_COPY_TO")? {
+            Some(text) => Location::from_str(&text).map_err(Failure::new),
+            None => Err(Failure::usage("--to is missing: where does the data go?")
+                .help("like --to postgres://USER:PASSWORD@HOST/DATABASE or --to sqlite:PATH; PINTLE_COPY_TO and PINTLE_COPY_TO_FILE do as well")),
+        }
+    }
+}

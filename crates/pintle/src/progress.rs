@@ -4,39 +4,64 @@ use std::io::{IsTerminal, Write};
 
 use pintle_store::backup::{Progress, Stage};
 
-/// How many characters the bar has.
+/// How many characters a backup's bar has.
 const WIDTH: usize = 30;
 
-/// The line.
+/// A line that is written over.
 #[derive(Debug)]
-pub(crate) struct Bar {
+pub(crate) struct Line {
     seen: bool,
 }
 
+impl Line {
+    pub(crate) fn new() -> Line {
+        Line { seen: std::io::stderr().is_terminal() }
+    }
+
+    /// Whether somebody looks.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.seen
+    }
+
+    /// Writes it over; behind the last one, where nobody looks.
+    pub(crate) fn show(&self, text: &str) {
+        self.write(text, if self.seen { "" } else { "\n" });
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(&self) {
+        self.write("", "");
+    }
+
+    fn write(&self, text: &str, end: &str) {
+        let mut err = std::io::stderr().lock();
+        let start = if self.seen { "\r\x1b[K" } else { "" };
+        // Nobody reads any more: nothing to be done.
+        let _ = write!(err, "{start}{text}{end}").and_then(|()| err.flush());
+    }
+}
+
+/// The progress of a backup or restore: shows nothing where nobody looks.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    line: Line,
+}
+
 impl Bar {
-    /// Shows nothing where nobody looks.
     pub(crate) fn new() -> Bar {
-        Bar { seen: std::io::stderr().is_terminal() }
+        Bar { line: Line::new() }
     }
 
     /// Shows how far it is.
     pub(crate) fn show(&mut self, progress: Progress) {
-        if self.seen {
-            self.write(&line(progress));
+        if self.line.is_seen() {
+            self.line.show(&line(progress));
         }
     }
 
     /// Takes the line away.
     pub(crate) fn clear(&mut self) {
-        if self.seen {
-            self.write("");
-        }
-    }
-
-    fn write(&mut self, text: &str) {
-        let mut err = std::io::stderr().lock();
-        // Nobody looks any more: nothing to be done.
-        let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+        self.line.clear();
     }
 }
 
@@ -46,10 +71,15 @@ fn line(progress: Progress) -> String {
         Stage::Copy => "copying",
         Stage::CheckCopy => "checking the copy",
     };
-    let total = progress.total.max(1);
-    let percent = progress.done.min(total) * 100 / total;
-    let full = usize::try_from(percent).unwrap_or(0) * WIDTH / 100;
-    format!("{what:<20} [{}{}] {percent:>3} %", "#".repeat(full), " ".repeat(WIDTH - full))
+    format!("{what:<20} {}", bar(progress.done, progress.total, WIDTH))
+}
+
+/// `[#######       ]  50 %`, with so many characters inside.
+pub(crate) fn bar(done: u64, total: u64, width: usize) -> String {
+    let total = total.max(1);
+    let percent = done.min(total) * 100 / total;
+    let full = usize::try_from(percent).unwrap_or(0) * width / 100;
+    format!("[{}{}] {percent:>3} %", "#".repeat(full), " ".repeat(width - full))
 }
 
 #[cfg(test)]

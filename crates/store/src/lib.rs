@@ -6,11 +6,12 @@
 //! 3. [`Store::write`] hands a write to the writer, which takes all that wait, runs each on its own, commits once and
 //!    then answers them all.
 //! 4. [`Store::transaction`] runs several steps as one.
-//! 5. [`backup()`] copies it while it is served, [`restore`] puts a copy back.
+//! 5. [`backup()`] copies it while it is served, [`restore`] puts a copy back, [`copy`] moves it to another store.
 //!
 //! This crate knows nothing of HTTP, tokens or the request's grammar.
 
 pub mod backup;
+pub mod copy;
 pub mod error;
 mod location;
 pub mod migrate;

@@ -8,6 +8,7 @@ mod common;
 mod backup;
 mod check;
 mod configs;
+mod copy;
 mod dev;
 mod errors;
 mod life;
