@@ -67,7 +67,7 @@ impl Model {
 /// Reads a manifest. Every mistake is in the list, in the text's order. `None` when there is nothing to go on with.
 /// With an error in the list, a model is only good for further checks and must not be served.
 ///
-/// Pintle's own collections (`_pintle_tokens`) are appended to those of the manifest.
+/// Pintle's own collections (`_pintle_tokens` and the like) are appended to those of the manifest.
 ///
 /// `path` is how the user would name the manifest. `file` reads a file that the manifest names; its path is relative to
 /// the app's folder and never leaves it, and its error is a reason that completes "cannot read FILE: …".

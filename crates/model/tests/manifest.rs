@@ -84,7 +84,7 @@ fn a_model_is_what_its_manifest_says() {
     assert_eq!((model.limits.body_bytes, model.limits.rows, model.limits.timeout.as_secs()), (2 << 20, Some(500), 10));
     assert_eq!(model.cors.max_age.map(|age| age.as_secs()), Some(600));
     let names: Vec<&str> = model.collections.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["places", "people", "visits", "log", "_pintle_tokens"]);
+    assert_eq!(names, ["places", "people", "visits", "log", "_pintle_tokens", "_pintle_idempotency"]);
 
     let (places, _) = model.find("places").expect("places");
     let (_, people) = model.find("people").expect("people");

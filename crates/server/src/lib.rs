@@ -19,6 +19,7 @@ mod etag;
 mod failure;
 mod handle;
 mod health;
+mod idempotency;
 mod ids;
 pub mod metrics;
 mod mount;

@@ -39,7 +39,7 @@ pub(crate) enum Endpoint {
 }
 
 /// A collection at its mount.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Mounted {
     pub(crate) collection: CollectionId,
     /// The list's path, without a slash at the end.

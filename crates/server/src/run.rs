@@ -19,7 +19,7 @@ use crate::handle::handle;
 use crate::metrics::{self, OneMore};
 use crate::patience::Patient;
 use crate::state::State;
-use crate::{App, Error};
+use crate::{App, Error, idempotency};
 
 /// How long a caller may take to begin, and over HTTP/1 to send each request's head, so that slow ones do not hold
 /// connections for nothing. Over HTTP/1 it also ends connections that nobody uses.
@@ -51,7 +51,9 @@ pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output =
         return Err(Error::DevBeyondLoopback(address));
     }
     let state = Arc::new(State::new(app)?);
-    let upkeep = tokio::spawn(metrics::upkeep());
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(metrics::upkeep());
+    upkeep.spawn(idempotency::sweep(Arc::clone(&state)));
     let room = Arc::new(Semaphore::new(state.settings.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -77,7 +79,7 @@ pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output =
         tracing::warn!(connections = connections.len(), "requests did not end in time and are broken off");
     }
     connections.shutdown().await;
-    upkeep.abort();
+    upkeep.shutdown().await;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::auth::Tokens;
 use crate::cors::Cors;
+use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
 use crate::routes::Routes;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
+    pub(crate) idempotency: Idempotency,
     pub(crate) routes: Routes,
     pub(crate) pages: axum::Router,
     pub(crate) cors: Option<Cors>,
@@ -36,6 +38,7 @@ impl State {
         let nobody = if app.settings.dev { Role::ServiceRole } else { Role::Anon };
         Ok(State {
             tokens: Tokens::new(model, nobody).ok_or(Error::Model("_pintle_tokens"))?,
+            idempotency: Idempotency::new(model).ok_or(Error::Model("_pintle_idempotency"))?,
             routes: Routes::new(model)?,
             pages: openapi::routes(&app.planner, nobody, true),
             cors: Cors::of(&model.cors),

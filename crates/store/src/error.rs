@@ -49,6 +49,9 @@ pub enum Error {
     /// The write queue is full, or the store is closing: try again later.
     #[error("the store is busy")]
     Busy,
+    /// Another one holds the number that [`crate::Mode::Claim`] names: nothing was written.
+    #[error("another request holds this")]
+    Claimed,
     /// The disk is full: nothing was written.
     #[error("the store's disk is full")]
     Full,
@@ -84,6 +87,7 @@ impl Error {
             Error::Full => Error::Full,
             Error::ReadOnly => Error::ReadOnly,
             Error::Busy => Error::Busy,
+            Error::Claimed => Error::Claimed,
             Error::Timeout => Error::Timeout,
             Error::Unavailable(source) => Error::Unavailable(source.to_string().into()),
             other => Error::Internal(other.to_string().into()),

@@ -69,6 +69,10 @@ pub enum Mode {
     Read,
     /// Reads and writes; alone, after all before it.
     Write,
+    /// Reads and writes, for one holder of this number at a time, in all processes: whoever comes meanwhile gets
+    /// [`Error::Claimed`], and whoever comes later sees what was kept. Between holders of other numbers no more is
+    /// promised than that each step is whole.
+    Claim(i64),
 }
 
 /// The steps of a transaction. They run where the store wants them to, so they do not await.

@@ -11,6 +11,7 @@ mod configs;
 mod copy;
 mod dev;
 mod errors;
+mod idempotency;
 mod life;
 mod migrate;
 mod new;

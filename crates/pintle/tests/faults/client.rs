@@ -32,11 +32,16 @@ impl Client {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {
-        self.ask("POST", path, &body.to_string())
+        self.ask("POST", path, "", &body.to_string())
+    }
+
+    /// With an `Idempotency-Key`.
+    pub(crate) fn post_once(&mut self, path: &str, key: &str, body: &Value) -> Result<Answer> {
+        self.ask("POST", path, &format!("Idempotency-Key: {key}\r\n"), &body.to_string())
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Result<Answer> {
-        self.ask("GET", path, "")
+        self.ask("GET", path, "", "")
     }
 
     /// A list that must be answered.
@@ -47,9 +52,9 @@ impl Client {
     }
 
     /// An error means that there was no answer: the connection ended before it, or amid it.
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
+    fn ask(&mut self, method: &str, path: &str, header: &str, body: &str) -> Result<Answer> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{}{header}Content-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
             self.who,
             body.len()

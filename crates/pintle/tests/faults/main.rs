@@ -9,6 +9,7 @@ mod common;
 
 mod client;
 mod drain;
+mod idempotency;
 mod kill;
 mod log_size;
 mod record;

@@ -16,6 +16,7 @@ use crate::answer::{self, Answer};
 use crate::etag::{self, Conditions};
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::idempotency;
 use crate::routes::Mounted;
 
 /// What is to be done with a record.
@@ -37,6 +38,7 @@ struct Steps {
 
 /// Changes a record, and answers it as it is then.
 pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, key: &str, body: Incoming) -> Result<Answer, Failure> {
+    idempotency::key(ask.head)?;
     let change = match ask.head.method {
         Method::PUT => Change::Replace(json(&ask, body, false).await?),
         Method::PATCH => Change::Patch(json(&ask, body, true).await?),

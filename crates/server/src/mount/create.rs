@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pintle_store::Written;
 use serde_json::value::RawValue;
 
 use super::{json, record, with_record};
@@ -11,6 +12,7 @@ use crate::answer::{self, Answer};
 use crate::etag::Conditions;
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::idempotency::{self, Asked, once};
 use crate::routes::Mounted;
 use crate::status::Surface;
 
@@ -20,6 +22,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// Stores a record.
 pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, body: Incoming) -> Result<Answer, Failure> {
     super::no_parameters(&ask)?;
+    let key = idempotency::key(ask.head)?;
     // `If-None-Match` holds in any case: what is created was not there.
     if Conditions::of(&ask.head.headers).want_one() {
         let message = "a new record is none that `If-Match` could name";
@@ -29,15 +32,25 @@ pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, body: Incoming) -> R
     let body = json(&ask, body, false).await?;
     let write = ask.state.planner.create(mounted.collection, &body, &ask.asker);
     let write = write.map_err(|fault| ask.fault(fault, Surface::Plain))?;
+    if let Some(key) = key {
+        let asked = Asked::new(key, mounted.path.clone(), &ask.asker.caller, &[&body]);
+        let mounted = mounted.clone();
+        return once(&ask, Surface::Plain, asked, Some(write), move |done| created(&mounted, &done)).await;
+    }
     let done = ask.state.store.write(write).await.map_err(|error| ask.error(error, Surface::Plain))?;
+    Ok(created(mounted, &done))
+}
+
+/// The answer with the record.
+fn created(mounted: &Mounted, done: &Written) -> Answer {
     // Who may write and not read gets no record.
-    let Some(record) = record(&done.rows) else { return Ok(answer::empty(StatusCode::CREATED)) };
+    let Some(record) = record(&done.rows) else { return answer::empty(StatusCode::CREATED) };
     let location = location(mounted, &record);
     let mut answer = with_record(StatusCode::CREATED, record);
     if let Some(location) = location {
         answer.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(answer)
+    answer
 }
 
 /// The record's address. Its key is the first of its members, so no more of it is read.

@@ -167,7 +167,7 @@ fn create(place: Place<'_>, mount: &Mount) -> Value {
     let collection = place.collection;
     let access = place.access(&[Right::Insert]);
     let mut responses = parts::errors(&ALWAYS);
-    responses.extend(parts::errors(&["403", "409", "412", "413", "415"]));
+    responses.extend(parts::errors(&["403", "409", "412", "413", "415", "422"]));
     responses.insert("201".to_owned(), created(collection));
     json!({
         "operationId": format!("create_{}", collection.name),
@@ -175,6 +175,7 @@ fn create(place: Place<'_>, mount: &Mount) -> Value {
         "summary": format!("Store a record at {}", mount.path),
         "description": access.note,
         "security": access.security,
+        "parameters": [parts::idempotency_key()],
         "requestBody": body(collection, Form::New, &[JSON]),
         "responses": responses,
     })
@@ -280,12 +281,13 @@ fn record_answer(collection: &Collection, about: &str, names: &[&str]) -> Value 
 
 /// The stored record, unless nobody but `service_role` may read it.
 fn created(collection: &Collection) -> Value {
+    let names = ["ETag", "Location", "Idempotent-Replayed"];
     if collection.policies.select.is_some() {
-        return record_answer(collection, "The record as it was stored.", &["ETag", "Location"]);
+        return record_answer(collection, "The record as it was stored.", &names);
     }
     json!({
         "description": "Stored. The record as it was stored, if the caller may read it.",
-        "headers": headers(&["ETag", "Location"]),
+        "headers": headers(&names),
     })
 }
 

@@ -75,7 +75,7 @@ const fn failure(
 }
 
 /// Every error, by status, as all but `/rest/v1` answers it.
-const FAILURES: [Failure; 12] = [
+const FAILURES: [Failure; 13] = [
     failure(
         "400",
         "BadRequest",
@@ -120,7 +120,8 @@ const FAILURES: [Failure; 12] = [
     failure(
         "409",
         "Conflict",
-        "Another record holds a value that must be unique, or one refers to this record.",
+        "Another record holds a value that must be unique, or one refers to this record, or a request with the same \
+         `Idempotency-Key` is at work.",
         "PT409",
         "`name` is taken: another record has it",
         None,
@@ -156,6 +157,14 @@ const FAILURES: [Failure; 12] = [
         "PT415",
         "a body of the type text/plain is not taken here",
         Some("send `Content-Type: application/json`"),
+    ),
+    failure(
+        "422",
+        "KeyOfAnother",
+        "This `Idempotency-Key` was used for another request.",
+        "PT422",
+        "this `Idempotency-Key` was used for another request",
+        None,
     ),
     failure(
         "5XX",
@@ -205,7 +214,8 @@ const REST_FAILURES: [Failure; 6] = [
     failure(
         "409",
         "RestConflict",
-        "Another record holds a value that must be unique, or one refers to this record.",
+        "Another record holds a value that must be unique, or one refers to this record, or a request with the same \
+         `Idempotency-Key` is at work.",
         "23505",
         "duplicate key value violates unique constraint \"things_pkey\"",
         None,
@@ -285,11 +295,23 @@ pub(super) fn headers() -> Value {
         "Allow": text("The methods that this address answers."),
         "Content-Range": text("Which records the answer holds, and of how many: `0-29/*`, or `0-29/100000` when counted."),
         "ETag": text("Changes with the record. Send it back in `If-None-Match` or `If-Match`."),
+        "Idempotent-Replayed": text("`true`: this was answered before, and nothing was written now."),
         "Link": text("`<…>; rel=\"next\"`: where the next page is, if there is one."),
         "Location": text("Where the new record is."),
         "Preference-Applied": text("The preferences that were followed."),
         "WWW-Authenticate": text("`Bearer`: how to say who asks."),
         "X-Request-Id": text("The request's id, as the log has it."),
+    })
+}
+
+/// The parameter that makes a `POST` one that may be sent again.
+pub(super) fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A word of the caller's own choice, such as a UUID, also in quotes. For 24 hours the same request with \
+                        the same key gets the same answer, and nothing is written again.",
+        "schema": { "type": "string", "pattern": "^[!#-~][!-~]*$", "minLength": 1, "maxLength": 255 },
     })
 }
 

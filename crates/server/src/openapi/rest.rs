@@ -76,9 +76,11 @@ fn head(place: Place<'_>) -> Value {
 fn post(place: Place<'_>) -> Value {
     let collection = place.collection;
     let mut responses = parts::rest_errors(&ALWAYS);
-    responses.extend(parts::rest_errors(&["409", "413", "415"]));
-    responses.insert("201".to_owned(), perhaps("Stored.", &["Location"]));
-    responses.insert("200".to_owned(), perhaps("An upsert that changed what was there and added nothing.", &[]));
+    responses.extend(parts::rest_errors(&["409", "413", "415", "422"]));
+    let replayed = "Idempotent-Replayed";
+    responses.insert("201".to_owned(), perhaps("Stored.", &["Location", replayed]));
+    responses
+        .insert("200".to_owned(), perhaps("An upsert that changed what was there and added nothing.", &[replayed]));
     let parameters = vec![
         query("select", "Which fields the representation holds.", select_schema()),
         query(
@@ -96,6 +98,7 @@ fn post(place: Place<'_>) -> Value {
             "`return=representation|minimal|headers-only`, `resolution=merge-duplicates|ignore-duplicates`, \
              `missing=default`, `count=exact`.",
         ),
+        parts::idempotency_key(),
     ];
     let one = parts::schema_ref(&Form::New.name(collection));
     let body = json!({ "oneOf": [one.clone(), { "type": "array", "items": one }] });

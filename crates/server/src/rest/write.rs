@@ -1,11 +1,14 @@
 //! `POST`, `PUT`, `PATCH` and `DELETE` of a collection.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pintle_model::CollectionId;
+use pintle_query::Planner;
 use pintle_query::rest::{Preferences, Resolution, RestWrite, Return};
 use pintle_store::Written;
 
@@ -16,6 +19,7 @@ use crate::answer::{self, Answer};
 use crate::body;
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::idempotency::{self, Asked, once};
 use crate::status::{self, Surface};
 
 /// What stands for itself in a filter of a `Location`.
@@ -31,55 +35,80 @@ pub(super) async fn answer(
 ) -> Result<Answer, Failure> {
     let method = &ask.head.method;
     no_conditions(&ask)?;
+    let key = idempotency::key(ask.head)?;
     let mut asked = prefer.asked(method);
     asked.single = media.single;
     asked.strip_nulls = media.strip_nulls;
-    let planned = planned(&ask, collection, &asked, body).await?;
-    let location = planned.location;
-    let done = match planned.write {
-        Some(write) => ask.state.store.write(write).await.map_err(|error| ask.error(error, Surface::Rest))?,
-        None if media.single => return Err(status::single(0)),
-        None => nothing(),
-    };
-    let status = status_of(method, &asked, &done);
-    let shows = asked.returning == Return::Representation;
-    let mut answer = if !shows {
-        answer::empty(status)
-    } else {
-        let json = if done.rows.json.is_empty() { Bytes::from_static(b"[]") } else { done.rows.json.clone() };
-        let json = if media.single { json.slice(1..json.len() - 1) } else { json };
-        let mut answer = answer::bare(status, json);
-        answer.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
-        answer
-    };
-    if location
-        && *method == Method::POST
-        && let Some(location) = location_of(&ask, collection, &done)
-    {
-        answer.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(super::finish(answer, content_range(method, &asked, &done), prefer.applied(method)))
-}
-
-async fn planned(
-    ask: &Ask<'_>,
-    collection: CollectionId,
-    asked: &Preferences,
-    body: Incoming,
-) -> Result<RestWrite, Failure> {
-    let (planner, query, asker) = (&ask.state.planner, &*ask.query, &ask.asker);
-    let planned = if ask.head.method == Method::DELETE {
-        planner.rest_delete(collection, query, asked, asker)
-    } else {
-        takes_json(ask)?;
-        let body = ask.body(body).await?;
-        match ask.head.method {
-            Method::POST => planner.rest_insert(collection, query, &body, asked, asker),
-            Method::PUT => planner.rest_put(collection, query, &body, asked, asker),
-            _ => planner.rest_update(collection, query, &body, asked, asker),
+    let body = match *method {
+        Method::DELETE => Bytes::new(),
+        _ => {
+            takes_json(&ask)?;
+            ask.body(body).await?
         }
     };
+    let planned = planned(&ask, collection, &asked, &body)?;
+    if planned.write.is_none() && media.single {
+        return Err(status::single(0));
+    }
+    let located = (planned.location && *method == Method::POST).then(|| (Arc::clone(&ask.state.planner), collection));
+    let form = Form { method: method.clone(), asked, media, applied: prefer.applied(method), located };
+    // What is rolled back leaves nothing that could be repeated.
+    if let Some(key) = key.filter(|_| !form.asked.rollback) {
+        let path = format!("/rest/v1/{}", ask.state.model().collection(collection).name);
+        let applied = form.applied.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+        let media = media.content_type();
+        let parts = [ask.query.as_bytes(), media.as_bytes(), applied, &body];
+        let asked = Asked::new(key, path, &ask.asker.caller, &parts);
+        return once(&ask, Surface::Rest, asked, planned.write, move |done| form.answer(done)).await;
+    }
+    let done = match planned.write {
+        Some(write) => ask.state.store.write(write).await.map_err(|error| ask.error(error, Surface::Rest))?,
+        // `[]`, or a `PATCH` of `{}`.
+        None => Written::default(),
+    };
+    Ok(form.answer(done))
+}
+
+fn planned(ask: &Ask<'_>, collection: CollectionId, asked: &Preferences, body: &[u8]) -> Result<RestWrite, Failure> {
+    let (planner, query, asker) = (&ask.state.planner, &*ask.query, &ask.asker);
+    let planned = match ask.head.method {
+        Method::DELETE => planner.rest_delete(collection, query, asked, asker),
+        Method::POST => planner.rest_insert(collection, query, body, asked, asker),
+        Method::PUT => planner.rest_put(collection, query, body, asked, asker),
+        _ => planner.rest_update(collection, query, body, asked, asker),
+    };
     planned.map_err(|fault| ask.fault(fault, Surface::Rest))
+}
+
+/// What the answer to a write is made of, beside what it did.
+struct Form {
+    method: Method,
+    asked: Preferences,
+    media: Media,
+    applied: Option<HeaderValue>,
+    /// Whose record `Location` names, if it is wanted.
+    located: Option<(Arc<Planner>, CollectionId)>,
+}
+
+impl Form {
+    fn answer(&self, done: Written) -> Answer {
+        let status = status_of(&self.method, &self.asked, &done);
+        let content_range = content_range(&self.method, &self.asked, &done);
+        let location = self.located.as_ref().and_then(|(planner, id)| location_of(planner, *id, &done));
+        let mut answer = if self.asked.returning == Return::Representation {
+            let json = if done.rows.json.is_empty() { Bytes::from_static(b"[]") } else { done.rows.json };
+            let json = if self.media.single { json.slice(1..json.len() - 1) } else { json };
+            let mut answer = answer::bare(status, json);
+            answer.headers_mut().insert(header::CONTENT_TYPE, self.media.content_type());
+            answer
+        } else {
+            answer::empty(status)
+        };
+        if let Some(location) = location {
+            answer.headers_mut().insert(header::LOCATION, location);
+        }
+        super::finish(answer, content_range, self.applied.clone())
+    }
 }
 
 /// Who sends a condition relies on it: to write without it could overwrite what another one wrote.
@@ -113,11 +142,6 @@ fn takes_json(ask: &Ask<'_>) -> Result<(), Failure> {
     }
 }
 
-/// What a write did that wrote nothing: `[]`, or a `PATCH` of `{}`.
-fn nothing() -> Written {
-    Written::default()
-}
-
 fn status_of(method: &Method, asked: &Preferences, done: &Written) -> StatusCode {
     let shows = asked.returning == Return::Representation;
     match *method {
@@ -140,7 +164,7 @@ fn content_range(method: &Method, asked: &Preferences, done: &Written) -> Header
 }
 
 /// Where the new record is: its key is all that the representation holds.
-fn location_of(ask: &Ask<'_>, collection: CollectionId, done: &Written) -> Option<HeaderValue> {
+fn location_of(planner: &Planner, collection: CollectionId, done: &Written) -> Option<HeaderValue> {
     if done.rows.len != 1 {
         return None;
     }
@@ -153,7 +177,7 @@ fn location_of(ask: &Ask<'_>, collection: CollectionId, done: &Written) -> Optio
             format!("{}=eq.{}", utf8_percent_encode(name, PLAIN), utf8_percent_encode(&text, PLAIN))
         })
         .collect();
-    let name = &ask.state.model().collection(collection).name;
+    let name = &planner.model().collection(collection).name;
     Some(answer::value(format!("/rest/v1/{name}?{}", filters.join("&"))))
 }
 

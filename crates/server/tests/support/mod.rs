@@ -4,8 +4,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pintle_model::{Caller, Role, Severity};
+use pintle_model::{Caller, Role, Severity, Value as FieldValue};
 use pintle_query::rest::{Asker, Preferences};
 use pintle_query::{Dialect, Planner};
 use pintle_server::{App, Error, Settings};
@@ -79,7 +80,16 @@ pub async fn serve_dev() -> Served {
 
 /// Serves a manifest.
 pub async fn serve_with(manifest: &str, settings: Settings) -> Served {
-    let (app, folder) = app(manifest, settings);
+    serve_in(tempfile::tempdir().unwrap(), manifest, settings).await
+}
+
+/// Serves [`APP`] on the store that a stopped server left in this folder.
+pub async fn serve_again(folder: tempfile::TempDir) -> Served {
+    serve_in(folder, APP, Settings { access_log: false, ..Settings::default() }).await
+}
+
+async fn serve_in(folder: tempfile::TempDir, manifest: &str, settings: Settings) -> Served {
+    let app = app_in(&folder, manifest, settings);
     let (planner, store) = (Arc::clone(&app.planner), app.store.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -94,17 +104,25 @@ pub async fn serve_with(manifest: &str, settings: Settings) -> Served {
 
 /// An app with a new store, and the store's folder.
 pub fn app(manifest: &str, settings: Settings) -> (App, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (app_in(&folder, manifest, settings), folder)
+}
+
+fn app_in(folder: &tempfile::TempDir, manifest: &str, settings: Settings) -> App {
     pintle_server::metrics::install().unwrap();
     let (model, diagnostics) = pintle_model::load("pintle.yaml", manifest, &|path| Err(format!("no {path}")));
     let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:#?}");
     let model = Arc::new(model.unwrap());
     let planner = Arc::new(Planner::new(Arc::clone(&model), Dialect::Sqlite).unwrap());
-    let folder = tempfile::tempdir().unwrap();
     let location = Location::Sqlite(folder.path().join("data.db"));
     let store = Store::open(&location, &model, Access::Serve).unwrap();
     store.migrate(pintle_store::Consent::Forward).unwrap();
-    (App { planner, store, settings }, folder)
+    App { planner, store, settings }
+}
+
+fn service() -> Asker {
+    Asker { caller: Arc::new(Caller::of(Role::ServiceRole)), now: 0, new_uuid: uuid::Uuid::now_v7 }
 }
 
 impl Served {
@@ -132,12 +150,29 @@ impl Served {
         let name = uuid::Uuid::now_v7().to_string();
         let row = serde_json::json!({ "name": name, "role": role.name(), "user": user, "hash": hash });
         let (collection, _) = self.planner.model().find("_pintle_tokens").unwrap();
-        let caller = Arc::new(Caller::of(Role::ServiceRole));
-        let asker = Asker { caller, now: 0, new_uuid: uuid::Uuid::now_v7 };
         let planned =
-            self.planner.rest_insert(collection, "", row.to_string().as_bytes(), &Preferences::default(), &asker);
+            self.planner.rest_insert(collection, "", row.to_string().as_bytes(), &Preferences::default(), &service());
         self.store.as_ref().unwrap().write(planned.unwrap().write.unwrap()).await.unwrap();
         token
+    }
+
+    /// Makes every answer that is kept for an `Idempotency-Key` so old.
+    pub async fn age_answers(&self, seconds: u64) {
+        let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(seconds);
+        let made = FieldValue::Timestamp(i64::try_from(made.as_micros()).unwrap()).to_text();
+        let (collection, asker, body) = (self.kept_answers(), service(), format!(r#"{{"created_at":"{made}"}}"#));
+        let planned = self.planner.rest_update(collection, "", body.as_bytes(), &Preferences::default(), &asker);
+        self.store.as_ref().unwrap().write(planned.unwrap().write.unwrap()).await.unwrap();
+    }
+
+    /// How many answers are kept for an `Idempotency-Key`.
+    pub async fn answers(&self) -> u64 {
+        let planned = self.planner.rest_read(self.kept_answers(), "select=key", &Preferences::default(), &service());
+        self.store.as_ref().unwrap().read(planned.unwrap().read).await.unwrap().len
+    }
+
+    fn kept_answers(&self) -> pintle_model::CollectionId {
+        self.planner.model().find("_pintle_idempotency").unwrap().0
     }
 
     /// A token that may write configs.

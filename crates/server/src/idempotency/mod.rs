@@ -1,0 +1,198 @@
+//! `Idempotency-Key`: a `POST` that is sent again is answered again, not made again.
+//!
+//! 1. [`Idempotency::asked`] reads the header, and says under which caller, path and key the answer is kept, and by which
+//!    fingerprint the same request is known.
+//! 2. [`once`] looks for a kept answer, or else writes and keeps the answer, in one transaction: never one without the
+//!    other. A write that failed keeps nothing, so it may be sent again.
+//! 3. [`sweep`] removes what is too old to be asked for.
+//!
+//! Answers are rows of a system collection, written and read through the same plans as everyone's data. Of a request no more
+//! is kept than its SHA-256.
+
+mod kept;
+mod key;
+mod running;
+mod sweep;
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use pintle_model::{Caller, CollectionId, Model, Role};
+use pintle_query::Write;
+use pintle_store::{Error, Mode, Tx, Written};
+use sha2::{Digest as _, Sha256};
+
+use self::kept::{Kept, Row};
+use self::running::Running;
+pub(crate) use self::sweep::sweep;
+use crate::answer::Answer;
+use crate::failure::Failure;
+use crate::handle::Ask;
+use crate::status::Surface;
+
+/// The collection of answers.
+const COLLECTION: &str = "_pintle_idempotency";
+/// How long an answer may be asked for again, in microseconds: 24 hours.
+const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
+/// Says that an answer is an earlier one.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// When to ask again for what is at work, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// A SHA-256.
+type Digest = [u8; 32];
+
+/// What requests with keys share.
+#[derive(Debug)]
+pub(crate) struct Idempotency {
+    collection: CollectionId,
+    service: Arc<Caller>,
+    running: Running,
+}
+
+/// A request with a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// Who asks: the role, and the user if there is one. So two tokens of a user are one caller, also when one takes the
+    /// other's place.
+    caller: String,
+    path: String,
+    key: String,
+    fingerprint: Digest,
+}
+
+/// What a transaction found or did.
+enum Outcome {
+    Made(Answer),
+    Kept(Row),
+}
+
+impl Idempotency {
+    /// Reads the collection of a model; `None` if it has none.
+    pub(crate) fn new(model: &Model) -> Option<Idempotency> {
+        let (collection, _) = model.find(COLLECTION)?;
+        Some(Idempotency { collection, service: Arc::new(Caller::of(Role::ServiceRole)), running: Running::default() })
+    }
+}
+
+/// The key of a request, if it has one.
+///
+/// # Errors
+/// When what is sent is no key, or goes with a method that takes none.
+pub(crate) fn key(head: &Parts) -> Result<Option<String>, Failure> {
+    key::of(&head.method, &head.headers)
+}
+
+impl Asked {
+    /// A request with a key for a path. `parts` are what its answer depends on: its parameters, preferences, body.
+    pub(crate) fn new(key: String, path: String, caller: &Caller, parts: &[&[u8]]) -> Asked {
+        let role = caller.role.name();
+        let caller = caller.user.as_ref().map_or_else(|| role.to_owned(), |user| format!("{role}:{user}"));
+        Asked { caller, path, key, fingerprint: digest(parts) }
+    }
+
+    fn id(&self) -> Digest {
+        digest(&[self.caller.as_bytes(), self.path.as_bytes(), self.key.as_bytes()])
+    }
+}
+
+/// The hash of several texts, each with its length, so that none runs into the next.
+fn digest(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Answers from what is kept, or writes, and keeps what `answered` makes of it.
+///
+/// # Errors
+/// 409 while the same key is at work, 422 if it was used for another request, and as the write itself.
+pub(crate) async fn once(
+    ask: &Ask<'_>,
+    surface: Surface,
+    asked: Asked,
+    write: Option<Write>,
+    answered: impl Fn(Written) -> Answer + Send + 'static,
+) -> Result<Answer, Failure> {
+    let shared = &ask.state.idempotency;
+    let id = asked.id();
+    let held = Arc::new(shared.running.begin(id).ok_or_else(at_work)?);
+    let kept = Kept::new(shared, ask, &asked)?;
+    let steps = {
+        // Who asked may leave before the write has ended: the key is at work until then.
+        let held = Arc::clone(&held);
+        move |tx: &mut dyn Tx| {
+            let _held = &held;
+            if let Some(row) = kept.find(tx)? {
+                return Ok(Outcome::Kept(row));
+            }
+            let done = match &write {
+                Some(write) => tx.write(write)?,
+                None => Written::default(),
+            };
+            let answer = answered(done);
+            kept.keep(tx, &answer)?;
+            Ok(Outcome::Made(answer))
+        }
+    };
+    let [a, b, c, d, e, f, g, h, ..] = id;
+    let claim = Mode::Claim(i64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    match ask.state.store.transaction(claim, steps).await {
+        Ok(Outcome::Made(answer)) => Ok(answer),
+        Ok(Outcome::Kept(row)) if row.is_of(&asked.fingerprint) => {
+            let mut answer = row.answer();
+            answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            Ok(answer)
+        }
+        Ok(Outcome::Kept(_)) => Err(another()),
+        Err(Error::Claimed) => Err(at_work()),
+        Err(error) => Err(ask.error(error, surface)),
+    }
+}
+
+fn at_work() -> Failure {
+    Failure::new(StatusCode::CONFLICT, "a request with this `Idempotency-Key` is at work")
+        .hint("send it again when that has ended: it then gets the same answer")
+        .header(header::RETRY_AFTER, RETRY_AFTER)
+}
+
+fn another() -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "this `Idempotency-Key` was used for another request").hint(
+        "a key goes with one body, one set of parameters and one set of preferences; make a new one for a new request",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(user: Option<&str>, path: &str, key: &str) -> Asked {
+        let caller = Caller { user: user.map(str::to_owned), ..Caller::of(Role::Authenticated) };
+        Asked::new(key.to_owned(), path.to_owned(), &caller, &[])
+    }
+
+    #[test]
+    fn what_is_kept_is_the_caller_s_for_one_path_and_key() {
+        let one = asked(Some("ann"), "/notes", "k");
+        assert_eq!(
+            (one.caller.as_str(), asked(None, "/notes", "k").caller.as_str()),
+            ("authenticated:ann", "authenticated")
+        );
+        assert_eq!(one.id(), asked(Some("ann"), "/notes", "k").id());
+        for other in [asked(None, "/notes", "k"), asked(Some("ann"), "/note", "sk"), asked(Some("ann"), "/notes", "l")]
+        {
+            assert_ne!(one.id(), other.id(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_where_each_part_ends() {
+        assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
+        assert_ne!(digest(&[b"a"]), digest(&[b"a", b""]));
+    }
+}
