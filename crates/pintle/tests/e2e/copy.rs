@@ -74,7 +74,14 @@ async fn an_app_moves_there_and_back_and_its_tokens_work() {
     let moved = sums(&out);
     assert_eq!(
         moved.iter().map(|line| (line[0], line[1])).collect::<Vec<_>>(),
-        [("people", "2"), ("cities", "2"), ("tiles", "3"), ("notes", "10,000"), ("_pintle_tokens", "1"),]
+        [
+            ("people", "2"),
+            ("cities", "2"),
+            ("tiles", "3"),
+            ("notes", "10,000"),
+            ("_pintle_tokens", "1"),
+            ("_pintle_idempotency", "0")
+        ]
     );
 
     let back = format!("sqlite:{}", app.file("back.db"));
