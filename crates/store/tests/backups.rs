@@ -123,7 +123,7 @@ async fn a_restore_where_nothing_was_makes_the_store() {
     let (place, _store) = filled(2).await;
     let target = place.folder.path().join("copy.db");
     backup(&place.location(), &target, &mut quiet).unwrap();
-    let elsewhere = Place { folder: tempfile::tempdir().unwrap(), model: Arc::clone(&place.model) };
+    let elsewhere = Place::new((*place.model).clone());
     let location = Location::Sqlite(elsewhere.folder.path().join("new/data.db"));
     assert_eq!(restore(&location, &target, &mut quiet).unwrap().before, None);
     let store = pintle_store::Store::open(&location, &place.model, pintle_store::Access::Serve).unwrap();

@@ -6,7 +6,7 @@ mod support;
 use pintle_model::{DefaultValue, KeyOrigin, Model, OnDelete, Type, Value};
 use proptest::prelude::*;
 use support::tables::{index, migrated, reference, schema, with};
-use support::{Place, collection, field, model};
+use support::{On, Place, collection, field, model};
 
 #[derive(Debug, Clone)]
 struct Part {
@@ -66,17 +66,31 @@ fn models() -> impl Strategy<Value = Model> {
     })
 }
 
+fn step_by_step_is_the_same_as_anew(on: On, steps: Vec<Model>) -> Result<(), TestCaseError> {
+    let last = steps.last().unwrap().clone();
+    let mut place = Place::on(on, model(vec![]));
+    for step in steps {
+        place = with(place, step);
+        place.open().migrate(pintle_store::Consent::Loss).unwrap();
+    }
+    let anew = migrated(on, last);
+    prop_assert_eq!(schema(&place), schema(&anew));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn step_by_step_is_the_same_as_anew(steps in prop::collection::vec(models(), 1..5)) {
-        let last = steps.last().unwrap().clone();
-        let mut place = Place::new(model(vec![]));
-        for step in steps {
-            place = with(place, step);
-            place.open().migrate(pintle_store::Consent::Loss).unwrap();
-        }
-        let anew = migrated(last);
-        prop_assert_eq!(schema(&place), schema(&anew));
+    fn on_sqlite_step_by_step_is_the_same_as_anew(steps in prop::collection::vec(models(), 1..5)) {
+        step_by_step_is_the_same_as_anew(On::Sqlite, steps)?;
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn on_postgres_step_by_step_is_the_same_as_anew(steps in prop::collection::vec(models(), 1..5)) {
+        step_by_step_is_the_same_as_anew(On::Postgres, steps)?;
     }
 }

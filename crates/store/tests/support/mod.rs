@@ -77,15 +77,28 @@ pub fn configs() -> Model {
     model(vec![collection("configs", vec![field("name", Type::Text), data])])
 }
 
-/// A store in a folder of its own.
+/// Which of the stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// A store in a folder of its own, or a database of its own.
 pub struct Place {
     pub folder: tempfile::TempDir,
+    pub database: Option<pintle_testbed::Database>,
     pub model: Arc<Model>,
 }
 
 impl Place {
     pub fn new(model: Model) -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), model: Arc::new(model) }
+        Place::on(On::Sqlite, model)
+    }
+
+    pub fn on(on: On, model: Model) -> Place {
+        let database = (on == On::Postgres).then(|| pintle_testbed::Postgres::shared().database());
+        Place { folder: tempfile::tempdir().unwrap(), database, model: Arc::new(model) }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -93,7 +106,10 @@ impl Place {
     }
 
     pub fn location(&self) -> Location {
-        Location::Sqlite(self.path())
+        match &self.database {
+            Some(database) => database.url.parse().unwrap(),
+            None => Location::Sqlite(self.path()),
+        }
     }
 
     pub fn open(&self) -> Store {
@@ -102,7 +118,10 @@ impl Place {
 
     /// Runs SQL as a person would beside the store.
     pub fn run(&self, sql: &str) {
-        self.by_hand().execute_batch(sql).unwrap();
+        match &self.database {
+            Some(database) => drop(database.psql(sql)),
+            None => self.by_hand().execute_batch(sql).unwrap(),
+        }
     }
 
     /// SQLite as a person would use it beside the store.

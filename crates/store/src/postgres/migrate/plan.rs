@@ -94,12 +94,7 @@ impl Steps<'_> {
         sql.extend(table.indexes.iter().map(|index| create_index(table, index, "")));
         for column in &table.columns {
             if let Some(reference) = column.reference.as_ref().filter(|reference| !stays(&reference.table)) {
-                self.references.push(format!(
-                    "ALTER TABLE {} ADD CONSTRAINT {} {}",
-                    quoted(&table.name),
-                    constraint(table, &column.name, "fkey"),
-                    refers(reference)
-                ));
+                self.references.push(add_reference(table, column, reference));
             }
         }
         self.comment(table, None);
@@ -221,9 +216,7 @@ impl Steps<'_> {
                 self.drop_reference(alter.old, before);
             }
             if let Some(reference) = &column.reference {
-                let name = constraint(alter.new, &column.name, "fkey");
-                self.references
-                    .push(format!("ALTER TABLE {table} ADD CONSTRAINT {name} {} NOT VALID", refers(reference)));
+                self.references.push(format!("{} NOT VALID", add_reference(alter.new, column, reference)));
                 later.extend(Work::reference(alter.new, column, reference).sql);
             }
         }
@@ -280,6 +273,16 @@ impl Steps<'_> {
 
 fn comment_text(text: Option<&String>) -> String {
     text.map_or_else(|| "NULL".to_owned(), |text| text_literal(text))
+}
+
+fn add_reference(table: &Table, column: &Column, reference: &Reference) -> String {
+    format!(
+        "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) {}",
+        quoted(&table.name),
+        constraint(table, &column.name, "fkey"),
+        quoted(&column.name),
+        refers(reference)
+    )
 }
 
 /// The type of what is referred to.
