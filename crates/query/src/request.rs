@@ -161,8 +161,8 @@ pub struct Order {
 /// A read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReadShape {
-    /// The columns of the answer.
-    pub select: Vec<SelectItem>,
+    /// The columns of the answer; unless said, every field: the usual shape is quick to make and to look up.
+    pub select: Option<Vec<SelectItem>>,
     /// Which rows.
     pub filter: Filter,
     /// In what order; the planner adds nothing to it.

@@ -137,7 +137,7 @@ async fn every_type_comes_back_as_it_was_given() {
     assert_eq!(text(&written.rows), expected);
     let (id, _) = app.planner.model().find("things").unwrap();
     let shape = ReadShape {
-        select: app.returning("things"),
+        select: None,
         filter: Filter::Test(Target::field(0), Test::Compare(Comparison::Eq, 0)),
         order: Vec::new(),
         limit: None,
@@ -233,7 +233,7 @@ async fn a_cast_that_a_row_does_not_allow_is_the_callers_mistake() {
     let (id, _) = app.planner.model().find("towns").unwrap();
     let number = SelectItem { target: Target::field(1), name: "n".to_owned(), cast: Some(Type::Integer) };
     let shape = ReadShape {
-        select: vec![number],
+        select: Some(vec![number]),
         filter: Filter::all(),
         order: Vec::new(),
         limit: None,

@@ -18,7 +18,7 @@ use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader, Rows};
 use crate::request::{ReadShape, Returning, WriteShape};
-use crate::rest::{Asker, bad_value, count_value};
+use crate::rest::{Asker, bad_value, count_value, select};
 use crate::{Details, Fault, FaultKind, Planner};
 
 pub(crate) use plans::Mounts;
@@ -40,6 +40,7 @@ impl Planner {
     /// # Errors
     /// For a parameter that is none of these, or the caller may not read.
     pub fn list(&self, collection: CollectionId, query: &str, asker: &Asker) -> Result<List, Fault> {
+        self.mounts.of(collection, asker.caller.role)?;
         let fields = self.model.collection(collection);
         let query = list::list(fields, self.dialect, query)?;
         let mut values = query.values;
@@ -48,7 +49,7 @@ impl Planner {
             values.len() - 1
         };
         let shape = ReadShape {
-            select: self.mounts.select(collection)?,
+            select: None,
             filter: query.filter,
             order: query.order,
             limit: query.limit.map(|limit| bind(limit.saturating_add(1))),
@@ -132,7 +133,7 @@ impl Planner {
                 values.push(value);
             }
         }
-        let returning = Returning { select: self.mounts.select(collection)?, ..Returning::default() };
+        let returning = Returning { select: select::all(fields), ..Returning::default() };
         let shape = WriteShape::Update { set, filter: plans::by_key(), returning };
         let plan = self.plan_write(collection, asker.caller.role, shape)?;
         Ok(write(plan, asker, values, Vec::new()))

@@ -6,7 +6,7 @@ use pintle_model::{CollectionId, KeyOrigin, Role};
 
 use crate::plan::{ReadPlan, WritePlan};
 use crate::planner::Right;
-use crate::request::{Comparison, Filter, ReadShape, Returning, SelectItem, Target, Test, WriteShape};
+use crate::request::{Comparison, Filter, ReadShape, Returning, Target, Test, WriteShape};
 use crate::rest::select;
 use crate::{Fault, FaultKind, Planner};
 
@@ -24,34 +24,22 @@ pub(super) struct Plans {
 
 /// The plans of all collections with a single key.
 #[derive(Debug, Default)]
-pub(crate) struct Mounts(Vec<Option<Mounted>>);
+pub(crate) struct Mounts(Vec<Option<[Plans; ROLES.len()]>>);
 
-#[derive(Debug)]
-struct Mounted {
-    select: Arc<[SelectItem]>,
-    roles: [Plans; 3],
-}
+const ROLES: [Role; 3] = [Role::Anon, Role::Authenticated, Role::ServiceRole];
 
 impl Mounts {
     /// Makes them.
     pub(crate) fn new(planner: &Planner) -> Mounts {
         let ids = (0..planner.model.collections.len()).map(CollectionId);
-        Mounts(ids.map(|id| Mounted::new(planner, id)).collect())
-    }
-
-    fn mounted(&self, collection: CollectionId) -> Result<&Mounted, Fault> {
-        self.0.get(collection.0).and_then(Option::as_ref).ok_or_else(|| {
-            Fault::new(FaultKind::Unsupported, "a collection whose key has several fields is no plain resource")
-        })
+        Mounts(ids.map(|id| plans(planner, id)).collect())
     }
 
     pub(super) fn of(&self, collection: CollectionId, role: Role) -> Result<&Plans, Fault> {
-        Ok(&self.mounted(collection)?.roles[place(role)])
-    }
-
-    /// Every field, as records are answered.
-    pub(super) fn select(&self, collection: CollectionId) -> Result<Vec<SelectItem>, Fault> {
-        Ok(self.mounted(collection)?.select.to_vec())
+        let plans = self.0.get(collection.0).and_then(Option::as_ref).ok_or_else(|| {
+            Fault::new(FaultKind::Unsupported, "a collection whose key has several fields is no plain resource")
+        })?;
+        Ok(&plans[place(role)])
     }
 }
 
@@ -63,17 +51,10 @@ fn place(role: Role) -> usize {
     }
 }
 
-impl Mounted {
-    fn new(planner: &Planner, id: CollectionId) -> Option<Mounted> {
-        let collection = planner.model.collection(id);
-        if collection.key.len != 1 {
-            return None;
-        }
-        let select: Arc<[SelectItem]> = select::all(collection).into();
-        let roles =
-            [Role::Anon, Role::Authenticated, Role::ServiceRole].map(|role| Plans::new(planner, id, role, &select));
-        Some(Mounted { select, roles })
-    }
+/// A collection's plans for each role, in the order of [`place`].
+fn plans(planner: &Planner, id: CollectionId) -> Option<[Plans; ROLES.len()]> {
+    let single = planner.model.collection(id).key.len == 1;
+    single.then(|| ROLES.map(|role| Plans::new(planner, id, role)))
 }
 
 /// The filter for the record whose key is in slot 0.
@@ -82,9 +63,9 @@ pub(super) fn by_key() -> Filter {
 }
 
 impl Plans {
-    fn new(planner: &Planner, id: CollectionId, role: Role, select: &[SelectItem]) -> Plans {
+    fn new(planner: &Planner, id: CollectionId, role: Role) -> Plans {
         let collection = planner.model.collection(id);
-        let returning = Returning { select: select.to_vec(), ..Returning::default() };
+        let returning = Returning { select: select::all(collection), ..Returning::default() };
         let fields = |from: usize| (from..collection.fields.len()).collect::<Vec<_>>();
         // Who may add but not read gets no record back.
         let shown = if planner.may_read(id, role) { returning.clone() } else { Returning::default() };
@@ -93,7 +74,7 @@ impl Plans {
             planner.plan_write(id, role, WriteShape::Insert { fields, conflict: None, returning: shown.clone() })
         };
         let read = ReadShape {
-            select: select.to_vec(),
+            select: None,
             filter: by_key(),
             order: Vec::new(),
             limit: None,

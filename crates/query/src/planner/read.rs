@@ -9,6 +9,7 @@ use crate::expr::{Expr, fold};
 use crate::functions::calls_slow;
 use crate::plan::{Column, Param, ReadPlan};
 use crate::request::{Order, ReadShape, SelectItem};
+use crate::rest::select;
 use crate::sql::{Scope, Sql};
 use crate::{Dialect, Fault};
 
@@ -16,7 +17,10 @@ impl Planner {
     pub(super) fn make_read(&self, collection: CollectionId, role: Role, shape: &ReadShape) -> Result<ReadPlan, Fault> {
         let policy = self.right(collection, role, Right::Select)?;
         let condition = fold(Expr::all([self.filter(collection, &shape.filter)?, policy]), role);
-        let (columns, answers) = self.columns(collection, &shape.select)?;
+        let (columns, answers) = match &shape.select {
+            Some(select) => self.columns(collection, select)?,
+            None => self.columns(collection, &select::all(self.model.collection(collection)))?,
+        };
         let mut sql = Sql::new(self.dialect);
         sql.word("SELECT ").list(&answers, ", ", |sql, answer| sql.expr(self.scope(), answer));
         self.source(&mut sql, collection, &condition);

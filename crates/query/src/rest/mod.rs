@@ -142,7 +142,7 @@ impl Planner {
             (asked, most) => asked.or(most),
         };
         let shape = ReadShape {
-            select: query.select.unwrap_or_else(|| select::all(fields)),
+            select: query.select,
             filter: query.filter,
             order: query.order,
             limit: limit.map(&mut bind),

@@ -147,7 +147,7 @@ proptest! {
     ) {
         STAGE.with(|(planner, db)| for role in ROLES {
             let shape = ReadShape {
-                select: select.clone(),
+                select: Some(select.clone()),
                 filter: filter.clone(),
                 order: order.clone(),
                 limit: limit.then_some(6),
@@ -182,7 +182,7 @@ fn many_conditions_are_not_too_deep_for_the_database() {
         let one = Filter::Test(Target::field(2), Test::Compare(Comparison::Eq, 0));
         for filter in [Filter::And(vec![one.clone(); 3000]), Filter::Or(vec![one; 3000])] {
             let shape = ReadShape {
-                select: vec![SelectItem { target: Target::field(0), name: "id".to_owned(), cast: None }],
+                select: Some(vec![SelectItem { target: Target::field(0), name: "id".to_owned(), cast: None }]),
                 filter,
                 order: vec![],
                 limit: None,

@@ -247,7 +247,7 @@ proptest! {
         let stage = stage(&case);
         let order = vec![Order { target: Target::field(0), descending: false, nulls_first: None }];
         let shape = ReadShape {
-            select: answer(&Case { answered: true, ..case.clone() }).select,
+            select: Some(answer(&Case { answered: true, ..case.clone() }).select),
             filter: case.filter.0.clone(),
             order,
             limit: None,

@@ -45,7 +45,7 @@ fn item(field: usize, name: &str) -> SelectItem {
 
 fn read(filter: Filter) -> ReadShape {
     ReadShape {
-        select: vec![item(0, "id"), item(1, "title")],
+        select: Some(vec![item(0, "id"), item(1, "title")]),
         filter,
         order: vec![],
         limit: None,
@@ -120,7 +120,7 @@ fn what_may_take_long_is_not_run_where_requests_are_handled() {
 fn a_policy_on_the_role_costs_a_statement_nothing() {
     let planner = planner(MANIFEST);
     let rooms = CollectionId(1);
-    let shape = ReadShape { select: vec![item(0, "name")], ..read(eq(0, 0)) };
+    let shape = ReadShape { select: Some(vec![item(0, "name")]), ..read(eq(0, 0)) };
     let plan = planner.plan_read(rooms, Role::Authenticated, shape.clone()).unwrap();
     assert_eq!(plan.rows.sql, r#"SELECT "name" FROM "rooms" WHERE ("name" = ?1)"#);
     let plan = planner.plan_read(rooms, Role::Anon, shape).unwrap();
@@ -226,7 +226,7 @@ fn columns_of_an_answer_may_be_paths_and_casts() {
         cast: None,
     };
     let shape = ReadShape {
-        select: vec![path, cast(4, Type::Text), cast(3, Type::Text), cast(0, Type::Number)],
+        select: Some(vec![path, cast(4, Type::Text), cast(3, Type::Text), cast(0, Type::Number)]),
         ..read(Filter::all())
     };
     let plan = planner.plan_read(NOTES, Role::ServiceRole, shape).unwrap();
@@ -235,7 +235,7 @@ fn columns_of_an_answer_may_be_paths_and_casts() {
         r#"SELECT pintle_get_text("data", ?1), pintle_number_text("score"), CASE "open" WHEN 1 THEN 'true' WHEN 0 THEN 'false' END, CAST("id" AS REAL) FROM "notes""#
     );
     assert_eq!(plan.columns[3].ty(), Type::Number);
-    let shape = ReadShape { select: vec![cast(3, Type::Date)], ..read(Filter::all()) };
+    let shape = ReadShape { select: Some(vec![cast(3, Type::Date)]), ..read(Filter::all()) };
     assert_eq!(planner.plan_read(NOTES, Role::ServiceRole, shape).unwrap_err().kind, FaultKind::Unsupported);
 }
 

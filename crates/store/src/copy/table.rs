@@ -108,7 +108,7 @@ impl<'a> Table<'a> {
             |at: usize| SelectItem { target: Target::field(at), name: collection.fields[at].name.clone(), cast: None };
         let order = |at| Order { target: Target::field(at), descending: backwards, nulls_first: None };
         ReadShape {
-            select: fields.map(item).collect(),
+            select: Some(fields.map(item).collect()),
             filter: if behind.is_some() { beyond(0, keys) } else { Filter::all() },
             order: (0..keys).map(order).collect(),
             limit: Some(keys),
