@@ -7,4 +7,4 @@
 
 mod postgres;
 
-pub use postgres::{Database, Postgres, SHARED};
+pub use postgres::{Database, NONE, Postgres, SHARED};

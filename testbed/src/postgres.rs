@@ -15,6 +15,9 @@ use anyhow::{Context, Result, bail};
 /// The variable that names the server that a test run shares.
 pub const SHARED: &str = "PINTLE_TEST_POSTGRES";
 
+/// What that variable says where a test run goes without PostgreSQL.
+pub const NONE: &str = "none";
+
 /// What every server is told: nothing outlives it, so nothing is synced; many tests run side by side.
 const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "max_connections=400", "unix_socket_directories="];
 
@@ -62,6 +65,7 @@ impl Postgres {
     pub fn shared() -> &'static Postgres {
         static SERVER: OnceLock<Postgres> = OnceLock::new();
         SERVER.get_or_init(|| match std::env::var(SHARED) {
+            Ok(none) if none == NONE => panic!("this test run goes without PostgreSQL: {SHARED} is `{NONE}`"),
             Ok(address) => Postgres { address, own: None },
             Err(_) => Postgres::start(&[]).unwrap_or_else(|error| panic!("{error:#}")),
         })

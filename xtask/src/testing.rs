@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use pintle_testbed::{NONE, Postgres, SHARED};
+
 use crate::run::{cargo, say, succeeds};
 use crate::tools;
 
@@ -20,10 +22,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let tools = tools::prepare();
     let mut tally = Tally::default();
     let mut good = true;
-    for mut command in commands(args) {
+    for mut command in commands(args, tools.postgres.is_some()) {
         if let Some(programs) = &tools.python {
             command.env("PINTLE_TEST_PYTHON", programs);
         }
+        command.env(SHARED, tools.postgres.as_ref().map_or(NONE, Postgres::address));
         good &= count(command, &mut tally)?;
     }
     for missing in &tools.missing {
@@ -39,7 +42,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn commands(args: &[String]) -> Vec<Command> {
+/// The runners to start. Without PostgreSQL those tests are left out that have it in their names.
+fn commands(args: &[String], postgres: bool) -> Vec<Command> {
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     let mut others = if nextest {
         cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
@@ -49,12 +53,14 @@ fn commands(args: &[String]) -> Vec<Command> {
     if std::io::stderr().is_terminal() {
         others.env("CARGO_TERM_COLOR", "always");
     }
-    if args.is_empty() {
-        return vec![cargo(&["test", "--workspace", "--doc"]), others];
-    }
     // The filter of cargo's own runner is one text alone.
-    others.args(if nextest { args } else { &args[..1] });
-    vec![others]
+    others.args(if nextest { args } else { &args[..args.len().min(1)] });
+    match (postgres, nextest) {
+        (true, _) => {}
+        (false, true) => drop(others.args(["-E", "not (test(postgres) or binary(/postgres/))"])),
+        (false, false) => drop(others.args(["--", "--skip", "postgres"])),
+    }
+    if args.is_empty() { vec![cargo(&["test", "--workspace", "--doc"]), others] } else { vec![others] }
 }
 
 /// Shows what a runner says, and adds up its summaries. Whether it ended well.

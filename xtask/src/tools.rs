@@ -1,7 +1,8 @@
 //! What some tests need beside Rust, fetched where that can be done without asking.
 //!
 //! - a Python environment in `target/tools` with schemathesis and an OpenAPI validator, from PyPI;
-//! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password).
+//! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password);
+//! - PostgreSQL, from there too: one throwaway server for the whole run, gone with it. No cluster of the system's is made.
 //!
 //! What cannot be had is said now and once more after the tests ran: a check that was left out is never silent.
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use pintle_testbed::Postgres;
 
 use crate::run::{root, run, say, succeeds};
 
@@ -21,6 +23,8 @@ const PYTHON_PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-valida
 pub(crate) struct Tools {
     /// The folder of the Python environment's programs; tests get it as `PINTLE_TEST_PYTHON`.
     pub(crate) python: Option<PathBuf>,
+    /// The server that all tests share; they get its address as [`pintle_testbed::SHARED`].
+    pub(crate) postgres: Option<Postgres>,
     /// What is missing, which checks are left out for it, and what to install.
     pub(crate) missing: Vec<String>,
 }
@@ -34,6 +38,10 @@ pub(crate) fn prepare() -> Tools {
             "schemathesis and the OpenAPI validator ({error:#}): the API's document was NOT checked against the server; \
              install python3 with venv and pip, and see that PyPI can be reached"
         )),
+    }
+    match postgres() {
+        Ok(server) => tools.postgres = Some(server),
+        Err(error) => tools.missing.push(format!("PostgreSQL ({error:#}): NOTHING was tested on that store")),
     }
     for (program, version, check) in
         [("strace", "-V", "that answers follow their sync"), ("wrk", "-v", "throughput by a driver that is not ours")]
@@ -76,6 +84,23 @@ fn make_venv(at: &Path) -> bool {
     succeeds("python3", &["-m", "venv", "--clear", &at.to_string_lossy()])
 }
 
+/// A throwaway server; its package is installed where it is not there yet.
+fn postgres() -> Result<Postgres> {
+    Postgres::start(&[]).or_else(|error| if install_postgres() { Postgres::start(&[]) } else { Err(error) })
+}
+
+/// Installs PostgreSQL's programs. Debian's package would also make a cluster and start it at each boot: it is told not to,
+/// in a file that is there only meanwhile.
+fn install_postgres() -> bool {
+    const NO_CLUSTER: &str = "set -e; folder=/etc/postgresql-common/createcluster.d; mkdir -p $folder; \
+         echo 'create_main_cluster = false' > $folder/pintle-tests.conf";
+    const AS_BEFORE: &str = "rm -f /etc/postgresql-common/createcluster.d/pintle-tests.conf";
+    has("apt-get", "--version") && as_root(NO_CLUSTER) && {
+        let done = install("postgresql");
+        as_root(AS_BEFORE) && done
+    }
+}
+
 /// `wrk -v` ends with a failure, so being there is being able to start.
 fn has(program: &str, version: &str) -> bool {
     Command::new(program).arg(version).output().is_ok()
@@ -83,14 +108,18 @@ fn has(program: &str, version: &str) -> bool {
 
 /// Installs a package of Debian's or Ubuntu's, if nobody needs to be asked.
 fn install(package: &str) -> bool {
-    let root = succeeds("sh", &["-c", r#"[ "$(id -u)" = 0 ]"#]);
-    if !root && !succeeds("sudo", &["-n", "true"]) {
+    if !has("apt-get", "--version") || !as_root("true") {
         return false;
     }
     say(&format!("── installing {package} with apt-get"));
-    let apt = format!(
+    as_root(&format!(
         "export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y --no-install-recommends {package} || \
          (apt-get update -qq && apt-get install -qq -y --no-install-recommends {package})"
-    );
-    if root { succeeds("sh", &["-c", &apt]) } else { succeeds("sudo", &["-n", "sh", "-c", &apt]) }
+    ))
+}
+
+/// Runs a shell command as root, if we are or may be that without being asked.
+fn as_root(command: &str) -> bool {
+    let root = succeeds("sh", &["-c", r#"[ "$(id -u)" = 0 ]"#]);
+    if root { succeeds("sh", &["-c", command]) } else { succeeds("sudo", &["-n", "sh", "-c", command]) }
 }

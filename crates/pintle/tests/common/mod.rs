@@ -108,6 +108,11 @@ impl App {
         Server::start(pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]).args(self.store()).args(words))
     }
 
+    /// Runs a command on it to its end, such as `token list`: exit code, standard output, standard error.
+    pub fn run(&self, words: &[&str]) -> (i32, String, String) {
+        finish(pintle(words).args(["--app", self.path()]).args(self.store()))
+    }
+
     /// A new token.
     pub fn token(&self, name: &str, role: &str) -> String {
         self.token_of(name, role, None)
@@ -115,10 +120,9 @@ impl App {
 
     /// A new token of a user.
     pub fn token_of(&self, name: &str, role: &str, user: Option<&str>) -> String {
-        let mut words = vec!["token", "create", name, "--role", role, "--app", self.path()];
-        words.extend(self.store());
+        let mut words = vec!["token", "create", name, "--role", role];
         words.extend(user.iter().flat_map(|user| ["--user", user]));
-        let (code, out, err) = run(&words);
+        let (code, out, err) = self.run(&words);
         assert_eq!((code, err.as_str()), (0, ""), "a token is made");
         out.trim_end().to_owned()
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 
-use crate::common::{Answer, App, Body, Place, Server, finish, pintle};
+use crate::common::{Answer, App, Body, Place, Server};
 use crate::expect::{self, Variables};
 use crate::parse::{self, Case, Expected, File};
 
@@ -119,8 +119,7 @@ impl Run {
         for token in &file.tokens {
             let secret = app.token_of(&token.name, &token.role, token.user.as_deref());
             if token.revoked {
-                let words = [&["token", "revoke", &token.name, "--app", app.path()], app.store().as_slice()].concat();
-                let (code, _, err) = finish(&mut pintle(&words));
+                let (code, _, err) = app.run(&["token", "revoke", &token.name]);
                 assert_eq!((code, err.as_str()), (0, ""), "a token is revoked");
             }
             variables.insert(token.name.clone(), secret);

@@ -2,11 +2,22 @@
 
 use serde_json::json;
 
-use crate::common::App;
+use crate::common::{App, Place};
 
-#[tokio::test]
-async fn a_configuration_is_stored_as_it_was_given_and_found_at_its_location() {
-    let app = App::shipped("configs");
+on_both_stores!(
+    a_configuration_is_stored_as_it_was_given_and_found_at_its_location,
+    values_keep_their_json_types,
+    the_list_is_in_the_order_of_names_and_comes_in_pages,
+    put_replaces_and_the_key_may_be_left_out,
+    patch_changes_the_fields_given,
+    delete_removes,
+    a_trailing_slash_makes_no_difference,
+    reading_is_open_and_writing_needs_a_token,
+    two_writers_do_not_overwrite_each_other,
+);
+
+async fn a_configuration_is_stored_as_it_was_given_and_found_at_its_location(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let nanette = json!({ "name": "Nanette", "data": [{ "id": 2687, "app_name": "officia", "isActive": false }] });
@@ -19,9 +30,8 @@ async fn a_configuration_is_stored_as_it_was_given_and_found_at_its_location() {
     server.get("/configs").await.is(200, json!([nanette]));
 }
 
-#[tokio::test]
-async fn values_keep_their_json_types() {
-    let app = App::shipped("configs");
+async fn values_keep_their_json_types(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let body = r#"{"name":"T","data":[{"i":4608,"t":"4608","f":0.5,"e":1e3,"big":12345678901234567890.25,"b":true,"n":null,"o":{"a":[]},"u":"é\u0000x"}]}"#;
@@ -35,9 +45,8 @@ async fn values_keep_their_json_types() {
     }
 }
 
-#[tokio::test]
-async fn the_list_is_in_the_order_of_names_and_comes_in_pages() {
-    let app = App::shipped("configs");
+async fn the_list_is_in_the_order_of_names_and_comes_in_pages(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     server.get("/configs").await.is(200, json!([]));
@@ -60,9 +69,8 @@ async fn the_list_is_in_the_order_of_names_and_comes_in_pages() {
     assert_eq!(last.header("link"), "", "the last page has no next");
 }
 
-#[tokio::test]
-async fn put_replaces_and_the_key_may_be_left_out() {
-    let app = App::shipped("configs");
+async fn put_replaces_and_the_key_may_be_left_out(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     server.post("/configs", json!({ "name": "N", "data": [{ "a": 1 }] })).token(&token).await.has(201);
@@ -77,9 +85,8 @@ async fn put_replaces_and_the_key_may_be_left_out() {
     server.get("/configs").await.is(200, json!([replaced]));
 }
 
-#[tokio::test]
-async fn patch_changes_the_fields_given() {
-    let app = App::of(NESTED);
+async fn patch_changes_the_fields_given(place: Place) {
+    let app = App::of(NESTED).on(place);
     let server = app.serve();
     let token = app.token("writer", "service_role");
     server
@@ -114,9 +121,8 @@ collections:
     rest: /boxes
 ";
 
-#[tokio::test]
-async fn delete_removes() {
-    let app = App::shipped("configs");
+async fn delete_removes(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     server.post("/configs", json!({ "name": "N", "data": [] })).token(&token).await.has(201);
@@ -125,9 +131,8 @@ async fn delete_removes() {
     server.delete("/configs/N").token(&token).await.has(404);
 }
 
-#[tokio::test]
-async fn a_trailing_slash_makes_no_difference() {
-    let app = App::shipped("configs");
+async fn a_trailing_slash_makes_no_difference(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let n = json!({ "name": "N", "data": [] });
@@ -139,9 +144,8 @@ async fn a_trailing_slash_makes_no_difference() {
     server.delete("/configs/N/").token(&token).await.bare(204);
 }
 
-#[tokio::test]
-async fn reading_is_open_and_writing_needs_a_token() {
-    let app = App::shipped("configs");
+async fn reading_is_open_and_writing_needs_a_token(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let n = json!({ "name": "N", "data": [] });
     let denied = server.post("/configs", n.clone()).await.has(401);
@@ -159,9 +163,8 @@ async fn reading_is_open_and_writing_needs_a_token() {
     }
 }
 
-#[tokio::test]
-async fn two_writers_do_not_overwrite_each_other() {
-    let app = App::shipped("configs");
+async fn two_writers_do_not_overwrite_each_other(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     server.post("/configs", json!({ "name": "N", "data": [] })).token(&token).await.has(201);

@@ -5,7 +5,14 @@ use std::fmt::Write;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::common::{Answer, App};
+use crate::common::{Answer, App, Place};
+
+on_both_stores!(
+    a_body_that_is_not_right,
+    a_body_that_is_too_much_or_of_another_kind,
+    what_is_not_there_or_not_allowed,
+    the_same_mistakes_under_rest_v1_have_postgrests_codes,
+);
 
 /// Answers, one below the other.
 fn all(answers: &[Answer]) -> String {
@@ -16,9 +23,8 @@ fn all(answers: &[Answer]) -> String {
     text
 }
 
-#[tokio::test]
-async fn a_body_that_is_not_right() {
-    let app = App::shipped("configs");
+async fn a_body_that_is_not_right(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     server.post("/configs", json!({ "name": "taken", "data": [] })).token(&token).await.has(201);
@@ -47,13 +53,12 @@ async fn a_body_that_is_not_right() {
         answers.push(server.post("/configs", body).token(&token).await);
     }
     assert!(answers.iter().all(|a| (400..500).contains(&a.status)), "{}", all(&answers));
-    assert_snapshot!(all(&answers));
+    assert_snapshot!("a_body_that_is_not_right", all(&answers));
     server.get("/configs").await.is(200, json!([{ "name": "taken", "data": [] }]));
 }
 
-#[tokio::test]
-async fn a_body_that_is_too_much_or_of_another_kind() {
-    let app = App::shipped("configs");
+async fn a_body_that_is_too_much_or_of_another_kind(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let deep = format!(r#"{{"name":"N","data":[{{"a":{}1{}}}]}}"#, "[".repeat(40), "]".repeat(40));
@@ -73,13 +78,12 @@ async fn a_body_that_is_too_much_or_of_another_kind() {
         server.get(&format!("/configs?name={}", "x".repeat(9000))).await,
     ];
     let shown: Vec<_> = answers.iter().map(|a| a.to_string().replace(&"x".repeat(9000), "x…")).collect();
-    assert_snapshot!(shown.join("\n\n"));
+    assert_snapshot!("a_body_that_is_too_much_or_of_another_kind", shown.join("\n\n"));
     server.get("/configs").await.is(200, json!([]));
 }
 
-#[tokio::test]
-async fn what_is_not_there_or_not_allowed() {
-    let app = App::shipped("configs");
+async fn what_is_not_there_or_not_allowed(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let patch = reqwest::Method::PATCH;
@@ -103,12 +107,11 @@ async fn what_is_not_there_or_not_allowed() {
         server.get("/configs?order=name.down").await,
         server.delete("/configs/N").token(&token).header("If-Match", "\"other\"").await,
     ];
-    assert_snapshot!(all(&answers));
+    assert_snapshot!("what_is_not_there_or_not_allowed", all(&answers));
 }
 
-#[tokio::test]
-async fn the_same_mistakes_under_rest_v1_have_postgrests_codes() {
-    let app = App::shipped("configs");
+async fn the_same_mistakes_under_rest_v1_have_postgrests_codes(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let at = "/rest/v1/configs";
@@ -140,5 +143,5 @@ async fn the_same_mistakes_under_rest_v1_have_postgrests_codes() {
         server.get("/rest/v1/configs").header("Accept-Profile", "other").await,
     ];
     assert!(answers.iter().all(|a| (400..500).contains(&a.status)), "{}", all(&answers));
-    assert_snapshot!(all(&answers));
+    assert_snapshot!("the_same_mistakes_under_rest_v1_have_postgrests_codes", all(&answers));
 }

@@ -5,6 +5,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+/// Makes each of these functions of a [`common::Place`] a test on SQLite and a test on PostgreSQL.
+macro_rules! on_both_stores {
+    ($($test:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::Sqlite).await; })+
+        }
+    };
+}
+
 mod backup;
 mod check;
 mod configs;

@@ -2,10 +2,20 @@
 
 use serde_json::json;
 
-use crate::common::{App, Server};
+use crate::common::{App, Place, Server};
 
-async fn filled() -> (App, Server, String) {
-    let app = App::shipped("configs");
+on_both_stores!(
+    select_filter_order_and_page,
+    one_object_where_one_is_asked_for,
+    writes_answer_nothing_or_what_they_wrote,
+    a_change_to_what_is_there_already_counts_as_one,
+    upserts_merge_or_ignore,
+    what_would_change_too_much_changes_nothing,
+    rollback_is_for_tests_alone,
+);
+
+async fn filled(place: Place) -> (App, Server, String) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let rows = json!([
@@ -17,9 +27,8 @@ async fn filled() -> (App, Server, String) {
     (app, server, token)
 }
 
-#[tokio::test]
-async fn select_filter_order_and_page() {
-    let (_app, server, _) = filled().await;
+async fn select_filter_order_and_page(place: Place) {
+    let (_app, server, _) = filled(place).await;
     let get = |query: &str| server.get(&format!("/rest/v1/configs?{query}"));
     get("select=name&name=eq.a").await.is(200, json!([{ "name": "a" }]));
     get("select=n:name&name=in.(a,c)&order=name.desc").await.is(200, json!([{ "n": "c" }, { "n": "a" }]));
@@ -36,18 +45,16 @@ async fn select_filter_order_and_page() {
     assert_eq!(all.header("content-range"), "0-2/*");
 }
 
-#[tokio::test]
-async fn one_object_where_one_is_asked_for() {
-    let (_app, server, _) = filled().await;
+async fn one_object_where_one_is_asked_for(place: Place) {
+    let (_app, server, _) = filled(place).await;
     let single = "application/vnd.pgrst.object+json";
     server.get("/rest/v1/configs?name=eq.c").header("Accept", single).await.is(200, json!({ "name": "c", "data": [] }));
     let none = server.get("/rest/v1/configs?name=eq.z").header("Accept", single).await.has(406).json();
     assert_eq!((&none["code"], &none["details"]), (&json!("PGRST116"), &json!("The result contains 0 rows")));
 }
 
-#[tokio::test]
-async fn writes_answer_nothing_or_what_they_wrote() {
-    let (_app, server, token) = filled().await;
+async fn writes_answer_nothing_or_what_they_wrote(place: Place) {
+    let (_app, server, token) = filled(place).await;
     let one = json!({ "name": "d", "data": [] });
     let made = server
         .post("/rest/v1/configs?select=name", one.clone())
@@ -68,9 +75,8 @@ async fn writes_answer_nothing_or_what_they_wrote() {
     gone.await.is(200, json!([{ "name": "d" }, { "name": "e" }]));
 }
 
-#[tokio::test]
-async fn a_change_to_what_is_there_already_counts_as_one() {
-    let (_app, server, token) = filled().await;
+async fn a_change_to_what_is_there_already_counts_as_one(place: Place) {
+    let (_app, server, token) = filled(place).await;
     let own = server.patch("/rest/v1/configs?name=eq.c", json!({ "name": "c" })).token(&token);
     assert_eq!(own.await.bare(204).header("content-range"), "0-0/*");
     let own = server.patch("/rest/v1/configs?name=eq.c", json!({ "name": "c" })).token(&token);
@@ -79,9 +85,8 @@ async fn a_change_to_what_is_there_already_counts_as_one() {
     assert_eq!(nothing.await.bare(204).header("content-range"), "*/*");
 }
 
-#[tokio::test]
-async fn upserts_merge_or_ignore() {
-    let (_app, server, token) = filled().await;
+async fn upserts_merge_or_ignore(place: Place) {
+    let (_app, server, token) = filled(place).await;
     let rows = json!([{ "name": "a", "data": [{ "new": 1 }] }, { "name": "z", "data": [] }]);
     let upsert = |resolution: &str| {
         let prefer = format!("resolution={resolution},return=representation");
@@ -93,9 +98,8 @@ async fn upserts_merge_or_ignore() {
     server.get("/configs/a").await.is(200, json!({ "name": "a", "data": [{ "new": 1 }] }));
 }
 
-#[tokio::test]
-async fn what_would_change_too_much_changes_nothing() {
-    let (_app, server, token) = filled().await;
+async fn what_would_change_too_much_changes_nothing(place: Place) {
+    let (_app, server, token) = filled(place).await;
     let bounded =
         server.delete("/rest/v1/configs?name=neq.z").token(&token).header("Prefer", "handling=strict,max-affected=2");
     assert_eq!(bounded.await.has(400).json()["code"], "PGRST124");
@@ -108,9 +112,8 @@ async fn what_would_change_too_much_changes_nothing() {
         .is(200, json!([{ "name": "a" }, { "name": "b" }, { "name": "c" }]));
 }
 
-#[tokio::test]
-async fn rollback_is_for_tests_alone() {
-    let (app, server, token) = filled().await;
+async fn rollback_is_for_tests_alone(place: Place) {
+    let (app, server, token) = filled(place).await;
     let body = json!({ "name": "d", "data": [] });
     let ask = |server: &Server| {
         server

@@ -2,11 +2,20 @@
 
 use serde_json::json;
 
-use crate::common::{App, Server};
+use crate::common::{App, Place, Server};
+
+on_both_stores!(
+    by_a_key_inside,
+    a_number_true_false_or_null_is_found_as_itself_and_as_text,
+    a_path_through_arrays_matches_if_any_element_does,
+    keys_and_values_may_hold_any_character,
+    a_hostile_value_finds_nothing_and_breaks_nothing,
+    a_hostile_parameter_is_refused_or_finds_nothing,
+);
 
 /// Two configurations with something of each JSON type inside.
-async fn filled() -> (App, Server) {
-    let app = App::shipped("configs");
+async fn filled(place: Place) -> (App, Server) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let nanette = json!({ "name": "Nanette", "data": [
@@ -28,9 +37,8 @@ async fn found(server: &Server, query: &str) -> Vec<String> {
     list.as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
-async fn by_a_key_inside() {
-    let (_app, server) = filled().await;
+async fn by_a_key_inside(place: Place) {
+    let (_app, server) = filled(place).await;
     assert_eq!(found(&server, "name=Nanette&data.app_name=officia").await, ["Nanette"]);
     assert_eq!(found(&server, "data.app_name=officia").await, ["Nanette", "Other"]);
     assert_eq!(found(&server, "data.app_name=nowhere").await, [""; 0]);
@@ -38,18 +46,16 @@ async fn by_a_key_inside() {
     assert_eq!(found(&server, "data.limits.cpu=2.0").await, ["Other"], "numbers compare as numbers");
 }
 
-#[tokio::test]
-async fn a_number_true_false_or_null_is_found_as_itself_and_as_text() {
-    let (_app, server) = filled().await;
+async fn a_number_true_false_or_null_is_found_as_itself_and_as_text(place: Place) {
+    let (_app, server) = filled(place).await;
     assert_eq!(found(&server, "data.id=4608").await, ["Nanette", "Other"]);
     assert_eq!(found(&server, "data.isActive=false").await, ["Nanette"]);
     assert_eq!(found(&server, "data.isActive=true").await, ["Other"]);
     assert_eq!(found(&server, "data.empty=null").await, ["Other"]);
 }
 
-#[tokio::test]
-async fn a_path_through_arrays_matches_if_any_element_does() {
-    let (_app, server) = filled().await;
+async fn a_path_through_arrays_matches_if_any_element_does(place: Place) {
+    let (_app, server) = filled(place).await;
     assert_eq!(found(&server, "data.limits.tags=eu").await, ["Nanette"]);
     assert_eq!(found(&server, "data.limits.zones.n=2").await, ["Nanette"]);
     // Each parameter on its own, so different elements may match.
@@ -57,16 +63,14 @@ async fn a_path_through_arrays_matches_if_any_element_does() {
     assert_eq!(found(&server, "data.id=2687&data.id=4608").await, ["Nanette"]);
 }
 
-#[tokio::test]
-async fn keys_and_values_may_hold_any_character() {
-    let (_app, server) = filled().await;
+async fn keys_and_values_may_hold_any_character(place: Place) {
+    let (_app, server) = filled(place).await;
     assert_eq!(found(&server, "data.a%20b=%C3%A4").await, ["Other"]);
     assert_eq!(found(&server, "data.a+b=%C3%A4").await, ["Other"]);
 }
 
-#[tokio::test]
-async fn a_hostile_value_finds_nothing_and_breaks_nothing() {
-    let (_app, server) = filled().await;
+async fn a_hostile_value_finds_nothing_and_breaks_nothing(place: Place) {
+    let (_app, server) = filled(place).await;
     for value in [
         "'%20OR%20'1'='1",
         "%22%20OR%201=1--",
@@ -97,9 +101,8 @@ async fn a_hostile_value_finds_nothing_and_breaks_nothing() {
     assert_eq!(found(&server, "").await, ["Nanette", "Other"], "all is as it was");
 }
 
-#[tokio::test]
-async fn a_hostile_parameter_is_refused_or_finds_nothing() {
-    let (_app, server) = filled().await;
+async fn a_hostile_parameter_is_refused_or_finds_nothing(place: Place) {
+    let (_app, server) = filled(place).await;
     for key in [
         "data'",
         "data.%00",

@@ -4,12 +4,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{App, finish, pintle, run};
+use crate::common::{App, Place, finish, pintle, run};
 
-#[tokio::test]
-async fn a_token_is_the_only_thing_on_standard_output() {
-    let app = App::shipped("configs");
-    let (code, out, err) = run(&["token", "create", "ci", "--role", "authenticated", "--app", app.path()]);
+on_both_stores!(
+    a_token_is_the_only_thing_on_standard_output,
+    tokens_are_listed_without_what_they_prove,
+    making_a_token_changes_no_table_under_a_running_server,
+    a_revoked_token_stops_within_a_second,
+    a_users_token_carries_the_user_into_policies,
+);
+
+async fn a_token_is_the_only_thing_on_standard_output(place: Place) {
+    let app = App::shipped("configs").on(place);
+    let (code, out, err) = app.run(&["token", "create", "ci", "--role", "authenticated"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out.lines().count(), 1, "{out}");
     assert!(out.starts_with("pintle_") && out.trim_end().len() > 40, "{out}");
@@ -19,17 +26,16 @@ async fn a_token_is_the_only_thing_on_standard_output() {
     server.post("/configs", json!({ "name": "N", "data": [] })).token(out.trim_end()).await.has(201);
 }
 
-#[tokio::test]
-async fn tokens_are_listed_without_what_they_prove() {
-    let app = App::shipped("configs");
-    let (code, out, err) = run(&["token", "list", "--app", app.path()]);
+async fn tokens_are_listed_without_what_they_prove(place: Place) {
+    let app = App::shipped("configs").on(place);
+    let (code, out, err) = app.run(&["token", "list"]);
     let program = env!("CARGO_BIN_EXE_pintle");
     assert_eq!((code, out.as_str()), (0, ""));
     assert_eq!(err, format!("No tokens. Make one: {program} token create NAME --role ROLE --app {}\n", app.path()));
 
     let secret = app.token_of("phone", "authenticated", Some("bob"));
     app.token("backup", "service_role");
-    let (code, out, err) = run(&["token", "list", "--app", app.path()]);
+    let (code, out, err) = app.run(&["token", "list"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(!out.contains(&secret));
     let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -39,9 +45,8 @@ async fn tokens_are_listed_without_what_they_prove() {
     assert_eq!(lines.len(), 3);
 }
 
-#[tokio::test]
-async fn making_a_token_changes_no_table_under_a_running_server() {
-    let app = App::shipped("configs");
+async fn making_a_token_changes_no_table_under_a_running_server(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let manifest = std::fs::read_to_string(app.file("pintle.yaml")).unwrap();
     let newer = manifest.replace("    fields:\n", "    fields:\n      note: text\n");
@@ -53,15 +58,14 @@ async fn making_a_token_changes_no_table_under_a_running_server() {
     server.post("/configs", json!({ "name": "N", "data": [] })).token(&token).await.has(201);
 }
 
-#[tokio::test]
-async fn a_revoked_token_stops_within_a_second() {
-    let app = App::shipped("configs");
+async fn a_revoked_token_stops_within_a_second(place: Place) {
+    let app = App::shipped("configs").on(place);
     let server = app.serve();
     let token = app.token("writer", "authenticated");
     let other = app.token("other", "authenticated");
     server.put("/configs/N", json!({ "data": [] })).token(&token).await.has(404);
 
-    let (code, _, err) = run(&["token", "revoke", "writer", "--app", app.path()]);
+    let (code, _, err) = app.run(&["token", "revoke", "writer"]);
     assert_eq!((code, err.as_str()), (0, ""));
     let revoked = Instant::now();
     let refused = loop {
@@ -76,8 +80,7 @@ async fn a_revoked_token_stops_within_a_second() {
     server.put("/configs/N", json!({ "data": [] })).token(&other).await.has(404);
 }
 
-#[tokio::test]
-async fn a_users_token_carries_the_user_into_policies() {
+async fn a_users_token_carries_the_user_into_policies(place: Place) {
     let app = App::of(
         "
 pintle: 1
@@ -94,7 +97,8 @@ collections:
       delete: owner = auth.uid()
     rest: /pages
 ",
-    );
+    )
+    .on(place);
     let server = app.serve();
     let [alice, bob] = ["alice", "bob"].map(|user| app.token_of(user, "authenticated", Some(user)));
     let hers = json!({ "id": 1, "text": "hers", "owner": "alice" });

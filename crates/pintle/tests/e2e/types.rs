@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::common::App;
+use crate::common::{App, Place};
+
+on_both_stores!(
+    what_goes_in_comes_out,
+    what_is_none_of_the_type_is_refused_before_any_database_sees_it,
+    references_lead_somewhere_and_go_with_what_they_refer_to,
+);
 
 const THINGS: &str = "
 pintle: 1
@@ -48,9 +54,8 @@ fn values() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-#[tokio::test]
-async fn what_goes_in_comes_out() {
-    let app = App::of(THINGS);
+async fn what_goes_in_comes_out(place: Place) {
+    let app = App::of(THINGS).on(place);
     let server = app.serve();
     for (field, given, kept) in values() {
         let made = server.post("/things", json!({ field: given })).await.has(201);
@@ -62,9 +67,8 @@ async fn what_goes_in_comes_out() {
     }
 }
 
-#[tokio::test]
-async fn what_is_none_of_the_type_is_refused_before_any_database_sees_it() {
-    let app = App::of(THINGS);
+async fn what_is_none_of_the_type_is_refused_before_any_database_sees_it(place: Place) {
+    let app = App::of(THINGS).on(place);
     let server = app.serve();
     for (field, wrong) in [
         ("t", json!(1)),
@@ -93,9 +97,8 @@ async fn what_is_none_of_the_type_is_refused_before_any_database_sees_it() {
     server.get("/things").await.is(200, json!([]));
 }
 
-#[tokio::test]
-async fn references_lead_somewhere_and_go_with_what_they_refer_to() {
-    let app = App::of(THINGS);
+async fn references_lead_somewhere_and_go_with_what_they_refer_to(place: Place) {
+    let app = App::of(THINGS).on(place);
     let server = app.serve();
     server.post("/things", json!({ "id": 1 })).await.has(201);
     server.post("/things", json!({ "id": 2, "parent": 1 })).await.has(201);
