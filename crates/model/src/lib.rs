@@ -12,6 +12,7 @@ pub mod collection;
 mod constraint;
 pub mod diagnostic;
 mod json_schema;
+pub mod likeness;
 mod read;
 pub mod settings;
 pub mod value;

@@ -1,13 +1,36 @@
 //! Where an app's data lives.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pintle_store::Location;
 
+use crate::app::App;
 use crate::failure::Failure;
 use crate::secret;
 use crate::shell::quote;
+
+/// `--app` and `--store`, for commands whose own words are about something else.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct AppArg {
+    /// The app: a folder with a pintle.yaml, or a manifest
+    #[arg(long, default_value = ".", env = "PINTLE_APP", global = true)]
+    pub(crate) app: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+}
+
+impl AppArg {
+    /// Where the app's data lives, whatever its manifest says.
+    pub(crate) fn location(&self) -> Result<Location, Failure> {
+        self.store.location(&App::folder(&self.app)?)
+    }
+
+    /// ` --app … --store …` for a command that is shown.
+    pub(crate) fn words(&self) -> String {
+        format!(" --app {}{}", quote(&self.app), self.store.words())
+    }
+}
 
 /// `--store`, for every command that speaks to one.
 #[derive(Debug, Clone, clap::Args)]

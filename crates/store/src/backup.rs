@@ -44,7 +44,9 @@ const OTHER_TOOL: &str = "its own tools: `pg_dump --format=custom` and `pg_resto
 pub fn backup(location: &Location, target: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
     match location {
         Location::Sqlite(path) => sqlite::backup::backup(path, target, progress),
-        Location::Postgres(_) => Err(Error::Backup(format!("a PostgreSQL database is backed up by {OTHER_TOOL}"))),
+        Location::Postgres(_) => Err(Error::Backup(format!(
+            "a PostgreSQL database is backed up by {OTHER_TOOL}; `pintle copy --to sqlite:PATH` copies it to a file"
+        ))),
     }
 }
 
@@ -57,6 +59,8 @@ pub fn backup(location: &Location, target: &Path, progress: &mut dyn FnMut(Progr
 pub fn restore(location: &Location, source: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Restored, Error> {
     match location {
         Location::Sqlite(path) => sqlite::backup::restore(path, source, progress),
-        Location::Postgres(_) => Err(Error::Backup(format!("a PostgreSQL database is restored by {OTHER_TOOL}"))),
+        Location::Postgres(_) => Err(Error::Backup(format!(
+            "a PostgreSQL database is restored by {OTHER_TOOL}; `pintle copy --from sqlite:PATH` copies a backup into it"
+        ))),
     }
 }

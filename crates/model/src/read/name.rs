@@ -2,6 +2,7 @@
 
 use super::Reader;
 use crate::Span;
+use crate::likeness::meant_by;
 use crate::yaml::Key;
 
 /// What a name is for.
@@ -80,15 +81,9 @@ impl Reader<'_> {
 
 /// The known word that was probably meant: one that is nearly the same, or what others call it.
 pub(super) fn suggest<'k>(word: &str, known: &[&'k str], aliases: &[(&str, &'k str)]) -> Option<&'k str> {
-    let lower = word.to_ascii_lowercase();
-    let distance = |candidate: &str| strsim::osa_distance(&lower, &candidate.to_ascii_lowercase());
-    let allowed = (lower.chars().count() / 3).max(1);
-    let same = known.iter().map(|name| (distance(name), *name));
-    let others = aliases.iter().filter(|(_, to)| known.contains(to)).map(|(from, to)| (distance(from), *to));
-    same.chain(others)
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let same = known.iter().map(|name| (*name, *name));
+    let others = aliases.iter().filter(|(_, to)| known.contains(to)).copied();
+    meant_by(word, same.chain(others))
 }
 
 /// Words in a row: `a`, `b` and `c`.

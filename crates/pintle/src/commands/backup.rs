@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
 use crate::failure::Failure;
-use crate::place::StoreArg;
+use crate::place::AppArg;
 use crate::progress::Bar;
 use crate::ui;
 
@@ -12,16 +11,13 @@ use crate::ui;
 pub(crate) struct Args {
     /// The file to write; an older backup there is replaced
     file: PathBuf,
-    /// The app: a folder with a pintle.yaml, or a manifest
-    #[arg(long, default_value = ".", env = "PINTLE_APP")]
-    app: PathBuf,
     #[command(flatten)]
-    store: StoreArg,
+    at: AppArg,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // The copy does not hang on what the manifest says, so a manifest with mistakes is no obstacle.
-    let location = args.store.location(&App::folder(&args.app)?)?;
+    let location = args.at.location()?;
     let mut bar = Bar::new();
     let done = pintle_store::backup(&location, &args.file, &mut |progress| bar.show(progress));
     bar.clear();

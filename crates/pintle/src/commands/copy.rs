@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use pintle_model::{Limits, Model};
 use pintle_query::{Dialect, Planner};
 use pintle_store::copy::{Copied, Proof, Side, copy, prove};
 use pintle_store::{Access, Consent, Error, Location, Store};
@@ -51,11 +52,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();
-    let source = places.open_source(&app)?;
-    let target = places.open_target(&app, args.check)?;
-    let planner = planner(&app, places.target.dialect())?;
-    let source = Side { store: &source, planner: &app.planner };
-    let target = Side { store: &target, planner: &planner };
+    let model = patient(app.model());
+    let source = places.open_source(&app, &model)?;
+    let target = places.open_target(&app, &model, args.check)?;
+    let (from, to) = (planner(&model, places.source.dialect())?, planner(&model, places.target.dialect())?);
+    let source = Side { store: &source, planner: &from };
+    let target = Side { store: &target, planner: &to };
     runtime.block_on(async {
         let copied = if args.check { Copied::default() } else { copied(source, target, args.overwrite).await? };
         let proof = proved(source, target).await?;
@@ -97,9 +99,18 @@ fn verdict(proof: &Proof, copied: &Copied) -> Result<(), Failure> {
         .help(copying::advice(proof)))
 }
 
-/// The planner of the same model for another dialect. The model was checked, so there are no mistakes left in it.
-fn planner(app: &App, dialect: Dialect) -> Result<Planner, Failure> {
-    Planner::new(Arc::clone(app.model()), dialect)
+/// How long a statement of a copy may take: to count the rows of a large collection takes longer than any request.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The same model for work that takes longer than requests.
+fn patient(model: &Model) -> Arc<Model> {
+    let limits = Limits { timeout: TIMEOUT, ..model.limits.clone() };
+    Arc::new(Model { limits, ..model.clone() })
+}
+
+/// The planner of a model that was checked: there are no mistakes left in it.
+fn planner(model: &Arc<Model>, dialect: Dialect) -> Result<Planner, Failure> {
+    Planner::new(Arc::clone(model), dialect)
         .map_err(|_| Failure::new("the manifest's policies cannot be compiled: `pintle check` says why"))
 }
 
@@ -133,14 +144,14 @@ impl Places {
     }
 
     /// The source as it is: a server may be at work on it, and its tables are not this command's to change.
-    fn open_source(&self, app: &App) -> Result<Store, Failure> {
+    fn open_source(&self, app: &App, model: &Arc<Model>) -> Result<Store, Failure> {
         let failed = |error: Error| failed(&error, "source", app, &self.from);
-        let store = Store::open(&self.source, app.model(), Access::Beside).map_err(failed)?;
+        let store = Store::open(&self.source, model, Access::Beside).map_err(failed)?;
         current(&store, "source", app, &self.from)?;
         Ok(store)
     }
 
-    fn open_target(&self, app: &App, check: bool) -> Result<Store, Failure> {
+    fn open_target(&self, app: &App, model: &Arc<Model>, check: bool) -> Result<Store, Failure> {
         let failed = |error: Error| failed(&error, "target", app, &self.to);
         if check {
             if let Location::Sqlite(path) = &self.target
@@ -148,12 +159,12 @@ impl Places {
             {
                 return Err(Failure::new(format!("there is no database `{}` to compare with", path.display())));
             }
-            let store = Store::open(&self.target, app.model(), Access::Beside).map_err(failed)?;
+            let store = Store::open(&self.target, model, Access::Beside).map_err(failed)?;
             current(&store, "target", app, &self.to)?;
             return Ok(store);
         }
         // As a server: another one on the same file keeps this out, and this keeps others out.
-        let store = Store::open(&self.target, app.model(), Access::Serve).map_err(|error| match error {
+        let store = Store::open(&self.target, model, Access::Serve).map_err(|error| match error {
             Error::Open(_) => failed(error).help("stop the server that is there, or name another store in --to"),
             other => failed(other),
         })?;

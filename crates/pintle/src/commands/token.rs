@@ -3,7 +3,6 @@
 //! They are rows of the system collection `_pintle_tokens` and go the way of everyone's data, as service_role. A server
 //! that serves the store sees a change within a second.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use pintle_model::{Caller, CollectionId, Role};
@@ -14,7 +13,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::place::StoreArg;
+use crate::place::AppArg;
 use crate::shell::{program, quote};
 use crate::{migration, ui};
 
@@ -26,11 +25,8 @@ const ROLES: [Role; 2] = [Role::Authenticated, Role::ServiceRole];
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The app: a folder with a pintle.yaml, or a manifest
-    #[arg(long, default_value = ".", env = "PINTLE_APP", global = true)]
-    app: PathBuf,
     #[command(flatten)]
-    store: StoreArg,
+    at: AppArg,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -80,8 +76,8 @@ struct Tokens {
 
 impl Tokens {
     fn open(args: &Args) -> Result<Tokens, Failure> {
-        let (app, location) = App::load(&args.app, &args.store)?;
-        let failed = |error: Error| migration::refused(&error, &app, &args.store);
+        let (app, location) = App::load(&args.at.app, &args.at.store)?;
+        let failed = |error: Error| migration::refused(&error, &app, &args.at.store);
         let store = Store::open(&location, app.model(), Access::Beside).map_err(failed)?;
         // The first token may be made before the first start. Any later change of the tables is not this command's: a
         // server may be at work on them.
@@ -92,7 +88,7 @@ impl Tokens {
             return Err(Failure::new("the model has no `_pintle_tokens`: a defect of Pintle's"));
         };
         let asker = Asker { caller: Arc::new(Caller::of(Role::ServiceRole)), now: now(), new_uuid: uuid::Uuid::now_v7 };
-        let words = format!(" --app {}{}", quote(&args.app), args.store.words());
+        let words = args.at.words();
         Ok(Tokens { app, store, collection, asker, words })
     }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use pintle_model::likeness::meant;
 use pintle_model::{Diagnostic, Model, Policy, Severity, Span};
 use sqlparser::tokenizer;
 
@@ -68,18 +69,6 @@ fn offset(source: &str, location: tokenizer::Location) -> Option<usize> {
     let start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
     let rest = source.get(start..)?;
     Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
-}
-
-/// The name among these that was probably meant.
-pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&name, &candidate.to_lowercase());
-    known
-        .into_iter()
-        .map(|candidate| (distance(candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// `did you mean …?`, or all that there is.

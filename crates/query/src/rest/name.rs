@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use pintle_model::likeness::meant;
 use pintle_model::{Collection, Type};
 
 use super::cursor::Cursor;
@@ -101,11 +102,5 @@ pub(crate) fn undefined(collection: &Collection, name: &str) -> Fault {
 
 /// The field whose name is the most like this one, if any is.
 pub(crate) fn nearest<'a>(collection: &'a Collection, name: &str) -> Option<&'a str> {
-    if name.len() > 64 {
-        return None;
-    }
-    let name = name.to_lowercase();
-    let names = collection.fields.iter().map(|field| field.name.as_str());
-    let distances = names.map(|field| (strsim::osa_distance(&field.to_lowercase(), &name), field));
-    distances.filter(|(distance, _)| *distance <= name.len().max(3) / 3).min().map(|(_, field)| field)
+    meant(name, collection.fields.iter().map(|field| field.name.as_str()))
 }

@@ -12,6 +12,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
+use pintle_model::likeness::meant;
 use pintle_model::{CollectionId, Model};
 
 use self::media::Media;
@@ -24,9 +25,6 @@ use crate::handle::Ask;
 const ALLOW: HeaderValue = HeaderValue::from_static("OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE");
 const VARY: HeaderValue = HeaderValue::from_static("Accept, Prefer, Range");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-
-/// How like a name must be to be what was meant.
-const LIKENESS_MIN: f64 = 0.75;
 
 /// Answers a request for a collection.
 pub(crate) async fn answer(ask: Ask<'_>, collection: CollectionId, body: Incoming) -> Result<Answer, Failure> {
@@ -63,19 +61,12 @@ fn profile(head: &Parts) -> Result<(), Failure> {
 /// There is no such collection; perhaps one with a name like it.
 pub(crate) fn unknown(model: &Model, part: &str) -> Failure {
     let name = percent_decode_str(part).decode_utf8_lossy();
-    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    let meant = model
-        .collections
-        .iter()
-        .filter(|c| !c.system)
-        .map(|c| (likeness(&c.name), &c.name))
-        .filter(|(like, _)| *like >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let known = model.collections.iter().filter(|c| !c.system).map(|c| c.name.as_str());
     let failure =
         Failure::new(StatusCode::NOT_FOUND, format!("Could not find the table 'public.{name}' in the schema cache"))
             .code("PGRST205");
-    match meant {
-        Some((_, meant)) => failure.hint(format!("Perhaps you meant the table 'public.{meant}'")),
+    match meant(&name, known) {
+        Some(meant) => failure.hint(format!("Perhaps you meant the table 'public.{meant}'")),
         None => failure,
     }
 }
