@@ -229,11 +229,9 @@ fn conflict(
 ) -> Result<Option<Conflict>, Fault> {
     let Some(resolution) = prefer.resolution else { return Ok(None) };
     let is_key = |at: &usize| collection.is_key(*at);
+    // A row that does not tell it meets no other (nulls and keys yet to be counted are new each time), but may be written only
+    // by who may write an upsert: what a caller may do must not hang on which fields a body has.
     let target = query.on_conflict.clone().unwrap_or_else(|| (0..collection.key.len).collect());
-    // A row that does not tell it meets no other: nulls and keys yet to be counted are new each time.
-    if !target.iter().all(|at| rows.fields.contains(at)) {
-        return Ok(None);
-    }
     if resolution == Resolution::IgnoreDuplicates {
         return Ok(Some(Conflict { target, set: None }));
     }

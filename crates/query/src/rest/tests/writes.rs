@@ -154,8 +154,11 @@ fn an_upsert_merges_the_columns_given() {
     assert_eq!(upsert("shelves", "", shelf, &merge), "(\"name\") DO UPDATE SET \"place\" = excluded.\"place\"");
     assert_eq!(upsert("shelves", "", shelf, &ignore), "(\"name\") DO NOTHING");
     assert_eq!(upsert("shelves", "on_conflict=name", shelf, &prefer()), "none");
-    // A key that is yet to be counted meets no other.
-    assert_eq!(upsert("books", "", r#"{"title":"A"}"#, &merge), "none");
+    // A key that is yet to be counted meets no other; the right to change is asked for all the same, as in PostgreSQL.
+    assert_eq!(
+        upsert("books", "", r#"{"title":"A"}"#, &merge),
+        "(\"id\") DO UPDATE SET \"title\" = excluded.\"title\""
+    );
     let by_code = r#"{"name":"a","code":"00000000-0000-0000-0000-000000000001"}"#;
     let fault = told(insert("shelves", "on_conflict=code", by_code, &merge));
     assert_eq!(fault.0, "PGRST127", "{fault:?}");
