@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask test | bench | fuzz | ci`.
+//! The project's own commands: `cargo xtask test | bench | fuzz | oracle | ci`.
 
 mod fuzz;
+mod oracle;
 mod run;
 mod testing;
 mod tools;
@@ -38,6 +39,15 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Hold random policies and requests against PostgreSQL's own row-level security
+    Oracle {
+        /// How many requests
+        #[arg(long, default_value_t = 10_000)]
+        rounds: u64,
+        /// Where chance begins; the clock says unless given
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// What must hold before a change lands: format, lints, documentation, every test
     Ci,
 }
@@ -47,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test { args } => testing::run(&args),
         Command::Bench { args } => bench(&args),
         Command::Fuzz { seconds } => fuzz::run(seconds),
+        Command::Oracle { rounds, seed } => oracle::run(rounds, seed),
         Command::Ci => ci(),
     };
     match done {
