@@ -4,7 +4,7 @@
 
 mod support;
 
-use pintle_model::{DefaultValue, KeyOrigin, Model, OnDelete, Type, Value};
+use pintle_model::{DefaultValue, Index, IndexPart, KeyOrigin, Model, OnDelete, Type, Value};
 use pintle_store::{Access, Consent, Error, Store};
 use support::tables::{migrated, people, reference, refused, rows, schema, with};
 use support::{On, Place, collection, configs, field, model};
@@ -31,6 +31,7 @@ scenarios! {
     types_change_where_every_value_fits
     types_that_do_not_fit_lose_values_or_are_refused
     limits_that_rows_do_not_keep_are_refused_with_their_count
+    values_inside_json_that_are_not_unique_are_refused_with_their_count
     references_are_checked_and_survive_their_targets_change
     a_name_that_is_still_wanted_was_not_given_away
     a_table_that_somebody_else_made_is_left_alone
@@ -229,6 +230,23 @@ fn limits_that_rows_do_not_keep_are_refused_with_their_count(on: On) {
     place.run("UPDATE people SET level = 10 WHERE level > 10; UPDATE people SET name = 'b' WHERE level = 1");
     place.open().migrate(Consent::Forward).unwrap();
     assert!(refused(&place, "UPDATE people SET level = 11"));
+}
+
+fn values_inside_json_that_are_not_unique_are_refused_with_their_count(on: On) {
+    let place = migrated(on, people(vec![field("data", Type::Json)]));
+    place.run(r#"INSERT INTO people (data) VALUES ('{"a": 1}'), ('{"a": "1"}'), ('{"a": null}'), ('{}'), (NULL)"#);
+    let mut wanted = people(vec![field("data", Type::Json)]);
+    let parts = vec![IndexPart { field: 1, path: vec!["a".to_owned()], descending: true }];
+    wanted.collections[0].indexes = vec![Index { parts, unique: true }];
+    let place = with(place, wanted);
+    assert_eq!(
+        refusal(&place),
+        "the tables cannot be changed:\n  index people_data_a_key of `people` must be unique, but 2 rows share their \
+         values with another: change those rows first"
+    );
+    place.run("DELETE FROM people WHERE id = 2");
+    place.open().migrate(Consent::Forward).unwrap();
+    assert!(refused(&place, r#"INSERT INTO people (data) VALUES ('{"a": 1}')"#));
 }
 
 fn towns_and_people(with_ref: bool) -> Model {

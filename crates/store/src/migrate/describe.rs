@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::diff::Alter;
-use super::snapshot::{Column, Default, Delete, Table};
+use super::snapshot::{Column, Default, Delete, Index, Table};
 
 /// `field level: integer, required`
 pub(crate) fn describe(table: &Table, column: &Column) -> String {
@@ -60,8 +60,8 @@ pub(crate) enum Rule {
     Limits { table: String, field: String },
     /// The values are keys of the other table.
     Refers { table: String, field: String, to: String },
-    /// No two rows agree in these columns.
-    Unique { table: String, columns: String },
+    /// No two rows agree in what an index orders by: `(name)`, `index places_data_a_key`.
+    Unique { table: String, what: String },
     /// No two rows have the same key.
     Key { table: String, columns: String },
     /// The table's name is nobody else's.
@@ -85,12 +85,23 @@ impl Rule {
                 "field `{field}` of `{table}` refers to `{to}`, but {} at nothing there: change those rows first",
                 have(rows, "row", "points", "point")
             ),
-            Rule::Unique { table, columns } => twice(&format!("({columns}) of `{table}`"), rows),
+            Rule::Unique { table, what } => twice(&format!("{what} of `{table}`"), rows),
             Rule::Key { table, columns } => twice(&format!("the key ({columns}) of `{table}`"), rows),
             Rule::Free { table } => format!(
                 "the database has a table `{table}` that Pintle did not make: rename that table, or the collection"
             ),
         }
+    }
+}
+
+impl Index {
+    /// What it asks of the table's rows if it is unique.
+    pub(crate) fn rule(&self, table: &str) -> Rule {
+        let columns: Option<Vec<&str>> =
+            self.parts.iter().map(|part| part.trim_end_matches(" DESC").strip_prefix('"')?.strip_suffix('"')).collect();
+        let what =
+            columns.map_or_else(|| format!("index {}", self.name), |columns| format!("({})", columns.join(", ")));
+        Rule::Unique { table: table.to_owned(), what }
     }
 }
 

@@ -173,10 +173,8 @@ impl<'a> Review<'a> {
         let mut lines = vec![Line::outer('~', name)];
         self.columns(alter, &mut lines);
         if alter.old.key != alter.new.key {
-            let columns = alter.new.key.join(", ");
-            lines.push(Line::inner('~', format!("key: {columns}")));
-            let key: Vec<&str> = alter.new.key.iter().map(String::as_str).collect();
-            self.unique(alter, &key, Rule::Key { table: alter.new.name.clone(), columns });
+            lines.push(Line::inner('~', format!("key: {}", alter.new.key.join(", "))));
+            self.key_holds(alter);
         }
         if alter.old.counted != alter.new.counted {
             let text = if alter.new.counted { "key: counted by the store" } else { "key: given by the caller" };
@@ -246,29 +244,34 @@ impl<'a> Review<'a> {
 
     fn unique_holds(&mut self, alter: &Alter<'_>) {
         for index in alter.new.indexes.iter().filter(|index| index.unique && !alter.old.indexes.contains(index)) {
-            let columns: Vec<&str> = alter
-                .new
-                .columns
-                .iter()
-                .map(|column| column.name.as_str())
-                .filter(|name| index.parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(name)))
-                .collect();
-            // An index on paths inside json is only known to hold when it is built.
-            if columns.len() == index.parts.len() {
-                let rule = Rule::Unique { table: alter.new.name.clone(), columns: columns.join(", ") };
-                self.unique(alter, &columns, rule);
+            let values: Option<Vec<String>> = index.parts.iter().map(|part| self.part(alter, part)).collect();
+            // A part over what is new or changes its type is only known when the index is made.
+            if let Some(values) = values {
+                self.ask(repeated(&quoted(&alter.old.name), &values), Tells::Against(index.rule(&alter.new.name)));
             }
         }
     }
 
-    fn unique(&mut self, alter: &Alter<'_>, columns: &[&str], rule: Rule) {
-        let mut values = Vec::new();
-        for (column, before) in alter.pairs().filter(|(column, _)| columns.contains(&column.name.as_str())) {
+    /// A part of a new index, over the old table's columns.
+    fn part(&self, alter: &Alter<'_>, part: &str) -> Option<String> {
+        let part = part.trim_end_matches(" DESC");
+        // The first name in it is its column's.
+        let named = &part[part.find('"')?..];
+        let (column, before) = alter.pairs().find(|(column, _)| named.starts_with(&quoted(&column.name)))?;
+        if part == quoted(&column.name) {
             // Without a source each row gets its own value (uuid), or the same, which `values_hold` cannot see.
-            let Ok(filling) = filling(self.engine, alter, column, before) else { return };
-            values.push(filling.value);
+            return filling(self.engine, alter, column, before).ok().map(|filling| filling.value);
         }
-        self.ask(repeated(&quoted(&alter.old.name), &values), Tells::Against(rule));
+        let before = before.filter(|before| before.ty == column.ty)?;
+        Some(part.replacen(&quoted(&column.name), &quoted(&before.name), 1))
+    }
+
+    fn key_holds(&mut self, alter: &Alter<'_>) {
+        let values: Option<Vec<String>> = alter.new.key.iter().map(|name| self.part(alter, &quoted(name))).collect();
+        if let Some(values) = values {
+            let rule = Rule::Key { table: alter.new.name.clone(), columns: alter.new.key.join(", ") };
+            self.ask(repeated(&quoted(&alter.old.name), &values), Tells::Against(rule));
+        }
     }
 }
 

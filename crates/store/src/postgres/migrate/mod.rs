@@ -6,6 +6,7 @@
 //!    others would wait behind it.
 //! 4. What must read tables from end to end comes afterwards, piece by piece, while others read and write.
 
+mod columns;
 mod convert;
 mod ddl;
 mod later;
@@ -220,8 +221,7 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
         }
         plan.steps.push(Step { lines, sql, ..Step::default() });
     }
-    if let Some(last) = last.filter(|last| last.hash != wanted.hash) {
-        debug_assert!(!last.hash.is_empty(), "a model has a hash");
+    if last.is_some_and(|last| last.hash != wanted.hash) {
         let sql = format!("SELECT 1 FROM {HISTORY} WHERE hash = $1::text LIMIT 1");
         plan.older = session.one(&sql, &[&wanted.hash]).await?.is_some();
     }

@@ -4,13 +4,14 @@
 //! their types, take new names, come; then the key, checks and references come back. Names are free before others take
 //! them, since all drops and renames of tables and indexes come before all else.
 
+use super::columns;
 use super::ddl::{
-    Postgres, column_for_adding, constraint, create_index, create_table, default, fitting, index_name, index_parts,
-    key_name, named_check, primary_key, refers, storage, text_literal,
+    Postgres, constraint, create_index, create_table, index_name, index_parts, key_name, named_check, primary_key,
+    refers, text_literal,
 };
 use super::later::{Work, add_not_null};
 use crate::migrate::diff::{Alter, Difference};
-use crate::migrate::review::{Engine as _, before, filling, quoted};
+use crate::migrate::review::{Engine as _, before, quoted};
 use crate::migrate::snapshot::{Column, Index, Reference, Snapshot, Table};
 use crate::migrate::{MigrationPlan, Step};
 
@@ -127,11 +128,11 @@ impl Steps<'_> {
         }
         let (mut later, indexes) = (Vec::new(), later);
         self.constraints(alter, &mut sql, &mut last, &mut later);
-        columns(alter, &mut sql);
+        columns::change(alter, &mut sql);
         if new_key {
             sql.push(format!("ALTER TABLE {table} ADD CONSTRAINT {} {}", key_name(alter.new), primary_key(alter.new)));
         }
-        count_key(alter, &mut sql);
+        columns::count_key(alter, &mut sql);
         for (column, before) in alter.pairs() {
             let Some(before) = before else { continue };
             if column.required && !before.required && !alter.new.is_key(&column.name) {
@@ -317,83 +318,4 @@ fn rename_constraint(sql: &mut Vec<String>, alter: &Alter<'_>, from: String, to:
     if from != to {
         sql.push(format!("ALTER TABLE {} RENAME CONSTRAINT {from} TO {to}", quoted(&alter.new.name)));
     }
-}
-
-/// Columns go, change their types, take new names, come; then their defaults, and null where it is allowed now.
-fn columns(alter: &Alter<'_>, sql: &mut Vec<String>) {
-    let table = quoted(&alter.new.name);
-    let mut say = |action: String| sql.push(format!("ALTER TABLE {table} {action}"));
-    let counted = |of: &Table, column: &Column| of.counted && of.is_key(&column.name);
-    for (column, before) in alter.pairs() {
-        if before.is_some_and(|before| counted(alter.old, before) && !counted(alter.new, column)) {
-            say(format!("ALTER COLUMN {} DROP IDENTITY IF EXISTS", quoted(before.map_or(&column.name, |b| &b.name))));
-        }
-    }
-    for name in &alter.dropped {
-        say(format!("DROP COLUMN {}", quoted(name)));
-    }
-    let mut changes = Vec::new();
-    for (column, before) in alter.pairs() {
-        let Some(before) = before.filter(|before| before.ty != column.ty) else { continue };
-        let name = quoted(&before.name);
-        // Where there is no way, the plan was refused already.
-        let Ok(filling) = filling(&Postgres, alter, column, Some(before)) else { continue };
-        if before.default.is_some() {
-            changes.push(format!("ALTER COLUMN {name} DROP DEFAULT"));
-        }
-        if before.required && !column.required {
-            changes.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
-        }
-        changes.push(format!("ALTER COLUMN {name} TYPE {} USING {}", storage(column), filling.value));
-    }
-    if !changes.is_empty() {
-        say(changes.join(",\n  "));
-    }
-    for (column, before) in alter.pairs() {
-        match before {
-            Some(before) if before.name != column.name => {
-                say(format!("RENAME COLUMN {} TO {}", quoted(&before.name), quoted(&column.name)));
-            }
-            _ => {}
-        }
-    }
-    for (column, before) in alter.pairs() {
-        let name = quoted(&column.name);
-        let Some(before) = before else {
-            say(format!("ADD COLUMN {}", column_for_adding(alter.new, column)));
-            continue;
-        };
-        let had_default = before.ty == column.ty && before.default.is_some();
-        match default(column) {
-            Some(default) if before.ty != column.ty || before.default != column.default => {
-                say(format!("ALTER COLUMN {name} SET DEFAULT {default}"));
-            }
-            None if had_default => say(format!("ALTER COLUMN {name} DROP DEFAULT")),
-            _ => {}
-        }
-        if before.required && !column.required && before.ty == column.ty {
-            say(format!("ALTER COLUMN {name} DROP NOT NULL"));
-            let proof = quoted(&fitting(&format!("{}_{}_not_null", alter.old.name, before.name)));
-            say(format!("DROP CONSTRAINT IF EXISTS {proof}"));
-        }
-    }
-}
-
-/// A key that was there is counted on from its greatest.
-fn count_key(alter: &Alter<'_>, sql: &mut Vec<String>) {
-    let Some((column, before)) = alter.pairs().find(|(column, _)| alter.new.counted && alter.new.is_key(&column.name))
-    else {
-        return;
-    };
-    let Some(before) = before else { return };
-    if alter.old.counted && alter.old.is_key(&before.name) {
-        return;
-    }
-    let (table, name) = (quoted(&alter.new.name), quoted(&column.name));
-    sql.push(format!("ALTER TABLE {table} ALTER COLUMN {name} ADD GENERATED BY DEFAULT AS IDENTITY"));
-    sql.push(format!(
-        "SELECT setval(pg_get_serial_sequence({}, {}), greatest(max({name}), 0) + 1, false) FROM {table}",
-        text_literal(&table),
-        text_literal(&column.name)
-    ));
 }

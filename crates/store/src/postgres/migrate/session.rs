@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::ddl::text_literal;
+use crate::migrate::review::quoted;
 use crate::postgres::connect;
 use crate::{Error, PostgresUrl};
 
@@ -144,11 +145,15 @@ impl Session {
                 BUSY.as_secs()
             ));
         }
-        match (failed(error), sql) {
-            (Error::Internal(source), sql) => {
-                Error::Migration(format!("the tables cannot be changed: {source}, by\n{sql}"))
-            }
-            (other, _) => other,
+        let forbidden = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+        match failed(error) {
+            Error::Internal(source) if forbidden => Error::Migration(format!(
+                "the tables cannot be changed: {source}. The user of the store's URL must own them, and may create others: \
+                 GRANT USAGE, CREATE ON SCHEMA {} TO that user",
+                quoted(&self.schema)
+            )),
+            Error::Internal(source) => Error::Migration(format!("the tables cannot be changed: {source}, by\n{sql}")),
+            other => other,
         }
     }
 }
