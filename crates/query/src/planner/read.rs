@@ -22,7 +22,7 @@ impl Planner {
             None => self.columns(collection, &select::all(self.model.collection(collection)))?,
         };
         let mut sql = Sql::new(self.dialect);
-        sql.word("SELECT ").list(&answers, ", ", |sql, answer| sql.expr(self.scope(), answer));
+        sql.word("SELECT ").list(&answers, ", ", |sql, answer| sql.expr(self.shown(), answer));
         self.source(&mut sql, collection, &condition);
         self.order(&mut sql, collection, &shape.order)?;
         if let Some(slot) = shape.limit {
@@ -47,7 +47,12 @@ impl Planner {
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {
-        Scope { model: &self.model, qualified: false }
+        Scope { model: &self.model, qualified: false, shown: false }
+    }
+
+    /// The place of what is answered.
+    pub(super) fn shown(&self) -> Scope<'_> {
+        Scope { shown: true, ..self.scope() }
     }
 
     /// The columns of an answer and what they show.
@@ -87,7 +92,8 @@ impl Planner {
         for (n, key) in order.iter().enumerate() {
             sql.word(if n == 0 { " ORDER BY " } else { ", " });
             let target = self.target(collection, &key.target)?;
-            sql.sort_key(self.scope(), &target);
+            // On PostgreSQL a bare name is first of all a column of the answer, which may be cast.
+            sql.sort_key(Scope { qualified: self.dialect == Dialect::Postgres, ..self.scope() }, &target);
             sql.word(if key.descending { " DESC" } else { "" });
             let field = &self.model.collection(collection).fields[key.target.field];
             let never_null = key.target.path.is_empty()

@@ -9,7 +9,7 @@ use super::value::{array, list, tree_value};
 use crate::fault::{NAMED_MAX, shortened};
 use crate::functions::{WILD_PIECE_MAX, check_like, check_like_cost, check_regex};
 use crate::request::{Filter, Target, Test};
-use crate::sql::element_value;
+use crate::sql::{element_value, postgres_regex};
 use crate::{Dialect, Fault, FaultKind};
 
 /// Levels that `and=(…)` and `or=(…)` may nest; each is a level of the SQL expression, which databases bound too.
@@ -256,7 +256,13 @@ impl<'a> Scope<'a> {
                 }
                 self.regexes += 1;
                 check_regex(text, fold).map_err(|error| bad_regex(&error))?;
-                self.read(Type::Text, text)?
+                match self.dialect {
+                    Dialect::Sqlite => self.read(Type::Text, text)?,
+                    Dialect::Postgres => {
+                        let pattern = postgres_regex(text, fold).map_err(|what| beyond_postgres(&what))?;
+                        self.read(Type::Text, &pattern)?
+                    }
+                }
             }
             _ => self.read(self.ty(target), text)?,
         };
@@ -285,6 +291,11 @@ fn bad_regex(error: &regex::Error) -> Fault {
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
     Fault::new(FaultKind::Value("2201B"), format!("invalid regular expression: {reason}"))
+}
+
+fn beyond_postgres(what: &str) -> Fault {
+    let message = format!("invalid regular expression: {what} is not supported on PostgreSQL");
+    Fault::new(FaultKind::Value("2201B"), message)
 }
 
 /// What is not built yet.

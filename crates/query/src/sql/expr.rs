@@ -14,6 +14,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) model: &'a Model,
     /// Whether columns of the outermost row carry their table's name: needed where another table stands beside it.
     pub(crate) qualified: bool,
+    /// Whether this is answered, and nothing is found by it: then no path needs to stand as an index has it.
+    pub(crate) shown: bool,
 }
 
 /// More conditions than this are put into groups, so that no expression grows deeper than SQLite allows.

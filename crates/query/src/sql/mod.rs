@@ -10,12 +10,14 @@
 mod expr;
 mod path;
 mod postgres;
+mod regex;
 mod sqlite;
 
 pub(crate) use expr::Scope;
 pub use path::index_part;
 pub use postgres::POSTGRES_FUNCTIONS;
 pub(crate) use postgres::element_value;
+pub(crate) use regex::postgres_regex;
 
 use pintle_model::Type;
 

@@ -41,7 +41,7 @@ impl Sql {
             Dialect::Postgres => {
                 let steps: Vec<Step> = part.path.iter().map(|word| Step::parse(word)).collect();
                 self.word("(");
-                self.path_of(column, &steps, true, &|sql, text| push_quoted(&mut sql.text, &text, '\''));
+                self.path_of(column, &steps, true, false);
                 self.word(" COLLATE \"C\")");
             }
         }
@@ -82,7 +82,7 @@ impl<'a> Scope<'a> {
         steps: &[Step],
         text: bool,
     ) -> Option<(&'e Column, &'a IndexPart)> {
-        let (Expr::Column(column), true) = (json, text) else { return None };
+        let (Expr::Column(column), true) = (json, text && !self.shown) else { return None };
         let indexes = &self.model.collection(column.collection).indexes;
         let covers = |part: &&IndexPart| {
             part.field == column.field

@@ -79,17 +79,18 @@ impl Sql {
     pub(super) fn postgres(&mut self, scope: Scope<'_>, expr: &Expr) {
         match expr {
             Expr::Path { json, steps, text } => self.postgres_path(scope, json, steps, *text),
-            Expr::Like { value, pattern, fold: true } => {
-                self.wrapped("(translate(", scope, value, ", 'Σ', 'σ') COLLATE \"und-x-icu\" ILIKE translate(");
-                self.wrapped("", scope, pattern, ", 'Σ', 'σ') COLLATE \"und-x-icu\")");
-            }
-            Expr::Like { value, pattern, fold: false } => {
+            Expr::Like { value, pattern, fold } => {
                 // Patterns of requests and of policies' texts were checked; one that a row holds is checked here.
                 let known = matches!(**pattern, Expr::Literal(_) | Expr::Param(Param::Value(_), _));
                 if !known {
                     self.wrapped("CASE WHEN ", scope, pattern, UNENDED);
                 }
-                self.operator(scope, value, " LIKE ", pattern);
+                if *fold {
+                    self.wrapped("(translate(", scope, value, ", 'Σ', 'σ') COLLATE \"und-x-icu\" ILIKE ");
+                    self.wrapped("translate(", scope, pattern, ", 'Σ', 'σ') COLLATE \"und-x-icu\")");
+                } else {
+                    self.operator(scope, value, " LIKE ", pattern);
+                }
                 self.word(if known { "" } else { " END" });
             }
             // The pattern was brought to PostgreSQL's syntax where it was read, and says by itself what it folds.
@@ -130,17 +131,12 @@ impl Sql {
         if let Some((column, part)) = scope.indexed(json, steps, text) {
             return self.indexed_path(&|sql| sql.column(scope, column), part);
         }
-        self.path_of(&|sql| sql.expr(scope, json), steps, text, &|sql, text| _ = sql.own_text(text));
+        self.path_of(&|sql| sql.expr(scope, json), steps, text, true);
     }
 
-    /// A path: of keys as arrows, with an array's index as a jsonpath. `write` adds its texts.
-    pub(super) fn path_of(
-        &mut self,
-        json: &dyn Fn(&mut Sql),
-        steps: &[Step],
-        text: bool,
-        write: &dyn Fn(&mut Sql, String),
-    ) {
+    /// A path: of keys as arrows, with an array's index as a jsonpath. What it is made of is bound, unless it stands in an
+    /// index: then it is the manifest's.
+    pub(super) fn path_of(&mut self, json: &dyn Fn(&mut Sql), steps: &[Step], text: bool, bound: bool) {
         let keys: Option<Vec<&String>> = steps.iter().map(Step::key).collect();
         self.word("(");
         match keys {
@@ -148,18 +144,31 @@ impl Sql {
                 json(self);
                 for (n, key) in keys.iter().enumerate() {
                     self.word(if text && n + 1 == keys.len() { " ->> " } else { " -> " });
-                    write(self, (*key).clone());
+                    if bound {
+                        self.own_text((*key).clone())
+                    } else {
+                        self.quoted(key)
+                    };
                 }
             }
             None => {
                 self.word("jsonb_path_query_first(");
                 json(self);
                 self.word(", ");
-                write(self, json_path(steps));
-                self.word("::jsonpath, '{}', TRUE)").word(if text { " #>> '{}'" } else { "" });
+                if bound {
+                    self.own_path(json_path(steps))
+                } else {
+                    self.quoted(&json_path(steps)).word("::jsonpath")
+                };
+                self.word(", '{}', TRUE)").word(if text { " #>> '{}'" } else { "" });
             }
         }
         self.word(")");
+    }
+
+    /// A jsonpath of the planner's own: a subquery, so that its text is read once a statement and not once a row.
+    fn own_path(&mut self, path: String) -> &mut Sql {
+        self.word("(SELECT ").own_text(path).word("::jsonpath)")
     }
 
     /// Arrays stand for each of their elements, however deep they are nested: in lax mode `[*]` passes by what is none.
@@ -171,7 +180,7 @@ impl Sql {
         }
         path.push_str(" ? (@ == $text || @ == $scalar)");
         self.wrapped("jsonb_path_exists(", scope, json, ", ");
-        self.own_text(path).word("::jsonpath, ");
+        self.own_path(path).word(", ");
         match wanted {
             Expr::Param(param, _) => _ = self.bind(param.clone(), Type::Json),
             other => self.expr(scope, other),

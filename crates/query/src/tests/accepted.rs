@@ -4,6 +4,7 @@
 use pintle_model::{CollectionId, Type};
 use proptest::prelude::*;
 
+use super::postgres::agree;
 use super::*;
 use crate::request::*;
 
@@ -130,10 +131,11 @@ fn write() -> impl Strategy<Value = WriteShape> {
 }
 
 thread_local! {
-    static STAGE: (Planner, Connection) = {
+    static STAGE: (Planner, Connection, Planner) = {
         let planner = planner(MANIFEST);
         let db = database(planner.model());
-        (planner, db)
+        let on_postgres = Planner::new(Arc::clone(planner.model()), Dialect::Postgres).unwrap();
+        (planner, db, on_postgres)
     };
 }
 
@@ -145,7 +147,7 @@ proptest! {
         (select, filter, order) in (select(), filter(), order()),
         (limit, offset, count) in (any::<bool>(), any::<bool>(), any::<bool>()),
     ) {
-        STAGE.with(|(planner, db)| for role in ROLES {
+        STAGE.with(|(planner, db, on_postgres)| for role in ROLES {
             let shape = ReadShape {
                 select: Some(select.clone()),
                 filter: filter.clone(),
@@ -155,30 +157,34 @@ proptest! {
                 count,
                 strip_nulls: false,
             };
-            let Ok(plan) = planner.plan_read(THINGS, role, shape) else { return };
+            let Ok(plan) = planner.plan_read(THINGS, role, shape.clone()) else { return };
             assert_eq!(prepare(db, &plan.rows).column_count(), plan.columns.len());
             if let Some(count) = &plan.count {
                 assert_eq!(prepare(db, count).column_count(), 1);
             }
+            let plan = on_postgres.plan_read(THINGS, role, shape).unwrap();
+            agree(&plan.rows);
+            plan.count.iter().for_each(agree);
         });
     }
 
     #[test]
     fn every_write_that_is_planned_is_accepted(shape in write()) {
-        STAGE.with(|(planner, db)| for role in ROLES {
+        STAGE.with(|(planner, db, on_postgres)| for role in ROLES {
             let Ok(plan) = planner.plan_write(THINGS, role, shape.clone()) else { return };
             let width = plan.verdicts + plan.columns.len() + plan.sort.len();
             assert_eq!(prepare(db, &plan.write).column_count(), width, "{}", plan.write.sql);
             for statement in plan.check.iter().chain(&plan.probe) {
                 prepare(db, statement);
             }
+            agree(&on_postgres.plan_write(THINGS, role, shape.clone()).unwrap().write);
         });
     }
 }
 
 #[test]
 fn many_conditions_are_not_too_deep_for_the_database() {
-    STAGE.with(|(planner, db)| {
+    STAGE.with(|(planner, db, _)| {
         let one = Filter::Test(Target::field(2), Test::Compare(Comparison::Eq, 0));
         for filter in [Filter::And(vec![one.clone(); 3000]), Filter::Or(vec![one; 3000])] {
             let shape = ReadShape {

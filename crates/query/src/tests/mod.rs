@@ -5,6 +5,7 @@ mod forbidden;
 mod naive;
 mod plans;
 mod policies;
+mod postgres;
 
 use std::sync::Arc;
 

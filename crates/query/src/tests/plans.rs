@@ -7,8 +7,8 @@ use crate::plan::Param;
 use crate::request::*;
 use crate::{Fault, FaultKind};
 
-const NOTES: CollectionId = CollectionId(0);
-const MANIFEST: &str = "
+pub(super) const NOTES: CollectionId = CollectionId(0);
+pub(super) const MANIFEST: &str = "
 pintle: 1
 name: sample
 collections:
@@ -39,11 +39,11 @@ collections:
     fields: { topic: text }
 ";
 
-fn item(field: usize, name: &str) -> SelectItem {
+pub(super) fn item(field: usize, name: &str) -> SelectItem {
     SelectItem { target: Target::field(field), name: name.to_owned(), cast: None }
 }
 
-fn read(filter: Filter) -> ReadShape {
+pub(super) fn read(filter: Filter) -> ReadShape {
     ReadShape {
         select: Some(vec![item(0, "id"), item(1, "title")]),
         filter,
@@ -55,15 +55,15 @@ fn read(filter: Filter) -> ReadShape {
     }
 }
 
-fn eq(field: usize, slot: usize) -> Filter {
+pub(super) fn eq(field: usize, slot: usize) -> Filter {
     Filter::Test(Target::field(field), Test::Compare(Comparison::Eq, slot))
 }
 
-fn city(text: bool) -> Target {
+pub(super) fn city(text: bool) -> Target {
     Target { field: 5, path: vec![Step::Key("city".to_owned())], text }
 }
 
-fn returning(fields: &[usize]) -> Returning {
+pub(super) fn returning(fields: &[usize]) -> Returning {
     Returning { select: fields.iter().map(|f| item(*f, "x")).collect(), ..Returning::default() }
 }
 

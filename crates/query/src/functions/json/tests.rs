@@ -69,6 +69,7 @@ fn containment_is_jsonbs() {
 #[test]
 fn keys_sort_as_jsonb_does() {
     let ordered = [
+        "[]",
         "null",
         r#""a""#,
         r#""ab""#,
@@ -81,8 +82,9 @@ fn keys_sort_as_jsonb_does() {
         "10",
         "false",
         "true",
-        "[]",
+        "[null]",
         "[9]",
+        "[[]]",
         "[1, 1]",
         "{}",
         r#"{"a": 1}"#,

@@ -128,7 +128,7 @@ impl Planner {
         }
         for shown in answers.shown.iter() {
             let n = next(&mut sql);
-            sql.expr(self.scope(), shown);
+            sql.expr(self.shown(), shown);
             named(&mut sql, n);
         }
         for key in &answers.keys {

@@ -126,7 +126,7 @@ impl Planner {
         }
         for shown in &answers.shown {
             sql.word(separator);
-            sql.expr(self.scope(), shown);
+            sql.expr(self.shown(), shown);
             separator = ", ";
         }
         for key in &answers.keys {
