@@ -193,7 +193,11 @@ pub struct Write {
 
 impl Statement {
     /// The values of the placeholders, in order. `row` is the row that is written, or empty.
-    pub fn values<'a>(&'a self, inputs: &'a Inputs, row: &'a [Value]) -> impl Iterator<Item = ParamValue<'a>> + 'a {
+    pub fn values<'a>(
+        &'a self,
+        inputs: &'a Inputs,
+        row: &'a [Value],
+    ) -> impl ExactSizeIterator<Item = ParamValue<'a>> + 'a {
         self.params.iter().map(move |param| match param {
             Param::Value(n) => ParamValue::Value(inputs.values.get(*n).unwrap_or(&Value::Null)),
             Param::Row(n) => ParamValue::Value(row.get(*n).unwrap_or(&Value::Null)),

@@ -13,6 +13,8 @@
 pub mod backup;
 pub mod copy;
 pub mod error;
+mod fault;
+mod json;
 mod location;
 pub mod migrate;
 pub mod postgres;
@@ -20,8 +22,9 @@ pub mod sqlite;
 
 pub use backup::{backup, restore};
 pub use error::Error;
-pub use location::{Location, PostgresUrl};
+pub use location::Location;
 pub use migrate::{Consent, MigrationPlan};
+pub use postgres::PostgresUrl;
 
 use std::sync::Arc;
 

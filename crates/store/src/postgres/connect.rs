@@ -1,16 +1,169 @@
 //! Connections: how the server is reached, and what every session is told.
 
-use tokio_postgres::{Client, NoTls};
+use std::fmt::Write as _;
+use std::time::Duration;
 
+use pintle_model::Durability;
+use tokio::task::AbortHandle;
+use tokio_postgres::{CancelToken, Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls;
 use crate::{Error, PostgresUrl};
 
-/// A connection of one's own, outside the pool. Its session speaks UTC and ISO, and finds tables in the app's schema.
+/// The oldest PostgreSQL whose SQL is the one that is written.
+const VERSION_MIN: u32 = 15;
+/// What greeting and signing in may take, beside reaching the host.
+const GREETING: Duration = Duration::from_secs(2);
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Requests, each of which may take so long.
+    Requests(Duration, Durability),
+    /// The store's own, as long as it takes.
+    Own,
+}
+
+/// Makes connections of one kind.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// Where it connects to, without secrets.
+    shown: String,
+    /// How long making one may take.
+    limit: Duration,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// A connection of one's own, outside the pool, whose statements take as long as they must. Its session speaks UTC and
+/// ISO, and finds tables in the app's schema.
 ///
 /// # Errors
 /// When the server does not answer or refuses.
 pub(super) async fn connect(url: &PostgresUrl) -> Result<Client, Error> {
-    let (client, connection) =
-        tokio_postgres::connect(url.secret(), NoTls).await.map_err(|error| Error::Unavailable(error.into()))?;
-    tokio::spawn(connection);
-    Ok(client)
+    Ok(Connector::new(url, Purpose::Own)?.connect().await?.0)
+}
+
+impl Connector {
+    /// Makes connections to the server at `url`.
+    ///
+    /// # Errors
+    /// When the certificates that it names cannot be read.
+    pub(super) fn new(url: &PostgresUrl, purpose: Purpose) -> Result<Connector, Error> {
+        let mut config = url.config().clone();
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+        let each = config.get_connect_timeout().copied().unwrap_or_default();
+        let limit = each * u32::try_from(hosts).unwrap_or(u32::MAX) + GREETING;
+        let options = options(config.get_options(), url.schema(), purpose);
+        config.options(options);
+        Ok(Connector { config, tls: tls::make(url.trust())?, shown: url.to_string(), limit })
+    }
+
+    /// Connects, and looks whether the server is one that can be worked with. The handle ends the connection at once.
+    ///
+    /// # Errors
+    /// When it does not answer in time, or refuses.
+    pub(super) async fn connect(&self) -> Result<(Client, AbortHandle), Error> {
+        let made = tokio::time::timeout(self.limit, self.config.connect(self.tls.clone())).await;
+        let made = made.map_err(|_| self.gone(&format!("no answer within {} s", self.limit.as_secs())))?;
+        let (client, connection) = made.map_err(|error| self.refused(&error))?;
+        self.check(connection.parameter("server_version"), connection.parameter("server_encoding"))?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %told(&error), "a connection to the database ended");
+            }
+        });
+        Ok((client, task.abort_handle()))
+    }
+
+    /// Asks the server to break off what runs on a connection.
+    pub(super) async fn cancel(&self, token: &CancelToken) {
+        let asked = tokio::time::timeout(self.limit, token.cancel_query(self.tls.clone())).await;
+        if !matches!(asked, Ok(Ok(()))) {
+            tracing::debug!("a statement could not be broken off");
+        }
+    }
+
+    fn check(&self, version: Option<&str>, encoding: Option<&str>) -> Result<(), Error> {
+        let version = version.unwrap_or("unknown");
+        let digits = version.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        if digits.parse::<u32>().is_ok_and(|major| major < VERSION_MIN) {
+            return Err(Error::Open(format!(
+                "{} is PostgreSQL {version}: Pintle needs {VERSION_MIN} or newer",
+                self.shown
+            )));
+        }
+        match encoding {
+            Some("UTF8") | None => Ok(()),
+            Some(other) => Err(Error::Open(format!(
+                "the encoding of the database {} is {other}, not UTF8: make it with `CREATE DATABASE … ENCODING 'UTF8' \
+                 TEMPLATE template0`",
+                self.shown
+            ))),
+        }
+    }
+
+    fn refused(&self, error: &tokio_postgres::Error) -> Error {
+        // Who signs in, and to which database, is for those to settle who run it; all else may pass.
+        match error.code().map(|state| state.code()) {
+            Some(code) if code.starts_with("28") || code == "3D000" => {
+                Error::Open(format!("{} refuses: {}", self.shown, told(error)))
+            }
+            _ => self.gone(&told(error)),
+        }
+    }
+
+    fn gone(&self, reason: &str) -> Error {
+        Error::Unavailable(format!("{}: {reason}", self.shown).into())
+    }
+}
+
+/// An error with its reasons, since the driver's own says only "error connecting to server".
+pub(super) fn told(error: &tokio_postgres::Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        return said.message().to_owned();
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(reason) = source {
+        let _ = write!(text, ": {reason}");
+        source = reason.source();
+    }
+    text
+}
+
+/// The session's settings, as the server's command line has them. Those in the URL come first: ours hold.
+fn options(given: Option<&str>, schema: &str, purpose: Purpose) -> String {
+    let mut options = given.map_or_else(String::new, |given| format!("{given} "));
+    let _ = write!(options, "-c search_path=\"{schema}\"");
+    for setting in [
+        "TimeZone=UTC",
+        "DateStyle=ISO",
+        "bytea_output=hex",
+        "client_min_messages=warning",
+        "default_transaction_isolation=read\\ committed",
+    ] {
+        let _ = write!(options, " -c {setting}");
+    }
+    match purpose {
+        Purpose::Own => options.push_str(" -c statement_timeout=0"),
+        Purpose::Requests(timeout, durability) => {
+            let milliseconds = timeout.as_millis();
+            let commit = match durability {
+                Durability::Full => "on",
+                Durability::Relaxed => "off",
+            };
+            let _ = write!(options, " -c statement_timeout={milliseconds} -c synchronous_commit={commit}");
+            // A transaction's steps have the same time for all they do; this is for a process that hangs.
+            let _ = write!(options, " -c idle_in_transaction_session_timeout={milliseconds}");
+        }
+    }
+    options
 }

@@ -1,16 +1,43 @@
 //! PostgreSQL 15 or newer, on a server.
 //!
-//! Each plan is one statement, so most requests are one round trip; PostgreSQL itself keeps writers apart.
+//! Each plan is one statement, so most requests are one round trip on a connection of the [`pool`]; PostgreSQL itself keeps
+//! writers apart, and what they cannot do side by side is run again ([`retry`]).
 
+mod bind;
 mod connect;
+mod fault;
+mod json;
+mod metrics;
 mod migrate;
+mod pool;
+mod retry;
+mod run;
+mod tls;
+mod tx;
+mod url;
+mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pintle_model::Model;
 use pintle_query::{Read, Write};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::{Access, Consent, Error, MigrationPlan, Mode, PostgresUrl, Rows, Tx, Written};
+use self::connect::{Connector, Purpose};
+use self::fault::Fault;
+use self::pool::Pool;
+use self::retry::{RETRIES, pause};
+use self::tx::Transaction;
+pub use self::url::PostgresUrl;
+use self::watch::Watch;
+use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
+
+/// How much longer than a statement may take its answer is waited for: the server breaks it off by itself, unless it or
+/// the way to it hangs.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// An open PostgreSQL database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
@@ -22,39 +49,103 @@ pub struct Postgres {
 struct Open {
     url: PostgresUrl,
     model: Arc<Model>,
+    pool: Pool,
+    watch: Arc<Watch>,
+    /// The hash of the model's tables.
+    wanted: String,
 }
 
 impl Postgres {
-    /// Opens the database: the URL is checked, and nothing is sent yet. In the context of a runtime.
+    /// Opens the database: what the URL names is read, and nothing is sent yet. A server calls it in the context of its
+    /// runtime.
     ///
     /// # Errors
-    /// When the URL is none.
-    pub(crate) fn open(url: &PostgresUrl, model: &Arc<Model>, _access: Access) -> Result<Postgres, Error> {
-        Ok(Postgres { open: Arc::new(Open { url: url.clone(), model: Arc::clone(model) }) })
+    /// When certificates that the URL names cannot be read.
+    pub(crate) fn open(url: &PostgresUrl, model: &Arc<Model>, access: Access) -> Result<Postgres, Error> {
+        let timeout = model.limits.timeout;
+        let requests = Connector::new(url, Purpose::Requests(timeout, model.durability))?;
+        let pool = Pool::new(requests, url.connections_max(), timeout)?;
+        let watch = Watch::new(Connector::new(url, Purpose::Own)?);
+        if access == Access::Serve {
+            watch.start();
+        }
+        let (url, model, wanted) = (url.clone(), Arc::clone(model), migrate::hash(model));
+        Ok(Postgres { open: Arc::new(Open { url, model, pool, watch, wanted }) })
     }
 
-    pub(crate) async fn read(&self, _read: Read) -> Result<Rows, Error> {
-        Err(not_built())
+    pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
+        let mut again = true;
+        loop {
+            let mut conn = self.open.pool.get().await?;
+            match self.limited(run::read(&mut conn, &read, None)).await {
+                Ok(rows) => return Ok(rows),
+                Err(Fault::Told(error)) => return Err(error),
+                // A read changes nothing, so it does not matter whether it has run.
+                Err(_) if again => again = false,
+                Err(Fault::Conflict) => return Err(Error::Busy),
+                Err(Fault::Unsent(error) | Fault::Broken(error)) => return Err(error),
+            }
+        }
     }
 
-    pub(crate) async fn write(&self, _write: Write) -> Result<Written, Error> {
-        Err(not_built())
+    pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let outcome = self.written(&write).await;
+        if self.open.model.collection(write.plan.collection).system {
+            self.open.watch.changed();
+        }
+        outcome
+    }
+
+    async fn written(&self, write: &Write) -> Result<Written, Error> {
+        let mut attempts = 0;
+        loop {
+            let mut conn = self.open.pool.get().await?;
+            let again = match self.limited(run::write(&mut conn, &self.open.model, write, None)).await {
+                Ok(written) => return Ok(written),
+                Err(Fault::Told(error) | Fault::Broken(error)) => return Err(error),
+                Err(Fault::Conflict) => Error::Busy,
+                Err(Fault::Unsent(error)) => error,
+            };
+            if attempts == RETRIES {
+                return Err(again);
+            }
+            drop(conn);
+            tokio::time::sleep(pause(attempts)).await;
+            attempts += 1;
+        }
+    }
+
+    async fn limited<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let limit = self.open.model.limits.timeout + GRACE;
+        tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Told(Error::Timeout)))
     }
 
     pub(crate) async fn transaction<T, E>(
         &self,
-        _mode: Mode,
-        _steps: impl FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        mode: Mode,
+        steps: impl FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        Err(not_built().into())
+        let due = Instant::now() + self.open.model.limits.timeout;
+        // Before a thread is taken, so that those that wait for a connection keep none.
+        let lease = self.open.pool.get().await?;
+        let (here, gone) = oneshot::channel();
+        let (pool, model, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.model), Handle::current());
+        let transaction = Transaction { pool, model, mode, due, gone, runtime };
+        let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
+        drop(here);
+        if mode != Mode::Read {
+            // What the steps wrote is not looked at.
+            self.open.watch.changed();
+        }
+        ended.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()))
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        Err(not_built())
+        self.open.watch.ready(&self.open.wanted).await
     }
 
     pub(crate) fn plan(&self) -> Result<MigrationPlan, Error> {
@@ -66,7 +157,7 @@ impl Postgres {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        0
+        self.open.watch.version()
     }
 }
 
@@ -78,8 +169,4 @@ fn blocking<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Res
     };
     let ended = std::thread::scope(|scope| scope.spawn(run).join());
     ended.unwrap_or_else(|_| Err(Error::internal("a migration ended in a panic")))
-}
-
-fn not_built() -> Error {
-    Error::Open("the store `postgres` is not built yet".to_owned())
 }

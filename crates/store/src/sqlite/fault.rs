@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::bind::bind_value;
 use crate::Error;
+use crate::fault as shared;
 
 /// An error that has nothing to do with what was written.
 pub(super) fn general(error: &rusqlite::Error) -> Error {
@@ -46,19 +47,11 @@ pub(super) fn of_write(error: &rusqlite::Error, db: &Connection, model: &Model, 
         }
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(db, model, write, row),
         ffi::SQLITE_CONSTRAINT_NOTNULL => {
-            let field = named.rsplit('.').next().unwrap_or(named);
-            Error::Constraint {
-                code: "23502",
-                message: format!(
-                    "null value in column \"{field}\" of relation \"{}\" violates not-null constraint",
-                    collection.name
-                ),
-            }
+            // A cascade may have met it in another table.
+            let (table, field) = named.split_once('.').unwrap_or((&collection.name, named));
+            shared::not_null(table, field)
         }
-        ffi::SQLITE_CONSTRAINT_CHECK => Error::Constraint {
-            code: "23514",
-            message: format!("new row for relation \"{}\" violates check constraint \"{named}\"", collection.name),
-        },
+        ffi::SQLITE_CONSTRAINT_CHECK => shared::check(&collection.name, named),
         _ => general(error),
     }
 }
@@ -77,22 +70,7 @@ fn unique(collection: &Collection, write: &Write, row: &[Value], named: &str) ->
     } else {
         format!("{}_{}_key", collection.name, fields.join("_"))
     };
-    let details = given(collection, write, row, &fields)
-        .map(|values| format!("Key ({})=({values}) already exists.", fields.join(", ")));
-    Error::Unique { constraint, fields, details }
-}
-
-/// The caller's own values for these fields, as text; `None` unless all of them were given.
-fn given(collection: &Collection, write: &Write, row: &[Value], fields: &[String]) -> Option<String> {
-    let values: Option<Vec<String>> =
-        fields.iter().map(|name| value_of(collection, write, row, name).map(Value::to_text)).collect();
-    Some(values?.join(", "))
-}
-
-fn value_of<'a>(collection: &Collection, write: &Write, row: &'a [Value], name: &str) -> Option<&'a Value> {
-    let (field, _) = collection.field(name)?;
-    let place = write.plan.fields.iter().position(|&given| given == field)?;
-    row.get(place)
+    shared::unique(collection, write, row, constraint, fields)
 }
 
 /// SQLite does not say which reference failed, so each is looked at.
@@ -120,7 +98,7 @@ fn missing_target(
     let refs: Vec<_> = collection.fields.iter().filter_map(|f| f.reference.as_ref().map(|r| (f, r))).collect();
     for &(field, reference) in &refs {
         let target = model.collection(reference.collection);
-        let value = value_of(collection, write, row, &field.name);
+        let value = shared::value_of(collection, write, row, &field.name);
         let absent = match value {
             Some(Value::Null) => false,
             Some(value) => !is_there(db, target, value).unwrap_or(true),
@@ -128,17 +106,7 @@ fn missing_target(
             None => refs.len() == 1,
         };
         if absent {
-            let constraint = format!("{}_{}_fkey", collection.name, field.name);
-            return Some(Error::ForeignKey {
-                message: format!(
-                    "insert or update on table \"{}\" violates foreign key constraint \"{constraint}\"",
-                    collection.name
-                ),
-                constraint: Some(constraint),
-                details: value.map(|value| {
-                    format!("Key ({})=({}) is not present in table \"{}\".", field.name, value.to_text(), target.name)
-                }),
-            });
+            return Some(shared::missing_target(model, collection, field, value));
         }
     }
     None
@@ -161,18 +129,12 @@ fn referring(model: &Model, collection: &Collection) -> Option<Error> {
         })
     });
     let (other, field) = referring.next()?;
-    let constraint = format!("{}_{}_fkey", other.name, field.name);
-    let sure = referring.next().is_none();
+    if referring.next().is_none() {
+        return Some(shared::still_referenced(collection, other, field));
+    }
     Some(Error::ForeignKey {
-        message: if sure {
-            format!(
-                "update or delete on table \"{}\" violates foreign key constraint \"{constraint}\" on table \"{}\"",
-                collection.name, other.name
-            )
-        } else {
-            format!("update or delete on table \"{}\" violates a foreign key constraint", collection.name)
-        },
-        details: sure.then(|| format!("Key is still referenced from table \"{}\".", other.name)),
-        constraint: sure.then_some(constraint),
+        message: format!("update or delete on table \"{}\" violates a foreign key constraint", collection.name),
+        details: None,
+        constraint: None,
     })
 }

@@ -1,113 +1,41 @@
-//! Rows as JSON bytes, written straight from SQLite's values.
+//! SQLite's values as JSON, written straight into the answer.
 //!
 //! STRICT tables and their CHECKs keep every value of its type, but a person may have edited the file by hand: a value
 //! that is not of its column's type is an error, never a panic and never JSON that does not parse.
 
-use bytes::Bytes;
 use pintle_model::Type;
 use pintle_model::value::print;
 use pintle_query::plan::Column;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use crate::{Error, Rows};
+use crate::Error;
+use crate::json::{Array, Cell};
 
-/// How many bytes an answer may have, so that a few requests cannot take all memory.
-const BYTES_MAX: usize = 64 << 20;
-
-/// A JSON array of objects in the making.
-#[derive(Debug)]
-pub(super) struct Array {
-    json: Vec<u8>,
-    last_row: usize,
-    len: u64,
-}
-
-impl Array {
-    /// An empty one with room for `capacity` bytes.
-    pub(super) fn new(capacity: usize) -> Array {
-        let mut json = Vec::with_capacity(capacity);
-        json.push(b'[');
-        Array { json, last_row: 1, len: 0 }
-    }
-
-    /// Adds a row: the result's columns from `first` on, one for each of `columns`.
-    ///
-    /// # Errors
-    /// When a value is not of its column's type, or the array becomes larger than an answer may be.
-    pub(super) fn push(
-        &mut self,
-        row: &Row<'_>,
-        first: usize,
-        columns: &[Column],
-        strip_nulls: bool,
-    ) -> Result<(), Error> {
-        if self.len > 0 {
-            self.json.push(b',');
-        }
-        self.last_row = self.json.len();
-        self.len += 1;
-        object(&mut self.json, row, first, columns, strip_nulls)?;
-        if self.json.len() > BYTES_MAX {
-            return Err(Error::TooLarge("the answer is larger than 64 MiB: ask for fewer rows or columns"));
-        }
-        Ok(())
-    }
-
-    /// The same array with its rows in another order.
-    pub(super) fn reordered(&self, ranges: impl Iterator<Item = std::ops::Range<usize>>) -> Array {
-        let mut array = Array::new(self.json.len() + 1);
-        for range in ranges {
-            if array.len > 0 {
-                array.json.push(b',');
-            }
-            array.last_row = array.json.len();
-            array.len += 1;
-            array.json.extend_from_slice(&self.json[range]);
-        }
-        array
-    }
-
-    /// Where the last row stands.
-    pub(super) fn last_range(&self) -> std::ops::Range<usize> {
-        self.last_row..self.json.len()
-    }
-
-    /// The finished array.
-    pub(super) fn finish(mut self) -> Rows {
-        self.json.push(b']');
-        Rows { json: Bytes::from(self.json), last_row: self.last_row, len: self.len, total: None }
-    }
-}
-
-fn object(out: &mut Vec<u8>, row: &Row<'_>, first: usize, columns: &[Column], strip_nulls: bool) -> Result<(), Error> {
-    out.push(b'{');
-    let start = out.len();
-    for (index, column) in columns.iter().enumerate() {
+/// Adds a row: the result's columns from `first` on, one for each of `columns`.
+///
+/// # Errors
+/// As [`Array::push`].
+pub(super) fn push(
+    array: &mut Array,
+    row: &Row<'_>,
+    first: usize,
+    columns: &[Column],
+    strip_nulls: bool,
+) -> Result<(), Error> {
+    array.push(columns, strip_nulls, |out, index, ty| {
         let value = row.get_ref(first + index).map_err(Error::internal)?;
-        if strip_nulls && matches!(value, ValueRef::Null) {
-            continue;
-        }
-        if out.len() > start {
-            out.push(b',');
-        }
-        out.extend_from_slice(column.json_key().as_bytes());
-        if !write(out, value, column.ty()) {
-            return Err(Error::internal(format!(
-                "the stored value of `{}` is no {}: was the database edited by hand?",
-                column.name(),
-                column.ty().name()
-            )));
-        }
-    }
-    out.push(b'}');
-    Ok(())
+        Ok(match value {
+            ValueRef::Null => Cell::Null,
+            value if write(out, value, ty) => Cell::Written,
+            _ => Cell::Wrong,
+        })
+    })
 }
 
 /// Adds a value as JSON; false if it is not of the type.
 fn write(out: &mut Vec<u8>, value: ValueRef<'_>, ty: Type) -> bool {
     match (ty, value) {
-        (_, ValueRef::Null) => out.extend_from_slice(b"null"),
         (Type::Text, ValueRef::Text(text)) => match std::str::from_utf8(text) {
             Ok(text) => print::json_string(out, text),
             Err(_) => return false,
@@ -154,6 +82,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
+    use crate::json::BYTES_MAX;
 
     fn rows(sql: &str, columns: &[Column], strip_nulls: bool) -> Result<String, String> {
         let db = Connection::open_in_memory().unwrap();
@@ -161,7 +90,7 @@ mod tests {
         let mut found = statement.query([]).unwrap();
         let mut array = Array::new(16);
         while let Some(row) = found.next().unwrap() {
-            array.push(row, 0, columns, strip_nulls).map_err(|error| format!("{error:?}"))?;
+            push(&mut array, row, 0, columns, strip_nulls).map_err(|error| format!("{error:?}"))?;
         }
         Ok(String::from_utf8(array.finish().json.to_vec()).unwrap())
     }

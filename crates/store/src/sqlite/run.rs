@@ -9,7 +9,8 @@ use rusqlite::{CachedStatement, Connection, Row};
 
 use super::bind::bind;
 use super::fault;
-use super::json::Array;
+use super::json;
+use crate::json::Array;
 use crate::{Error, Rows, Written};
 
 /// Room for an answer of one row without growing.
@@ -27,7 +28,7 @@ pub(super) fn read(db: &Connection, read: &Read) -> Result<Rows, Error> {
     let mut statement = prepared(db, &plan.rows, read, &[])?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(|error| fault::general(&error))? {
-        array.push(row, 0, &plan.columns, plan.strip_nulls)?;
+        json::push(&mut array, row, 0, &plan.columns, plan.strip_nulls)?;
     }
     drop(rows);
     let mut found = array.finish();
@@ -198,7 +199,7 @@ impl Taken {
         if plan.columns.is_empty() {
             return Ok(());
         }
-        self.rows.push(row, plan.verdicts, &plan.columns, plan.strip_nulls)?;
+        json::push(&mut self.rows, row, plan.verdicts, &plan.columns, plan.strip_nulls)?;
         if !plan.sort.is_empty() {
             let first = plan.verdicts + plan.columns.len();
             let values: rusqlite::Result<Vec<_>> = (first..first + plan.sort.len()).map(|i| row.get(i)).collect();

@@ -94,13 +94,11 @@ pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) ->
 }
 
 /// What tells the model's tables from another's.
-#[expect(dead_code, reason = "the store asks it when it is made ready")]
 pub(super) fn hash(model: &Model) -> String {
     Snapshot::of(model, Dialect::Postgres).hash()
 }
 
 /// Whether the tables are those of the model with this hash, and nothing of them is still to be made.
-#[expect(dead_code, reason = "the store asks it when it is made ready")]
 pub(super) async fn is_current(client: &Client, hash: &str) -> Result<bool, Error> {
     let sql =
         format!("SELECT hash = $1::text AND finished_at IS NOT NULL FROM {HISTORY} ORDER BY counter DESC LIMIT 1");

@@ -32,7 +32,7 @@ impl Session {
     /// Connects.
     pub(super) async fn open(url: &PostgresUrl) -> Result<Session, Error> {
         let client = connect::connect(url).await?;
-        let session = Session { client, schema: "public".to_owned() };
+        let session = Session { client, schema: url.schema().to_owned() };
         session
             .run("SET statement_timeout = 0; SET lock_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET client_min_messages = 'warning'")
             .await?;

@@ -1,0 +1,116 @@
+//! Rows as JSON bytes, in the making: what both engines share.
+
+use bytes::Bytes;
+use pintle_model::Type;
+use pintle_query::plan::Column;
+
+use crate::{Error, Rows};
+
+/// How many bytes an answer may have, so that a few requests cannot take all memory.
+pub(crate) const BYTES_MAX: usize = 64 << 20;
+
+/// What became of one value of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// It is null, and nothing was written.
+    Null,
+    /// It was written as JSON.
+    Written,
+    /// It is not of its column's type.
+    Wrong,
+}
+
+/// A JSON array of objects in the making.
+#[derive(Debug)]
+pub(crate) struct Array {
+    json: Vec<u8>,
+    last_row: usize,
+    len: u64,
+}
+
+impl Array {
+    /// An empty one with room for `capacity` bytes.
+    pub(crate) fn new(capacity: usize) -> Array {
+        let mut json = Vec::with_capacity(capacity);
+        json.push(b'[');
+        Array { json, last_row: 1, len: 0 }
+    }
+
+    /// Adds a row with a value for each of `columns`: `cell` writes the nth.
+    ///
+    /// # Errors
+    /// When a value is not of its column's type, or the array becomes larger than an answer may be.
+    pub(crate) fn push(
+        &mut self,
+        columns: &[Column],
+        strip_nulls: bool,
+        cell: impl FnMut(&mut Vec<u8>, usize, Type) -> Result<Cell, Error>,
+    ) -> Result<(), Error> {
+        if self.len > 0 {
+            self.json.push(b',');
+        }
+        self.last_row = self.json.len();
+        self.len += 1;
+        object(&mut self.json, columns, strip_nulls, cell)?;
+        if self.json.len() > BYTES_MAX {
+            return Err(Error::TooLarge("the answer is larger than 64 MiB: ask for fewer rows or columns"));
+        }
+        Ok(())
+    }
+
+    /// The same array with its rows in another order.
+    pub(crate) fn reordered(&self, ranges: impl Iterator<Item = std::ops::Range<usize>>) -> Array {
+        let mut array = Array::new(self.json.len() + 1);
+        for range in ranges {
+            if array.len > 0 {
+                array.json.push(b',');
+            }
+            array.last_row = array.json.len();
+            array.len += 1;
+            array.json.extend_from_slice(&self.json[range]);
+        }
+        array
+    }
+
+    /// Where the last row stands.
+    pub(crate) fn last_range(&self) -> std::ops::Range<usize> {
+        self.last_row..self.json.len()
+    }
+
+    /// The finished array.
+    pub(crate) fn finish(mut self) -> Rows {
+        self.json.push(b']');
+        Rows { json: Bytes::from(self.json), last_row: self.last_row, len: self.len, total: None }
+    }
+}
+
+fn object(
+    out: &mut Vec<u8>,
+    columns: &[Column],
+    strip_nulls: bool,
+    mut cell: impl FnMut(&mut Vec<u8>, usize, Type) -> Result<Cell, Error>,
+) -> Result<(), Error> {
+    out.push(b'{');
+    let start = out.len();
+    for (index, column) in columns.iter().enumerate() {
+        let before = out.len();
+        if before > start {
+            out.push(b',');
+        }
+        out.extend_from_slice(column.json_key().as_bytes());
+        match cell(out, index, column.ty())? {
+            Cell::Written => {}
+            Cell::Null if strip_nulls => out.truncate(before),
+            Cell::Null => out.extend_from_slice(b"null"),
+            Cell::Wrong => {
+                return Err(Error::internal(format!(
+                    "the stored value of `{}` is no {}: was the database edited by hand?",
+                    column.name(),
+                    column.ty().name()
+                )));
+            }
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! PostgreSQL's binary values as JSON, written straight into the answer.
+
+use std::error::Error as StdError;
+
+use pintle_model::Type;
+use pintle_model::value::print;
+use pintle_query::plan::Column;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type as PgType};
+
+use super::bind::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::Error;
+use crate::json::{Array, Cell};
+
+/// The years 1 to 9999, which all that we wrote is in, in microseconds since 1970.
+const MOMENTS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+/// The same in days since 1970.
+const DAYS: std::ops::Range<i32> = -719_162..2_932_897;
+
+/// A value as the server sent it.
+struct Raw<'a> {
+    ty: PgType,
+    bytes: Option<&'a [u8]>,
+}
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(ty: &PgType, raw: &'a [u8]) -> Result<Raw<'a>, Box<dyn StdError + Sync + Send>> {
+        Ok(Raw { ty: ty.clone(), bytes: Some(raw) })
+    }
+
+    fn from_sql_null(ty: &PgType) -> Result<Raw<'a>, Box<dyn StdError + Sync + Send>> {
+        Ok(Raw { ty: ty.clone(), bytes: None })
+    }
+
+    fn accepts(_: &PgType) -> bool {
+        true
+    }
+}
+
+/// Adds a row: the result's columns from `first` on, one for each of `columns`.
+///
+/// # Errors
+/// As [`Array::push`].
+pub(super) fn push(
+    array: &mut Array,
+    row: &Row,
+    first: usize,
+    columns: &[Column],
+    strip_nulls: bool,
+) -> Result<(), Error> {
+    array.push(columns, strip_nulls, |out, index, ty| {
+        let raw: Raw<'_> = row.try_get(first + index).map_err(Error::internal)?;
+        Ok(match raw.bytes {
+            None => Cell::Null,
+            Some(bytes) => write(out, ty, &raw.ty, bytes).map_or(Cell::Wrong, |()| Cell::Written),
+        })
+    })
+}
+
+/// Adds a value as JSON; `None` if it is not of the type.
+fn write(out: &mut Vec<u8>, ty: Type, stored: &PgType, bytes: &[u8]) -> Option<()> {
+    match ty {
+        Type::Text => print::json_string(out, text(stored, bytes)?),
+        Type::Integer => print::json_integer(out, integer(stored, bytes)?),
+        Type::Number if *stored == PgType::FLOAT8 => {
+            // SQLite keeps no -0, and nothing is to differ.
+            print::json_number(out, f64::from_be_bytes(bytes.try_into().ok()?) + 0.0);
+        }
+        Type::Number => print::json_integer(out, integer(stored, bytes)?),
+        Type::Boolean if *stored == PgType::BOOL => print::json_boolean(out, *bytes.first()? != 0),
+        Type::Timestamp if *stored == PgType::TIMESTAMPTZ => {
+            let moment = i64::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH_MICROS)?;
+            MOMENTS.contains(&moment).then(|| print::json_timestamp(out, moment))?;
+        }
+        Type::Date if *stored == PgType::DATE => {
+            let days = i32::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH_DAYS)?;
+            DAYS.contains(&days).then(|| print::json_stored_plain(out, &print::stored_date(days)))?;
+        }
+        Type::Uuid if *stored == PgType::UUID => {
+            let uuid = uuid::Uuid::from_slice(bytes).ok()?;
+            print::json_stored_plain(out, &print::stored_uuid(&uuid));
+        }
+        Type::Json if *stored == PgType::JSONB => out.extend_from_slice(bytes.strip_prefix(&[1])?),
+        Type::Bytes if *stored == PgType::BYTEA => print::json_bytes(out, bytes),
+        Type::Boolean | Type::Timestamp | Type::Date | Type::Uuid | Type::Json | Type::Bytes => return None,
+    }
+    Some(())
+}
+
+fn text<'a>(stored: &PgType, bytes: &'a [u8]) -> Option<&'a str> {
+    let is_text = matches!(*stored, PgType::TEXT | PgType::VARCHAR | PgType::BPCHAR | PgType::NAME);
+    std::str::from_utf8(bytes).ok().filter(|_| is_text)
+}
+
+fn integer(stored: &PgType, bytes: &[u8]) -> Option<i64> {
+    match *stored {
+        PgType::INT8 => bytes.try_into().ok().map(i64::from_be_bytes),
+        PgType::INT4 => bytes.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).into()),
+        PgType::INT2 => bytes.try_into().ok().map(|bytes| i16::from_be_bytes(bytes).into()),
+        _ => None,
+    }
+}
+
+/// A boolean.
+pub(super) fn boolean(row: &Row, column: usize) -> Result<bool, Error> {
+    row.try_get(column).map_err(Error::internal)
+}

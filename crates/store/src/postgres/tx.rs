@@ -1,0 +1,249 @@
+//! Transactions of several steps: SERIALIZABLE, reads on one snapshot, or alone with a number. The steps do not await, so they run on a thread
+//! that may wait, and each waits there for the server.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pintle_model::Model;
+use pintle_query::{Read, Write};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_postgres::SimpleQueryMessage;
+
+use super::fault::Fault;
+use super::pool::{Conn, Lease, Pool};
+use super::retry::{RETRIES, pause};
+use super::run::{self, Around};
+use crate::{Error, Mode, Rows, Tx, Written};
+
+/// Around the first step; what fails there takes nothing else with it.
+const FIRST_READ: Around = Around {
+    open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT step",
+    keep: "RELEASE step",
+    undo: "ROLLBACK",
+};
+const FIRST_WRITE: Around =
+    Around { open: "BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT step", keep: "RELEASE step", undo: "ROLLBACK" };
+/// Around each other step, so that the ones before it stand when it fails.
+const STEP: Around = Around { open: "SAVEPOINT step", keep: "RELEASE step", undo: "ROLLBACK TO step; RELEASE step" };
+
+/// One transaction, however often it is begun.
+pub(super) struct Transaction {
+    pub(super) pool: Pool,
+    pub(super) model: Arc<Model>,
+    pub(super) mode: Mode,
+    /// When all of it must be done.
+    pub(super) due: Instant,
+    /// Ends when nobody waits for the answer any more.
+    pub(super) gone: oneshot::Receiver<()>,
+    pub(super) runtime: Handle,
+}
+
+/// What became of one attempt.
+enum Attempt<T> {
+    Ended(T),
+    /// Another one's change came between, or the connection broke before anything was kept.
+    Again(Error),
+}
+
+impl Transaction {
+    /// Runs the steps until they have been kept, or have failed. Blocks.
+    pub(super) fn run<T, E: From<Error>>(
+        mut self,
+        lease: Lease,
+        mut steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut lease = Some(lease);
+        let mut attempts = 0;
+        loop {
+            let conn = match lease.take() {
+                Some(conn) => conn,
+                None => self.runtime.clone().block_on(self.pool.get())?,
+            };
+            match self.attempt(conn, &mut steps) {
+                Attempt::Ended(outcome) => return outcome,
+                Attempt::Again(error) if attempts == RETRIES => return Err(error.into()),
+                Attempt::Again(_) => {
+                    let length = pause(attempts);
+                    attempts += 1;
+                    self.runtime.clone().block_on(tokio::time::sleep(length));
+                }
+            }
+        }
+    }
+
+    fn attempt<T, E: From<Error>>(
+        &mut self,
+        lease: Lease,
+        steps: &mut impl FnMut(&mut dyn Tx) -> Result<T, E>,
+    ) -> Attempt<Result<T, E>> {
+        let mut tx = PgTx { of: self, lease, begun: false, lost: false, again: None };
+        if let Mode::Claim(number) = tx.of.mode
+            && let Err(error) = tx.claim(number)
+        {
+            tx.end("ROLLBACK");
+            return match tx.again.take() {
+                Some(error) => Attempt::Again(error),
+                None => Attempt::Ended(Err(error.into())),
+            };
+        }
+        let outcome = steps(&mut tx);
+        if let Some(error) = tx.again.take() {
+            tx.end("ROLLBACK");
+            return Attempt::Again(error);
+        }
+        if outcome.is_err() {
+            tx.end("ROLLBACK");
+            return Attempt::Ended(outcome);
+        }
+        match tx.commit() {
+            Ok(()) => Attempt::Ended(outcome),
+            Err(Fault::Conflict) => Attempt::Again(Error::Busy),
+            Err(Fault::Unsent(error)) => Attempt::Again(error),
+            Err(Fault::Told(error) | Fault::Broken(error)) => Attempt::Ended(Err(error.into())),
+        }
+    }
+}
+
+/// One attempt.
+struct PgTx<'a> {
+    of: &'a mut Transaction,
+    lease: Lease,
+    begun: bool,
+    /// It cannot be kept any more.
+    lost: bool,
+    /// Why it is to be run again. Steps have errors of their own, so it is remembered here.
+    again: Option<Error>,
+}
+
+impl PgTx<'_> {
+    fn step<T>(&mut self, work: impl AsyncFnOnce(&mut Conn, Around) -> Result<T, Fault>) -> Result<T, Error> {
+        if self.lost || self.again.is_some() {
+            return Err(Error::Unavailable("the transaction has ended".into()));
+        }
+        let around = match (self.begun, self.of.mode) {
+            (true, _) => STEP,
+            (false, Mode::Read) => FIRST_READ,
+            // A claim has begun by itself.
+            (false, Mode::Write | Mode::Claim(_)) => FIRST_WRITE,
+        };
+        let runtime = self.of.runtime.clone();
+        let conn = &mut *self.lease;
+        let outcome = runtime.block_on(until(self.of.due, &mut self.of.gone, work(conn, around)));
+        match outcome {
+            Ok(value) => {
+                self.begun = true;
+                self.lease.idle = false;
+                Ok(value)
+            }
+            Err(Fault::Told(error)) => {
+                if !self.lease.idle {
+                    // What it did could not be taken back.
+                    self.lost = true;
+                } else if self.begun {
+                    self.lease.idle = false;
+                }
+                Err(error)
+            }
+            Err(Fault::Conflict) => {
+                self.again = Some(Error::Busy);
+                Err(Error::Busy)
+            }
+            Err(Fault::Unsent(error) | Fault::Broken(error)) => {
+                self.again = Some(error.again());
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a transaction that holds the number until it ends. Its statements see what others have kept meanwhile, so
+    /// who comes later sees what the holder before did.
+    fn claim(&mut self, number: i64) -> Result<(), Error> {
+        // Apps that share a database have their own schemas, and so their own numbers.
+        let sql = format!(
+            "BEGIN; SELECT pg_try_advisory_xact_lock('{number}'::int8 # hashtextextended(current_schema()::text, 0))"
+        );
+        let runtime = self.of.runtime.clone();
+        let conn = &mut *self.lease;
+        conn.idle = false;
+        let asked = runtime.block_on(until(self.of.due, &mut self.of.gone, async {
+            conn.client.simple_query(&sql).await.map_err(|error| Fault::general(&error))
+        }));
+        let holds = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+            _ => false,
+        };
+        match asked {
+            Ok(messages) if messages.iter().any(holds) => {
+                self.begun = true;
+                Ok(())
+            }
+            Ok(_) => Err(Error::Claimed),
+            Err(Fault::Told(error)) => Err(error),
+            Err(Fault::Conflict) => Err(Error::Busy),
+            Err(Fault::Unsent(error) | Fault::Broken(error)) => {
+                // Nothing has been done yet.
+                self.again = Some(error.again());
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps what was done.
+    fn commit(&mut self) -> Result<(), Fault> {
+        if self.lost {
+            return Err(Error::internal("a step failed in a way that ended its transaction, and was not heard").into());
+        }
+        if !self.begun {
+            return Ok(());
+        }
+        let runtime = self.of.runtime.clone();
+        let conn = &mut *self.lease;
+        runtime.block_on(until(self.of.due, &mut self.of.gone, async {
+            conn.client.batch_execute("COMMIT").await.map_err(|error| Fault::general(&error))?;
+            conn.idle = true;
+            Ok(())
+        }))
+    }
+
+    /// Ends it in another way; if that fails, the connection is looked after when it is given back.
+    fn end(&mut self, sql: &str) {
+        if self.lease.idle || self.lost {
+            return;
+        }
+        let runtime = self.of.runtime.clone();
+        let conn = &mut *self.lease;
+        let ended = runtime.block_on(tokio::time::timeout(Duration::from_secs(1), conn.client.batch_execute(sql)));
+        conn.idle = matches!(ended, Ok(Ok(())));
+    }
+}
+
+/// Waits, but not longer than until `due`, nor when nobody waits for the answer.
+async fn until<T>(
+    due: Instant,
+    gone: &mut oneshot::Receiver<()>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = tokio::time::sleep_until(due) => Err(Error::Timeout.into()),
+        _ = gone => Err(Error::Timeout.into()),
+    }
+}
+
+impl Tx for PgTx<'_> {
+    fn read(&mut self, read: &Read) -> Result<Rows, Error> {
+        self.step(async |conn, around| run::read(conn, read, Some(around)).await)
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Written, Error> {
+        if self.of.mode == Mode::Read {
+            return Err(Error::ReadOnly);
+        }
+        let model = Arc::clone(&self.of.model);
+        self.step(async |conn, around| run::write(conn, &model, write, Some(around)).await)
+    }
+}
