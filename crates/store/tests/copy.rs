@@ -10,6 +10,7 @@ use pintle_query::Planner;
 use pintle_query::rest::{Asker, Preferences};
 use pintle_store::copy::{Copied, Proof, Side, copy, prove};
 use pintle_store::{Access, Consent, Location, Store};
+use pintle_testbed::Postgres;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -41,22 +42,28 @@ collections:
 struct Place {
     store: Store,
     planner: Planner,
-    _folder: tempfile::TempDir,
+    // Goes with the test.
+    _held: Box<dyn std::any::Any>,
 }
 
 impl Place {
     fn sqlite() -> Place {
         let folder = tempfile::tempdir().unwrap();
-        Place::at(&Location::Sqlite(folder.path().join("data.db")), folder)
+        Place::at(&Location::Sqlite(folder.path().join("data.db")), Box::new(folder))
     }
 
-    fn at(location: &Location, folder: tempfile::TempDir) -> Place {
+    fn postgres() -> Place {
+        let database = Postgres::shared().database();
+        Place::at(&database.url.parse().unwrap(), Box::new(database))
+    }
+
+    fn at(location: &Location, held: Box<dyn std::any::Any>) -> Place {
         let (model, mistakes) = pintle_model::load("pintle.yaml", MANIFEST, &|_| Err(String::new()));
         assert!(mistakes.is_empty(), "{mistakes:?}");
         let planner = Planner::new(Arc::new(model.unwrap()), location.dialect()).unwrap();
         let store = Store::open(location, planner.model(), Access::Serve).unwrap();
         store.migrate(Consent::Forward).unwrap();
-        Place { store, planner, _folder: folder }
+        Place { store, planner, _held: held }
     }
 
     fn side(&self) -> Side<'_> {
@@ -100,9 +107,31 @@ fn differences(proof: &Proof) -> Vec<(&str, u64, u64, u64, Option<&str>)> {
     differ.map(|p| (p.name.as_str(), p.missing, p.extra, p.changed, p.first.as_deref())).collect()
 }
 
-#[tokio::test]
-async fn references_arrive_whatever_their_order() {
-    let (source, target) = (Place::sqlite(), Place::sqlite());
+/// Makes each of these a test from each kind of store to each.
+macro_rules! between_all_stores {
+    (@ $name:ident from $from:ident to $to:ident: $($test:ident),+) => {
+        mod $name {
+            use super::Place;
+            $(#[tokio::test] async fn $test() { super::$test(Place::$from(), Place::$to()).await; })+
+        }
+    };
+    ($($test:ident),+ $(,)?) => {
+        between_all_stores!(@ sqlite_to_sqlite from sqlite to sqlite: $($test),+);
+        between_all_stores!(@ sqlite_to_postgres from sqlite to postgres: $($test),+);
+        between_all_stores!(@ postgres_to_sqlite from postgres to sqlite: $($test),+);
+        between_all_stores!(@ postgres_to_postgres from postgres to postgres: $($test),+);
+    };
+}
+
+between_all_stores!(
+    references_arrive_whatever_their_order,
+    rows_that_wait_for_each_other_are_refused_by_name,
+    what_happened_meanwhile_is_told_and_made_good,
+    rows_of_somebody_else_are_kept_and_told,
+    what_is_written_over_keeps_its_references,
+);
+
+async fn references_arrive_whatever_their_order(source: Place, target: Place) {
     source.insert("trees", &json!([{ "id": 1, "up": null }, { "id": 2, "up": 1 }, { "id": 3, "up": 2 }])).await;
     source.insert("leaves", &json!([{ "id": 7, "tree": 3 }, { "id": 8, "tree": 1 }])).await;
     source.update("trees", "id=eq.1", &json!({ "up": 3, "best": 8 })).await;
@@ -124,9 +153,7 @@ async fn references_arrive_whatever_their_order() {
     assert_eq!(differences(&proof), [("trees", 0, 1, 0, Some("4"))]);
 }
 
-#[tokio::test]
-async fn rows_that_wait_for_each_other_are_refused_by_name() {
-    let (source, target) = (Place::sqlite(), Place::sqlite());
+async fn rows_that_wait_for_each_other_are_refused_by_name(source: Place, target: Place) {
     source.insert("boxes", &json!([{ "id": 1, "inside": 1 }, { "id": 2, "inside": 1 }])).await;
     source.update("boxes", "id=eq.1", &json!({ "inside": 2 })).await;
     let (copied, proof) = run(&source, &target, false).await;
@@ -135,9 +162,7 @@ async fn rows_that_wait_for_each_other_are_refused_by_name() {
     assert_eq!(differences(&proof), [("boxes", 2, 0, 0, Some("1"))]);
 }
 
-#[tokio::test]
-async fn what_happened_meanwhile_is_told_and_made_good() {
-    let (source, target) = (Place::sqlite(), Place::sqlite());
+async fn what_happened_meanwhile_is_told_and_made_good(source: Place, target: Place) {
     let rows: Vec<Value> = (0..2500).map(|n| json!({ "k": format!("k{n:04}"), "v": n })).collect();
     source.insert("by_text", &json!(rows)).await;
     assert!(run(&source, &target, false).await.1.holds());
@@ -159,9 +184,7 @@ async fn what_happened_meanwhile_is_told_and_made_good() {
     assert_eq!((copied.inserted, copied.changed, copied.removed, proof.holds()), (0, 10, 1501, true));
 }
 
-#[tokio::test]
-async fn rows_of_somebody_else_are_kept_and_told() {
-    let (source, target) = (Place::sqlite(), Place::sqlite());
+async fn rows_of_somebody_else_are_kept_and_told(source: Place, target: Place) {
     source
         .insert("boxes", &json!([{ "id": 1, "inside": 1, "name": "a" }, { "id": 2, "inside": 1, "name": "b" }]))
         .await;
@@ -176,9 +199,7 @@ async fn rows_of_somebody_else_are_kept_and_told() {
 }
 
 /// References that are turned round between two copies: whatever stands in the way of a removal goes first.
-#[tokio::test]
-async fn what_is_written_over_keeps_its_references() {
-    let (source, target) = (Place::sqlite(), Place::sqlite());
+async fn what_is_written_over_keeps_its_references(source: Place, target: Place) {
     source.insert("trees", &json!([{ "id": 1, "up": null }, { "id": 2, "up": 1 }])).await;
     source.insert("leaves", &json!([{ "id": 1, "tree": 1 }])).await;
     assert!(run(&source, &target, false).await.1.holds());
@@ -294,10 +315,11 @@ fn there_and_back(rows: &[(&str, Vec<Value>)], source: &Place, middle: &Place, b
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn random_rows_of_every_type_go_there_and_back(rows in rows()) {
-        there_and_back(&rows, &Place::sqlite(), &Place::sqlite(), &Place::sqlite());
+        let _inside = RUNTIME.enter();
+        there_and_back(&rows, &Place::sqlite(), &Place::postgres(), &Place::sqlite());
     }
 }

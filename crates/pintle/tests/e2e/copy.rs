@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::common::{App, finish, pintle, run};
+use pintle_testbed::Postgres;
+
+use crate::common::{App, Place, finish, pintle, run};
 
 const MANIFEST: &str = "
 pintle: 1
@@ -65,8 +67,9 @@ async fn an_app_moves_there_and_back_and_its_tokens_work() {
     let app = App::of(MANIFEST);
     fill(&app, 10_000).await;
     let token = app.token("writer", "authenticated");
-    let there = format!("sqlite:{}", app.file("there.db"));
-    let (code, out, err) = run(&["copy", app.path(), "--to", &there]);
+    let database = Postgres::shared().database();
+    let there = database.url.as_str();
+    let (code, out, err) = run(&["copy", app.path(), "--to", there]);
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.starts_with("Copied 10,008 rows in "), "{out}");
     assert!(out.ends_with("\nBoth stores hold the same.\n"), "{out}");
@@ -85,15 +88,18 @@ async fn an_app_moves_there_and_back_and_its_tokens_work() {
     );
 
     let back = format!("sqlite:{}", app.file("back.db"));
-    let (code, out, err) = run(&["copy", app.path(), "--from", &there, "--to", &back]);
+    let (code, out, err) = run(&["copy", app.path(), "--from", there, "--to", &back]);
     assert_eq!(code, 0, "{out}{err}");
     assert_eq!(sums(&out), moved);
 
-    // The copy is an app's store like any other: tokens work, and counted keys go on behind the last.
+    // A copy is an app's store like any other: tokens work, and counted keys go on behind the last.
+    let server = app.serve_with(&["--store", there]);
+    let made = server.post("/notes", json!({ "text": "new" })).token(&token).await.has(201);
+    assert_eq!(made.json(), json!({ "id": 10_001, "text": "new" }));
     let server = app.serve_with(&["--store", &back]);
     let made = server.post("/notes", json!({ "text": "new" })).token(&token).await.has(201);
     assert_eq!(made.json(), json!({ "id": 10_001, "text": "new" }));
-    let (code, out, err) = run(&["copy", app.path(), "--from", &there, "--to", &back]);
+    let (code, out, err) = run(&["copy", app.path(), "--from", there, "--to", &back]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("cannot open the target: ") && err.contains("is served already, by process"), "{err}");
     assert!(err.contains("help: stop the server that is there"), "{err}");
@@ -103,9 +109,16 @@ async fn an_app_moves_there_and_back_and_its_tokens_work() {
 async fn a_copy_that_is_killed_goes_on_where_it_was() {
     let app = App::of(MANIFEST);
     fill(&app, 20_000).await;
-    let there = format!("sqlite:{}", app.file("there.db"));
+    for place in [Place::Sqlite, Place::Postgres] {
+        let database = (place == Place::Postgres).then(|| Postgres::shared().database());
+        let file = format!("sqlite:{}", app.file("there.db"));
+        killed_and_gone_on_with(&app, database.as_ref().map_or(&file, |database| &database.url));
+    }
+}
+
+fn killed_and_gone_on_with(app: &App, there: &str) {
     let mut copying =
-        pintle(&["copy", app.path(), "--to", &there]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        pintle(&["copy", app.path(), "--to", there]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(copying.stderr.take().unwrap()).lines().map_while(Result::ok);
     let told: Vec<String> = lines
         .inspect(|line| {
@@ -117,10 +130,10 @@ async fn a_copy_that_is_killed_goes_on_where_it_was() {
     assert!(!copying.wait().unwrap().success(), "it was killed: {told:?}");
 
     // A part is there, and the next run adds the rest.
-    let (code, out, err) = run(&["copy", app.path(), "--to", &there, "--check"]);
+    let (code, out, err) = run(&["copy", app.path(), "--to", there, "--check"]);
     assert_eq!(code, 1, "{out}{err}");
     assert!(err.contains("error: the target is not the same as the source: ") && err.contains(" missing; "), "{err}");
-    let (code, out, err) = run(&["copy", app.path(), "--to", &there]);
+    let (code, out, err) = run(&["copy", app.path(), "--to", there]);
     assert_eq!(code, 0, "{out}{err}");
     let words: Vec<&str> = out.lines().next().unwrap().split([' ', ';']).collect();
     let count = |word: &str| word.replace(',', "").parse::<u64>().unwrap();
