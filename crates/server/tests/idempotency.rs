@@ -4,6 +4,7 @@
 
 mod support;
 
+use pintle_server::Settings;
 use reqwest::Method;
 use support::{Answered, Ask, Served, serve};
 
@@ -184,6 +185,20 @@ async fn other_methods_have_no_use_for_it_and_a_patch_says_so() {
         ask(Method::GET, "").answered().await.is(200);
     }
     app.ask(Method::DELETE, "/configs/a").bearer_auth(&ann).header(KEY, "k").answered().await.is(204);
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_is_not_remembered() {
+    let settings = Settings { allow_rollback: true, access_log: false, ..Settings::default() };
+    let app = support::serve_with(support::APP, settings).await;
+    let ann = app.writer().await;
+    for _ in 0..2 {
+        let ask = app.ask(Method::POST, "/rest/v1/notes").bearer_auth(&ann).header(KEY, "k");
+        let tried = ask.header("Prefer", "tx=rollback").json_text(r#"{"text":"a"}"#).answered().await;
+        assert_eq!(tried.is(201).header("idempotent-replayed"), "");
+    }
+    post(&app, "/rest/v1/notes", &ann, "k", r#"{"text":"b"}"#).await.is(201);
+    assert_eq!((count(&app, &ann).await, app.answers().await), (1, 1));
 }
 
 #[tokio::test]

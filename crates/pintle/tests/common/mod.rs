@@ -73,6 +73,11 @@ impl App {
         App { database: place.database(), ..self }
     }
 
+    /// With its data in this database.
+    pub fn in_database(self, database: Database) -> App {
+        App { database: Some(database), ..self }
+    }
+
     /// Words that tell a command where its data lives.
     pub fn store(&self) -> Vec<&str> {
         self.database.iter().flat_map(|database| ["--store", &database.url]).collect()

@@ -13,6 +13,8 @@ pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     /// The header of who asks, with its line's end.
     who: String,
+    /// The last answer's headers, one a line, in small letters.
+    headers: String,
 }
 
 /// Status and body.
@@ -28,7 +30,7 @@ impl Client {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("a socket's option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket's option");
-        Client { stream: BufReader::new(stream), who: String::new() }
+        Client { stream: BufReader::new(stream), who: String::new(), headers: String::new() }
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {
@@ -51,6 +53,11 @@ impl Client {
         serde_json::from_str(&text).expect("a list of records")
     }
 
+    /// Whether the last answer says when to ask again.
+    pub(crate) fn tells_when_to_ask_again(&self) -> bool {
+        self.headers.lines().any(|line| line.starts_with("retry-after: "))
+    }
+
     /// An error means that there was no answer: the connection ended before it, or amid it.
     fn ask(&mut self, method: &str, path: &str, header: &str, body: &str) -> Result<Answer> {
         let request = format!(
@@ -63,11 +70,15 @@ impl Client {
         let mut line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(|| broken(&line))?;
         let mut length = 0;
+        self.headers.clear();
         while !line.is_empty() {
             line = self.line()?;
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            let header = line.to_ascii_lowercase();
+            if let Some(value) = header.strip_prefix("content-length:") {
                 length = value.trim().parse().map_err(|_| broken(&line))?;
             }
+            self.headers.push_str(&header);
+            self.headers.push('\n');
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;

@@ -12,6 +12,7 @@ mod drain;
 mod idempotency;
 mod kill;
 mod log_size;
+mod postgres;
 mod record;
 mod room;
 mod sync;

@@ -65,6 +65,11 @@ impl Writers {
         Writers { threads: threads.collect(), answered }
     }
 
+    /// Nobody.
+    pub(crate) fn none() -> Writers {
+        Writers { threads: Vec::new(), answered: channel().1 }
+    }
+
     /// Waits until so many writes were answered.
     pub(crate) fn wait_for(&self, count: usize) {
         assert_eq!(self.answered.iter().take(count).count(), count, "every writer stopped before {count} answers");

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a `POST` that is sent again is answered again, not made again.
 //!
-//! 1. [`Idempotency::asked`] reads the header, and says under which caller, path and key the answer is kept, and by which
+//! 1. [`key()`] reads the header. [`Asked`] says under which caller, path and key the answer is kept, and by which
 //!    fingerprint the same request is known.
 //! 2. [`once`] looks for a kept answer, or else writes and keeps the answer, in one transaction: never one without the
 //!    other. A write that failed keeps nothing, so it may be sent again.
