@@ -122,7 +122,8 @@ impl Planner {
             let counted = self.is_counted(place) && !fields.contains(&0);
             for part in parts(self.right(place.collection, place.role, Right::Select)?) {
                 if counted && part.mentions(&|field| field == 0) {
-                    on_key.push(part);
+                    // The other fields are the row's already: there may be no table to read them from.
+                    on_key.push(part.replace(&|field| if field == 0 { None } else { new_row(field) }));
                 } else {
                     checks.push(part.replace(&new_row));
                 }

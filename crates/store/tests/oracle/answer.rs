@@ -67,7 +67,7 @@ impl Refusal {
         match code {
             "42501" if message.starts_with("permission denied") => Refusal::NoGrant,
             "42501" => Refusal::Policy,
-            "42P17" | "21000" | "23502" | "23503" | "23505" | "23514" => Refusal::code(code),
+            "42P17" | "21000" | "22003" | "23502" | "23503" | "23505" | "23514" => Refusal::code(code),
             other => Refusal::Code(format!("{other} {message}")),
         }
     }

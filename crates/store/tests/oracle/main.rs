@@ -55,11 +55,7 @@ async fn policies_mean_what_they_mean_to_postgresql() {
 }
 
 async fn places(server: &Postgres) -> Vec<Place> {
-    let mut places = vec![Place::sqlite()];
-    if std::env::var_os("PINTLE_ORACLE_POSTGRES").is_some() {
-        places.push(Place::postgres(server.database()).await);
-    }
-    places
+    vec![Place::sqlite(), Place::postgres(server.database()).await]
 }
 
 /// What the oracle said, so often.

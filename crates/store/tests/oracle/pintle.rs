@@ -15,7 +15,6 @@ use crate::world::{NOW, World};
 
 /// A world that is served from a store.
 pub(crate) struct Pintle {
-    pub(crate) name: &'static str,
     store: Store,
     planner: Planner,
     place: Place,
@@ -35,7 +34,7 @@ impl Pintle {
         let planner = planner.unwrap_or_else(|mistakes| panic!("{mistakes:#?}\n{manifest}"));
         let store = Store::open(&location, &model, Access::Serve).unwrap();
         store.migrate(Consent::Forward).unwrap();
-        let mut pintle = Pintle { name: place.name(), store, planner, place, before: Vec::new() };
+        let mut pintle = Pintle { store, planner, place, before: Vec::new() };
         pintle.fill(world).await;
         pintle.before = pintle.tables(world).await;
         pintle.place.remember(world).await;
@@ -45,6 +44,14 @@ impl Pintle {
     /// The place, for the next world.
     pub(crate) fn leave(self) -> Place {
         self.place
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.place.name()
+    }
+
+    pub(crate) fn on_sqlite(&self) -> bool {
+        matches!(self.place, Place::Sqlite { .. })
     }
 
     pub(crate) fn before(&self) -> &Tables {

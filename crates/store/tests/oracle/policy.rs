@@ -35,6 +35,13 @@ impl fmt::Display for Cond {
     }
 }
 
+impl Cond {
+    /// Whether a word stands in it: a field's name, a collection's.
+    pub(crate) fn says(&self, word: &str) -> bool {
+        self.to_string().split(|c: char| !c.is_alphanumeric() && c != '_').any(|each| each == word)
+    }
+}
+
 /// A row that a condition may speak of.
 #[derive(Clone)]
 struct Seen {

@@ -150,7 +150,7 @@ impl Ty {
     pub(crate) fn cell(self, chance: &mut Chance) -> Cell {
         match self {
             Ty::Text => Cell::Text(chance.word(&TEXTS).to_owned()),
-            Ty::Integer => Cell::Integer(*chance.pick(&[-1, 0, 1, 2, 3])),
+            Ty::Integer => Cell::Integer(*chance.pick(&[-1, 0, 1, 2, 3, i64::MAX])),
             Ty::Number => Cell::Number(*chance.pick(&[-0.5, 0.5, 1.0, 2.0])),
             Ty::Boolean => Cell::Boolean(chance.percent(50)),
             Ty::Timestamp => Cell::Timestamp(chance.word(&TIMES)),
