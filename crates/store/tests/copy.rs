@@ -196,6 +196,12 @@ async fn rows_of_somebody_else_are_kept_and_told(source: Place, target: Place) {
     assert!(why.contains("the row 2: ") && why.contains("Key (name)=(b) already exists."), "{why}");
     let (copied, proof) = run(&source, &target, true).await;
     assert_eq!((copied.removed, proof.holds()), (1, true));
+
+    // As many as the source has, and with a greater key: what is missing is not passed over.
+    source.insert("by_text", &json!([{ "k": "a", "v": 1 }])).await;
+    target.insert("by_text", &json!([{ "k": "z", "v": 1 }])).await;
+    let (copied, proof) = run(&source, &target, false).await;
+    assert_eq!((copied.inserted, differences(&proof)), (1, vec![("by_text", 0, 1, 0, Some("z"))]));
 }
 
 /// References that are turned round between two copies: whatever stands in the way of a removal goes first.

@@ -253,7 +253,10 @@ impl<'a> Run<'a, '_> {
 /// The target's last key, behind which to go on, and how many rows it has up to there. None where rows before it are
 /// missing, or others are there: then both sides have to be compared.
 async fn behind(source: Table<'_>, target: Table<'_>) -> Result<Option<(Vec<Value>, u64)>, Error> {
-    let Some(last) = target.last().await? else { return Ok(None) };
+    let Some(last) = target.last(None).await? else { return Ok(None) };
+    if source.last(Some(&last)).await?.as_ref() != Some(&last) {
+        return Ok(None);
+    }
     let there = target.count(None).await?;
     let wanted = source.count(Some(&last)).await?;
     Ok((there == wanted).then_some((last, there)))

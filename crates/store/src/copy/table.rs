@@ -84,19 +84,25 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The greatest key.
-    pub(super) async fn last(&self) -> Result<Option<Vec<Value>>, Error> {
-        let rows = self.read(self.shape(None, true), None, 1).await.map_err(|e| self.failed("read", "from", e))?;
+    /// The greatest key, or that of those up to and with `upto`.
+    pub(super) async fn last(&self, upto: Option<&[Value]>) -> Result<Option<Vec<Value>>, Error> {
+        let shape = ReadShape { filter: self.upto(upto), ..self.shape(None, true) };
+        let rows = self.read(shape, upto, 1).await.map_err(|e| self.failed("read", "from", e))?;
         Ok(self.rows(&rows)?.pop().map(|row| row.key))
     }
 
     /// How many rows there are, or of those up to and with this key.
     pub(super) async fn count(&self, upto: Option<&[Value]>) -> Result<u64, Error> {
-        let mut shape = self.shape(upto, false);
-        shape.filter = if upto.is_some() { Filter::Not(Box::new(shape.filter)) } else { shape.filter };
-        shape.count = true;
+        let shape = ReadShape { filter: self.upto(upto), count: true, ..self.shape(None, false) };
         let rows = self.read(shape, upto, 0).await.map_err(|error| self.failed("count", "in", error))?;
         Ok(rows.total.unwrap_or(0))
+    }
+
+    fn upto(&self, key: Option<&[Value]>) -> Filter {
+        match key {
+            Some(key) => Filter::Not(Box::new(beyond(0, key.len()))),
+            None => Filter::all(),
+        }
     }
 
     fn shape(&self, behind: Option<&[Value]>, backwards: bool) -> ReadShape {
