@@ -368,6 +368,24 @@ fn each_change_of_tokens_is_counted() {
 }
 
 #[test]
+fn a_schema_of_another_name_is_made_and_holds_everything() {
+    let place = Place::on(On::Postgres, people(vec![field("name", Type::Text)]));
+    let database = place.database.as_ref().unwrap();
+    // Apps share a database, each in a schema of its own; the second one's tables have the first one's names.
+    for schema in ["Ann", "b"] {
+        let url = format!("{}?schema={schema}", database.url).parse().unwrap();
+        let store = Store::open(&url, &place.model, Access::Beside).unwrap();
+        let plan = store.plan().unwrap();
+        assert_eq!(plan.sql().next().unwrap(), format!("CREATE SCHEMA \"{schema}\""));
+        assert_eq!(store.migrate(Consent::Forward).unwrap(), plan);
+        assert!(store.plan().unwrap().is_empty());
+    }
+    let tables = "SELECT table_schema, count(*) FROM information_schema.tables WHERE table_schema NOT IN \
+                  ('pg_catalog', 'information_schema') GROUP BY 1 ORDER BY 1";
+    assert_eq!(rows(&place, tables), ["Ann 3", "b 3"]);
+}
+
+#[test]
 fn without_the_right_to_it_the_error_says_which() {
     let place = Place::on(On::Postgres, before());
     let database = place.database.as_ref().unwrap();

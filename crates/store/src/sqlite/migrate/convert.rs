@@ -20,11 +20,13 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Filling> {
             found
         }),
         (Type::Integer, Type::Text | Type::Json) => plain(format!("CAST({old} AS TEXT)")),
-        (Type::Number, Type::Text | Type::Json) => plain(format!("pintle_number_text({old})")),
+        (Type::Number, Type::Text) => plain(format!("pintle_number_text({old})")),
+        // Json is kept in one form: without exponents, among others.
+        (Type::Number, Type::Json) => plain(format!("pintle_read('json', pintle_number_text({old}))")),
         (Type::Uuid | Type::Date | Type::Json, Type::Text) => plain(old.to_owned()),
         (Type::Timestamp, Type::Text) => plain(format!("pintle_timestamp_text({old})")),
         (Type::Text | Type::Uuid | Type::Date | Type::Timestamp, Type::Json) => {
-            plain(format!("CASE WHEN {old} IS NULL THEN NULL ELSE json_quote({old}) END"))
+            plain(format!("CASE WHEN {old} IS NULL THEN NULL ELSE pintle_read('json', json_quote({old})) END"))
         }
         (Type::Date, Type::Timestamp) => plain(format!("{old} || 'T00:00:00.000000Z'")),
         (Type::Timestamp, Type::Date) => {
