@@ -58,18 +58,10 @@ pub enum FaultKind {
     PutKey,
     /// An embed that is not selected.
     NotEmbedded,
-    /// `Prefer: handling=strict` with unknown preferences.
-    Preferences,
-    /// More rows than `max-affected`.
-    MaxAffected,
-    /// `max-affected` where it means nothing.
-    MaxAffectedUse,
     /// Not built yet: the message names it.
     Unsupported,
     /// No such column in a body or `columns`.
     UnknownColumn,
-    /// No such collection.
-    UnknownCollection,
     /// No such column in a filter, select or order (42703).
     UndefinedColumn,
     /// An operator that the type does not have (42883).
@@ -86,8 +78,6 @@ pub enum FaultKind {
     ReadOnly,
     /// The caller may not do this (42501).
     Denied,
-    /// Not exactly one row.
-    NotSingle,
 }
 
 impl FaultKind {
@@ -102,13 +92,8 @@ impl FaultKind {
             FaultKind::NotEmbedded => "PGRST108",
             FaultKind::PutLimit => "PGRST114",
             FaultKind::PutKey => "PGRST115",
-            FaultKind::NotSingle => "PGRST116",
-            FaultKind::Preferences => "PGRST122",
-            FaultKind::MaxAffected => "PGRST124",
             FaultKind::Unsupported => "PGRST127",
-            FaultKind::MaxAffectedUse => "PGRST128",
             FaultKind::UnknownColumn => "PGRST204",
-            FaultKind::UnknownCollection => "PGRST205",
             FaultKind::UndefinedColumn => "42703",
             FaultKind::UndefinedOperator => "42883",
             FaultKind::Value(state) => state,

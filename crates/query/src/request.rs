@@ -84,8 +84,6 @@ impl Filter {
 pub enum Test {
     /// `eq`, `neq`, `lt` …
     Compare(Comparison, usize),
-    /// `eq(any).{…}` and its like: one of the slots must do.
-    Any(Box<Test>, Vec<usize>),
     /// `isdistinct`: different, where nulls are equal.
     Distinct(usize),
     /// `like`, `ilike`; the slot is a text with `%` and `_`.

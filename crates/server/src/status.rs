@@ -26,10 +26,8 @@ fn of_fault(kind: FaultKind, surface: Surface) -> StatusCode {
         FaultKind::Range if surface == Surface::Rest => StatusCode::RANGE_NOT_SATISFIABLE,
         // PostgreSQL's 42883 is a 404 at PostgREST.
         FaultKind::UndefinedOperator if surface == Surface::Rest => StatusCode::NOT_FOUND,
-        FaultKind::UnknownCollection => StatusCode::NOT_FOUND,
         FaultKind::PutFilters => StatusCode::METHOD_NOT_ALLOWED,
         FaultKind::Denied => StatusCode::FORBIDDEN,
-        FaultKind::NotSingle => StatusCode::NOT_ACCEPTABLE,
         FaultKind::Range
         | FaultKind::UndefinedOperator
         | FaultKind::Parse
@@ -38,9 +36,6 @@ fn of_fault(kind: FaultKind, surface: Surface) -> StatusCode {
         | FaultKind::PutLimit
         | FaultKind::PutKey
         | FaultKind::NotEmbedded
-        | FaultKind::Preferences
-        | FaultKind::MaxAffected
-        | FaultKind::MaxAffectedUse
         | FaultKind::Unsupported
         | FaultKind::UnknownColumn
         | FaultKind::UndefinedColumn
@@ -155,7 +150,6 @@ mod tests {
         assert_eq!(told(FaultKind::Parse), (400, Some("PGRST100")));
         assert_eq!(told(FaultKind::Range), (416, Some("PGRST103")));
         assert_eq!(told(FaultKind::PutFilters), (405, Some("PGRST105")));
-        assert_eq!(told(FaultKind::UnknownCollection), (404, Some("PGRST205")));
         assert_eq!(told(FaultKind::UndefinedOperator), (404, Some("42883")));
         assert_eq!(told(FaultKind::UndefinedColumn), (400, Some("42703")));
         assert_eq!(told(FaultKind::Value("22P02")), (400, Some("22P02")));

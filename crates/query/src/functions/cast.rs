@@ -35,6 +35,22 @@ impl Failure {
     }
 }
 
+/// The type that a cast names, by our own names or by one of SQL's.
+pub(crate) fn type_named(word: &str) -> Option<Type> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "text" | "varchar" | "character varying" => Type::Text,
+        "integer" | "int" | "bigint" | "smallint" | "int2" | "int4" | "int8" => Type::Integer,
+        "number" | "float" | "float4" | "float8" | "real" | "double precision" | "numeric" | "decimal" => Type::Number,
+        "boolean" | "bool" => Type::Boolean,
+        "timestamp" | "timestamptz" | "timestamp with time zone" => Type::Timestamp,
+        "date" => Type::Date,
+        "uuid" => Type::Uuid,
+        "json" | "jsonb" => Type::Json,
+        "bytes" | "bytea" => Type::Bytes,
+        _ => return None,
+    })
+}
+
 /// Whether values of a type can be cast to another, if not always.
 #[must_use]
 pub fn castable(from: Type, to: Type) -> bool {

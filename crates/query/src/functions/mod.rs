@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use pintle_model::value::print;
 
+pub(crate) use cast::type_named;
 pub use cast::{Failure, castable};
 pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost, check_regex};
 pub use pattern::{check_like, compile_regex};
@@ -100,14 +101,12 @@ pub struct Function {
     pub name: &'static str,
     /// How many arguments it takes.
     pub arity: usize,
-    /// The same arguments give the same result.
-    pub deterministic: bool,
     /// What it does; called with `arity` arguments.
     pub call: for<'a> fn(&[Arg<'a>]) -> Answer<'a>,
 }
 
 const fn function(name: &'static str, arity: usize, call: for<'a> fn(&[Arg<'a>]) -> Answer<'a>) -> Function {
-    Function { name, arity, deterministic: true, call }
+    Function { name, arity, call }
 }
 
 /// Every function that statements for SQLite use.

@@ -49,10 +49,6 @@ impl Planner {
         let value = Box::new(value);
         Ok(match test {
             Test::Compare(op, n) => Expr::Compare(*op, value, slot(*n)),
-            Test::Any(inner, slots) => {
-                let each = slots.iter().map(|n| self.test(collection, target, &with_slot(inner, *n)));
-                Expr::Or(each.collect::<Result<_, _>>()?)
-            }
             Test::Distinct(n) => Expr::Distinct(value, slot(*n)),
             Test::Like { pattern, fold } => {
                 only(Type::Text, if *fold { "~~*" } else { "~~" })?;
@@ -128,21 +124,6 @@ fn equalities(filter: &Filter, equal: &mut Vec<usize>) {
         Filter::And(parts) => parts.iter().for_each(|part| equalities(part, equal)),
         Filter::Test(target, Test::Compare(Comparison::Eq, _)) if target.path.is_empty() => equal.push(target.field),
         _ => {}
-    }
-}
-
-fn with_slot(test: &Test, slot: usize) -> Test {
-    match test {
-        Test::Compare(op, _) => Test::Compare(*op, slot),
-        Test::Like { fold, .. } => Test::Like { pattern: slot, fold: *fold },
-        Test::Match { fold, .. } => Test::Match { pattern: slot, fold: *fold },
-        Test::Distinct(_) => Test::Distinct(slot),
-        Test::Contains(_) => Test::Contains(slot),
-        Test::Contained(_) => Test::Contained(slot),
-        Test::Element(_) => Test::Element(slot),
-        Test::In(_) => Test::In(vec![slot]),
-        Test::Any(inner, _) => with_slot(inner, slot),
-        Test::Is(truth) => Test::Is(*truth),
     }
 }
 

@@ -7,6 +7,7 @@ use super::lower::Lower;
 use super::mistake::{Mistake, did_you_mean};
 use super::typed::{Typed, What};
 use crate::expr::{Expr, Function};
+use crate::functions::type_named;
 use crate::plan::Param;
 
 /// The functions, as they are called.
@@ -15,24 +16,9 @@ const FUNCTIONS: [&str; 7] = ["auth.uid", "auth.role", "auth.claim", "now", "low
 impl Lower<'_> {
     pub(super) fn data_type(&self, data_type: &DataType, expr: &ast::Expr) -> Result<Type, Mistake> {
         let name = data_type.to_string().to_lowercase();
-        Ok(match name.as_str() {
-            "text" | "varchar" | "character varying" => Type::Text,
-            "integer" | "int" | "bigint" | "int4" | "int8" => Type::Integer,
-            "number" | "double precision" | "float8" => Type::Number,
-            "boolean" | "bool" => Type::Boolean,
-            "timestamp" | "timestamptz" | "timestamp with time zone" => Type::Timestamp,
-            "date" => Type::Date,
-            "uuid" => Type::Uuid,
-            "json" | "jsonb" => Type::Json,
-            "bytes" | "bytea" => Type::Bytes,
-            _ => {
-                let names = Type::ALL.map(Type::name);
-                return Err(self.mistake(format!("there is no type `{name}`"), expr).help(did_you_mean(
-                    &name,
-                    names,
-                    "there are",
-                )));
-            }
+        type_named(&name).ok_or_else(|| {
+            let names = Type::ALL.map(Type::name);
+            self.mistake(format!("there is no type `{name}`"), expr).help(did_you_mean(&name, names, "there are"))
         })
     }
 

@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::filter::unsupported;
 use super::name::{field_name, json_path, nearest, resolve};
 use crate::fault::{NAMED_MAX, shortened};
+use crate::functions::type_named;
 use crate::request::{SelectItem, Step, Target};
 use crate::{Fault, FaultKind};
 
@@ -127,22 +128,11 @@ fn cast(cursor: &mut Cursor<'_>) -> Result<Option<Type>, Fault> {
     if word.is_empty() {
         return Err(cursor.unexpected("a type to cast to"));
     }
-    let ty = match word.to_ascii_lowercase().as_str() {
-        "text" | "varchar" | "character varying" => Type::Text,
-        "int" | "integer" | "int2" | "int4" | "int8" | "smallint" | "bigint" => Type::Integer,
-        "number" | "float" | "float4" | "float8" | "real" | "double precision" | "numeric" | "decimal" => Type::Number,
-        "bool" | "boolean" => Type::Boolean,
-        "timestamp" | "timestamptz" | "timestamp with time zone" => Type::Timestamp,
-        "date" => Type::Date,
-        "uuid" => Type::Uuid,
-        "json" | "jsonb" => Type::Json,
-        "bytes" | "bytea" => Type::Bytes,
-        _ => {
-            let types: Vec<_> = Type::ALL.iter().map(|ty| ty.name()).collect();
-            return Err(unsupported(&format!("the cast to `{word}`")).hint(format!("types are {}", types.join(", "))));
-        }
-    };
-    Ok(Some(ty))
+    let known = type_named(word).ok_or_else(|| {
+        let types: Vec<_> = Type::ALL.iter().map(|ty| ty.name()).collect();
+        unsupported(&format!("the cast to `{word}`")).hint(format!("types are {}", types.join(", ")))
+    });
+    known.map(Some)
 }
 
 /// Reads a list of names: `columns=a,"b"`, `on_conflict=a,b`.

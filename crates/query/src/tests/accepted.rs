@@ -54,7 +54,7 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn test() -> impl Strategy<Value = Test> {
     use Comparison::{Eq, Ge, Gt, Le, Lt, Ne};
-    let leaf = prop_oneof![
+    prop_oneof![
         (proptest::sample::select(vec![Eq, Ne, Lt, Le, Gt, Ge]), 0usize..6).prop_map(|(op, n)| Test::Compare(op, n)),
         (0usize..6).prop_map(Test::Distinct),
         (0usize..6, any::<bool>()).prop_map(|(pattern, fold)| Test::Like { pattern, fold }),
@@ -65,13 +65,7 @@ fn test() -> impl Strategy<Value = Test> {
         (0usize..6).prop_map(Test::Contains),
         (0usize..6).prop_map(Test::Contained),
         (0usize..6).prop_map(Test::Element),
-    ];
-    (leaf, proptest::option::weighted(0.2, proptest::collection::vec(0usize..6, 0..3))).prop_map(
-        |(leaf, any)| match any {
-            Some(slots) => Test::Any(Box::new(leaf), slots),
-            None => leaf,
-        },
-    )
+    ]
 }
 
 fn filter() -> impl Strategy<Value = Filter> {

@@ -195,8 +195,6 @@ fn the_other_conditions() {
     assert_eq!(sql(Target::field(5), Test::Contains(0)), r#"pintle_contains("data", ?1)"#);
     assert_eq!(sql(Target::field(5), Test::Contained(0)), r#"pintle_contains(?1, "data")"#);
     assert_eq!(sql(city(false), Test::Element(0)), r#"pintle_element("data", ?1, ?2)"#);
-    let any = Test::Any(Box::new(Test::Compare(Comparison::Gt, 0)), vec![0, 1]);
-    assert_eq!(sql(Target::field(4), any), r#"(("score" > ?1) OR ("score" > ?2))"#);
 }
 
 #[test]

@@ -13,12 +13,9 @@ const ARITY_MAX: usize = 4;
 /// # Errors
 /// When SQLite refuses one.
 pub(super) fn register(db: &Connection) -> rusqlite::Result<()> {
+    // Innocuous: they touch nothing but their arguments, so indexes and checks may use them in an untrusted schema.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS | FunctionFlags::SQLITE_DETERMINISTIC;
     for function in FUNCTIONS {
-        // Innocuous: they touch nothing but their arguments, so indexes and checks may use them in an untrusted schema.
-        let mut flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-        if function.deterministic {
-            flags |= FunctionFlags::SQLITE_DETERMINISTIC;
-        }
         let arity = i32::try_from(function.arity).unwrap_or(-1);
         db.create_scalar_function(function.name, arity, flags, move |context| call(function, context))?;
     }
