@@ -1,4 +1,5 @@
 //! Plans as the planner makes them, on tables as migrations make them: the words of errors, and all types there and back.
+//! The same on both stores.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod support;
@@ -6,11 +7,31 @@ mod support;
 use std::sync::Arc;
 
 use pintle_model::{Model, Role, Type, Value};
+use pintle_query::Planner;
 use pintle_query::plan::{Inputs, Read, Write};
 use pintle_query::request::{Comparison, Filter, ReadShape, Returning, SelectItem, Target, Test, WriteShape};
-use pintle_query::{Dialect, Planner};
 use pintle_store::{Error, Store, Written};
-use support::{Place, inputs, text};
+use support::{On, Place, inputs, text};
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::On::Sqlite).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::On::Postgres).await; })*
+        }
+    };
+}
+
+scenarios! {
+    every_type_comes_back_as_it_was_given
+    counted_keys_are_never_given_out_twice
+    what_is_taken_is_told_by_the_constraints_name
+    references_that_point_at_nothing_are_told_by_field
+    limits_hold_in_the_database_too
+    a_cast_that_a_row_does_not_allow_is_the_callers_mistake
+}
 
 const APP: &str = r"
 pintle: 1
@@ -52,14 +73,14 @@ struct App {
 }
 
 impl App {
-    fn new() -> App {
+    fn new(on: On) -> App {
         let (model, mistakes) = pintle_model::load("pintle.yaml", APP, &|_| Err(String::new()));
         let messages: Vec<_> = mistakes.iter().map(|mistake| &mistake.message).collect();
         let model: Model = model.unwrap_or_else(|| panic!("{messages:?}"));
-        let place = Place::new(model);
+        let place = Place::on(on, model);
         let store = place.open();
         store.migrate(pintle_store::Consent::Forward).unwrap();
-        let planner = Planner::new(Arc::clone(&place.model), Dialect::Sqlite).unwrap();
+        let planner = Planner::new(Arc::clone(&place.model), place.location().dialect()).unwrap();
         App { _place: place, store, planner }
     }
 
@@ -109,9 +130,8 @@ impl App {
     }
 }
 
-#[tokio::test]
-async fn every_type_comes_back_as_it_was_given() {
-    let app = App::new();
+async fn every_type_comes_back_as_it_was_given(on: On) {
+    let app = App::new(on);
     let written = app
         .insert(
             "things",
@@ -152,9 +172,8 @@ async fn every_type_comes_back_as_it_was_given() {
     assert_eq!(rows.total, Some(1));
 }
 
-#[tokio::test]
-async fn counted_keys_are_never_given_out_twice() {
-    let app = App::new();
+async fn counted_keys_are_never_given_out_twice(on: On) {
+    let app = App::new(on);
     let first = app.insert("people", &[("level", "1")]).await.unwrap();
     assert_eq!(text(&first.rows), r#"[{"id":1,"town":null,"friend":null,"level":1}]"#);
     app.delete("people", 1).await.unwrap();
@@ -162,9 +181,8 @@ async fn counted_keys_are_never_given_out_twice() {
     assert_eq!(text(&second.rows), r#"[{"id":2,"town":null,"friend":null,"level":null}]"#);
 }
 
-#[tokio::test]
-async fn what_is_taken_is_told_by_the_constraints_name() {
-    let app = App::new();
+async fn what_is_taken_is_told_by_the_constraints_name(on: On) {
+    let app = App::new(on);
     app.insert("towns", &[("id", "1"), ("name", "Ulm")]).await.unwrap();
     app.insert("tiles", &[("x", "1"), ("y", "-2"), ("kind", "lake")]).await.unwrap();
     let taken = async |collection: &str, values: &[(&str, &str)]| match app.insert(collection, values).await {
@@ -188,9 +206,8 @@ async fn what_is_taken_is_told_by_the_constraints_name() {
     );
 }
 
-#[tokio::test]
-async fn references_that_point_at_nothing_are_told_by_field() {
-    let app = App::new();
+async fn references_that_point_at_nothing_are_told_by_field(on: On) {
+    let app = App::new(on);
     let refused = async |values: &[(&str, &str)]| match app.insert("people", values).await {
         Err(Error::ForeignKey { message, constraint, details }) => (message, constraint.unwrap(), details.unwrap()),
         other => panic!("{other:?}"),
@@ -217,18 +234,16 @@ async fn references_that_point_at_nothing_are_told_by_field() {
     assert_eq!(details.as_deref(), Some("Key is still referenced from table \"people\"."));
 }
 
-#[tokio::test]
-async fn limits_hold_in_the_database_too() {
-    let app = App::new();
+async fn limits_hold_in_the_database_too(on: On) {
+    let app = App::new(on);
     let refused = app.insert("people", &[("level", "-1")]).await.unwrap_err();
     assert_eq!(refused.to_string(), "new row for relation \"people\" violates check constraint \"people_level_check\"");
     let refused = app.insert("towns", &[("id", "1"), ("name", "null")]).await.unwrap_err();
     assert_eq!(refused.to_string(), "null value in column \"name\" of relation \"towns\" violates not-null constraint");
 }
 
-#[tokio::test]
-async fn a_cast_that_a_row_does_not_allow_is_the_callers_mistake() {
-    let app = App::new();
+async fn a_cast_that_a_row_does_not_allow_is_the_callers_mistake(on: On) {
+    let app = App::new(on);
     app.insert("towns", &[("id", "1"), ("name", "17")]).await.unwrap();
     let (id, _) = app.planner.model().find("towns").unwrap();
     let number = SelectItem { target: Target::field(1), name: "n".to_owned(), cast: Some(Type::Integer) };

@@ -7,11 +7,11 @@ mod support;
 use pintle_model::{Type, Value};
 use pintle_query::plan::{Action, Column};
 use pintle_store::{Error, Mode};
-use support::postgres::{CONFIGS, Place, configs, insert, number, update};
-use support::{read, text, write, write_plan};
+use support::postgres::{self, CONFIGS, configs, insert, number, psql, update};
+use support::{Place, read, text, write, write_plan};
 
 fn place() -> Place {
-    Place::new(configs(), CONFIGS)
+    postgres::place(configs(), CONFIGS)
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn what_fails_leaves_nothing_behind() {
     let Error::Unique { constraint, fields, details } = &failed else { panic!("{failed:?}") };
     assert_eq!((constraint.as_str(), &fields[..]), ("configs_pkey", &["name".to_owned()][..]));
     assert_eq!(details.as_deref(), Some("Key (name)=(a) already exists."));
-    assert_eq!(place.database.psql("SELECT count(*) FROM configs"), "1");
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "1");
     rows.pop();
     assert_eq!(store.write(insert(&rows)).await.unwrap().affected, 300);
 
@@ -63,9 +63,9 @@ async fn what_fails_leaves_nothing_behind() {
     let mut undone = update("data = '[]'");
     undone.rollback = true;
     assert_eq!(store.write(undone).await.unwrap().affected, 301);
-    assert_eq!(place.database.psql("SELECT count(*) FROM configs WHERE data = '[]'"), "0");
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs WHERE data = '[]'"), "0");
     assert_eq!(store.write(update("data = '[]'")).await.unwrap().affected, 301);
-    assert_eq!(place.database.psql("SELECT count(*) FROM configs WHERE data = '[]'"), "301");
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs WHERE data = '[]'"), "301");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_transaction_keeps_all_or_nothing_and_a_failed_step_takes_back_itself_
         .await
         .unwrap();
     assert_eq!(counted, r#"[{"n":2}]"#);
-    assert_eq!(place.database.psql("SELECT string_agg(name, ',' ORDER BY name) FROM configs"), "a,c");
+    assert_eq!(psql(&place, "SELECT string_agg(name, ',' ORDER BY name) FROM configs"), "a,c");
     let failed: Result<(), Error> = store
         .transaction(Mode::Write, |tx| {
             tx.write(&insert(&[("d", None)]))?;
@@ -118,7 +118,7 @@ async fn a_transaction_keeps_all_or_nothing_and_a_failed_step_takes_back_itself_
     assert!(matches!(failed, Err(Error::Busy)));
     let refused = store.transaction(Mode::Read, |tx| tx.write(&insert(&[("e", None)])).map(|_| ())).await;
     assert!(matches!(refused, Err(Error::ReadOnly)));
-    assert_eq!(place.database.psql("SELECT count(*) FROM configs"), "2");
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "2");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn ready_tells_whether_the_tables_are_the_model_s() {
     let place = place();
     let store = place.open();
     assert!(matches!(store.ready().await.unwrap_err(), Error::Migration(_)));
-    place.database.psql(
+    place.run(
         "CREATE TABLE _pintle_migrations (counter bigint, hash text, finished_at timestamptz); \
          INSERT INTO _pintle_migrations VALUES (1, 'another', now())",
     );

@@ -7,15 +7,9 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 /// The pool's handles.
 pub(super) struct Metrics {
     open: Gauge,
-    idle: Gauge,
+    busy: Gauge,
     wait: Histogram,
     failed: Counter,
-}
-
-impl std::fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Metrics")
-    }
 }
 
 impl Metrics {
@@ -23,12 +17,12 @@ impl Metrics {
     pub(super) fn new() -> Metrics {
         use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
         describe_gauge!("pintle_store_connections", Unit::Count, "Connections to the database");
-        describe_gauge!("pintle_store_connections_idle", Unit::Count, "Those of them that wait for a request");
+        describe_gauge!("pintle_store_connections_busy", Unit::Count, "Those of them that work for a request");
         describe_histogram!("pintle_store_connection_wait_seconds", Unit::Seconds, "Time until a request had one");
         describe_counter!("pintle_store_connects_failed_total", Unit::Count, "Connections that could not be made");
         Metrics {
             open: gauge!("pintle_store_connections"),
-            idle: gauge!("pintle_store_connections_idle"),
+            busy: gauge!("pintle_store_connections_busy"),
             wait: histogram!("pintle_store_connection_wait_seconds"),
             failed: counter!("pintle_store_connects_failed_total"),
         }
@@ -54,9 +48,18 @@ impl Metrics {
         self.wait.record(took.as_secs_f64());
     }
 
-    /// So many wait for a request.
-    pub(super) fn free(&self, connections: usize) {
-        #[expect(clippy::cast_precision_loss, reason = "bounded by the pool")]
-        self.idle.set(connections as f64);
+    /// One works for a request, until it is no more.
+    pub(super) fn busy(&self) -> Busy {
+        self.busy.increment(1.0);
+        Busy(self.busy.clone())
+    }
+}
+
+/// A connection's work for a request.
+pub(super) struct Busy(Gauge);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }

@@ -3,7 +3,7 @@
 //! 1. A request takes one that is free, or a new one while there are fewer than the URL allows, or waits.
 //! 2. It gives it back when the server has answered all that was sent. Who leaves before that leaves a connection that
 //!    is not idle: it goes back after a moment, if it is idle by then, else what runs on it is broken off and it is closed.
-//! 3. While the server cannot be reached, one connect at a time is tried, with pauses; meanwhile all are told at once.
+//! 3. After a connect that failed there is a pause before the next, and meanwhile all are told at once.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Statement};
 
 use super::connect::Connector;
 use super::fault::Fault;
-use super::metrics::Metrics;
+use super::metrics::{Busy, Metrics};
 use crate::Error;
 
 /// Prepared statements that a connection keeps.
@@ -74,7 +74,6 @@ impl Conn {
 }
 
 /// Makes connections for the pool.
-#[derive(Debug)]
 pub(super) struct Manager {
     connector: Connector,
     pause: Mutex<Pause>,
@@ -136,11 +135,17 @@ impl managed::Manager for Manager {
 }
 
 /// The pool. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Pool {
     connections: managed::Pool<Manager>,
     /// How long a request waits for one.
     patience: Duration,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.connections.status().fmt(f)
+    }
 }
 
 impl Pool {
@@ -162,10 +167,8 @@ impl Pool {
         let begun = Instant::now();
         let got = tokio::time::timeout(self.patience, self.connections.get()).await;
         manager.metrics.waited(begun.elapsed());
-        let status = self.connections.status();
-        manager.metrics.free(status.available);
         match got {
-            Ok(Ok(conn)) => Ok(Lease { conn: Some(conn) }),
+            Ok(Ok(conn)) => Ok(Lease { conn: Some(conn), _busy: manager.metrics.busy() }),
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(error)) => Err(Error::Unavailable(error.to_string().into())),
             Err(_) => Err(Error::Busy),
@@ -174,9 +177,9 @@ impl Pool {
 }
 
 /// A connection that one request works with.
-#[derive(Debug)]
 pub(super) struct Lease {
     conn: Option<Object<Manager>>,
+    _busy: Busy,
 }
 
 impl Deref for Lease {

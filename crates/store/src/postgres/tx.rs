@@ -79,7 +79,7 @@ impl Transaction {
         lease: Lease,
         steps: &mut impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Attempt<Result<T, E>> {
-        let mut tx = PgTx { of: self, lease, begun: false, lost: false, again: None };
+        let mut tx = PgTx { of: self, lease, begun: false, lost: None, again: None };
         if let Mode::Claim(number) = tx.of.mode
             && let Err(error) = tx.claim(number)
         {
@@ -112,15 +112,15 @@ struct PgTx<'a> {
     of: &'a mut Transaction,
     lease: Lease,
     begun: bool,
-    /// It cannot be kept any more.
-    lost: bool,
+    /// Why it cannot be kept any more, though its steps go on.
+    lost: Option<Error>,
     /// Why it is to be run again. Steps have errors of their own, so it is remembered here.
     again: Option<Error>,
 }
 
 impl PgTx<'_> {
     fn step<T>(&mut self, work: impl AsyncFnOnce(&mut Conn, Around) -> Result<T, Fault>) -> Result<T, Error> {
-        if self.lost || self.again.is_some() {
+        if self.lost.is_some() || self.again.is_some() {
             return Err(Error::Unavailable("the transaction has ended".into()));
         }
         let around = match (self.begun, self.of.mode) {
@@ -132,18 +132,18 @@ impl PgTx<'_> {
         let runtime = self.of.runtime.clone();
         let conn = &mut *self.lease;
         let outcome = runtime.block_on(until(self.of.due, &mut self.of.gone, work(conn, around)));
+        // After an error: whether what the step did was taken back. The first step's is the whole transaction.
+        let undone = self.lease.idle;
+        self.begun |= outcome.is_ok();
+        if self.begun {
+            self.lease.idle = false;
+        }
         match outcome {
-            Ok(value) => {
-                self.begun = true;
-                self.lease.idle = false;
-                Ok(value)
-            }
+            Ok(value) => Ok(value),
             Err(Fault::Told(error)) => {
-                if !self.lease.idle {
-                    // What it did could not be taken back.
-                    self.lost = true;
-                } else if self.begun {
-                    self.lease.idle = false;
+                if matches!(error, Error::Timeout) || !undone {
+                    // There is no more time, or a part of it stays.
+                    self.lost = Some(error.again());
                 }
                 Err(error)
             }
@@ -193,8 +193,8 @@ impl PgTx<'_> {
 
     /// Keeps what was done.
     fn commit(&mut self) -> Result<(), Fault> {
-        if self.lost {
-            return Err(Error::internal("a step failed in a way that ended its transaction, and was not heard").into());
+        if let Some(error) = self.lost.take() {
+            return Err(error.into());
         }
         if !self.begun {
             return Ok(());
@@ -210,7 +210,7 @@ impl PgTx<'_> {
 
     /// Ends it in another way; if that fails, the connection is looked after when it is given back.
     fn end(&mut self, sql: &str) {
-        if self.lease.idle || self.lost {
+        if self.lease.idle || self.lost.is_some() {
             return;
         }
         let runtime = self.of.runtime.clone();
@@ -228,9 +228,10 @@ async fn until<T>(
 ) -> Result<T, Fault> {
     tokio::select! {
         biased;
+        // Looked at first: what is not polled is not sent.
+        _ = gone => Err(Error::Timeout.into()),
         outcome = work => outcome,
         () = tokio::time::sleep_until(due) => Err(Error::Timeout.into()),
-        _ = gone => Err(Error::Timeout.into()),
     }
 }
 

@@ -1,19 +1,24 @@
 //! Stores on PostgreSQL, each in a database of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pintle_model::{Model, Type, Value};
 use pintle_query::plan::{Action, Column};
 use pintle_query::{Read, Write};
-use pintle_store::{Access, Location, Store};
-use pintle_testbed::{Database, Postgres};
+use pintle_store::{Access, Store};
+use pintle_testbed::Postgres;
 
-use super::{collection, field, model, read, write, write_plan};
+use super::{Place, collection, field, model, read, write, write_plan};
 
 /// `configs`, as a migration would make it.
 pub const CONFIGS: &str = r#"CREATE TABLE configs (
   name text COLLATE "C" CONSTRAINT configs_pkey PRIMARY KEY, data jsonb NOT NULL, rank bigint CONSTRAINT configs_rank_key UNIQUE,
   CONSTRAINT configs_rank_check CHECK (rank >= 0))"#;
+
+/// Whether somebody sleeps in the database.
+pub const ASLEEP: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+                      AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid())";
 
 /// A model of `configs` with a rank, which is unique and not negative.
 pub fn configs() -> Model {
@@ -25,34 +30,42 @@ pub fn configs() -> Model {
     model(vec![collection("configs", vec![field("name", Type::Text), data, rank])])
 }
 
-/// A database and the model of its tables.
-pub struct Place {
-    pub database: Database,
-    pub model: Arc<Model>,
+/// A database on the shared server, with tables made by `sql`.
+pub fn place(model: Model, sql: &str) -> Place {
+    place_on(Postgres::shared(), model, sql)
 }
 
-impl Place {
-    /// A database on the shared server, with tables made by `sql`.
-    pub fn new(model: Model, sql: &str) -> Place {
-        Place::on(Postgres::shared(), model, sql)
-    }
+/// The same on another server.
+pub fn place_on(server: &Postgres, model: Model, sql: &str) -> Place {
+    let place =
+        Place { folder: tempfile::tempdir().unwrap(), database: Some(server.database()), model: Arc::new(model) };
+    place.run(sql);
+    place
+}
 
-    /// The same on another server.
-    pub fn on(server: &Postgres, model: Model, sql: &str) -> Place {
-        let database = server.database();
-        database.psql(sql);
-        Place { database, model: Arc::new(model) }
-    }
+/// Opens with parameters behind the URL: `?connections_max=1`.
+pub fn open_with(place: &Place, parameters: &str) -> Store {
+    open(&format!("{}{parameters}", place.database.as_ref().unwrap().url), &place.model)
+}
 
-    pub fn open(&self) -> Store {
-        self.open_with("")
-    }
+/// Opens what a URL names.
+pub fn open(url: &str, model: &Arc<Model>) -> Store {
+    Store::open(&url.parse().unwrap(), model, Access::Serve).unwrap()
+}
 
-    /// Opens with parameters behind the URL: `?connections_max=1`.
-    pub fn open_with(&self, parameters: &str) -> Store {
-        let location: Location = format!("{}{parameters}", self.database.url).parse().unwrap();
-        Store::open(&location, &self.model, Access::Serve).unwrap()
-    }
+/// What a person sees beside the store.
+pub fn psql(place: &Place, sql: &str) -> String {
+    place.database.as_ref().unwrap().psql(sql)
+}
+
+/// Waits until a person beside the store sees it so.
+pub async fn until(place: &Place, sql: &str) {
+    let so = async {
+        while psql(place, sql) != "t" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), so).await.unwrap_or_else(|_| panic!("never so: {sql}"));
 }
 
 /// New configs, with ranks or without.
@@ -79,4 +92,9 @@ pub fn update(set: &str) -> Write {
 /// What a query of one integer gives.
 pub fn number(sql: &str) -> Read {
     read(sql, &[("n", Type::Integer)], Vec::new())
+}
+
+/// What a query of one text gives.
+pub fn word(sql: &str) -> Read {
+    read(sql, &[("t", Type::Text)], Vec::new())
 }
