@@ -189,7 +189,9 @@ async fn steps_that_panic_harm_nobody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_killed_is_found_again_without_a_restart_of_ours() {
     let mut server = Postgres::start(&[]).unwrap();
-    let place = postgres::place_on(&server, configs(), CONFIGS);
+    let mut model = configs();
+    model.durability = Durability::Full;
+    let place = postgres::place_on(&server, model, CONFIGS);
     let store = place.open();
     store.write(insert(&[("a", None)])).await.unwrap();
     let writer = tokio::spawn({
