@@ -3,7 +3,16 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::common::{App, pintle, run};
+use crate::common::{App, Place, pintle, run};
+
+on_both_stores!(
+    what_loses_nothing_is_applied_at_start_and_told,
+    a_dry_run_shows_the_plan_and_its_sql_and_changes_nothing,
+    what_would_lose_data_is_refused_until_it_is_allowed,
+    what_is_renamed_keeps_its_rows,
+    required_on_rows_without_a_value_is_refused_with_their_number,
+    two_that_start_at_once_are_safe,
+);
 
 const FIRST: &str = "\
 pintle: 1
@@ -77,8 +86,8 @@ collections:
 ";
 
 /// A shop with one item, not served.
-async fn shop() -> App {
-    let app = App::of(FIRST);
+async fn shop(place: Place) -> App {
+    let app = App::of(FIRST).on(place);
     let server = app.serve();
     let token = app.token("t", "service_role");
     server.post("/items", json!({ "title": "Pin", "price": 2.5 })).token(&token).await.has(201);
@@ -88,13 +97,12 @@ async fn shop() -> App {
 
 /// What a command says, without what differs between runs.
 fn told(app: &App, words: &[&str]) -> String {
-    let (code, out, err) = run(&[words, &[app.path()]].concat());
+    let (code, out, err) = run(&[words, &[app.path()], &app.store()].concat());
     format!("{out}{err}exit code {code}").replace(app.path(), "APP").replace(env!("CARGO_BIN_EXE_pintle"), "pintle")
 }
 
-#[tokio::test]
-async fn what_loses_nothing_is_applied_at_start_and_told() {
-    let app = shop().await;
+async fn what_loses_nothing_is_applied_at_start_and_told(place: Place) {
+    let app = shop(place).await;
     app.manifest(MORE);
     let server = app.serve();
     server.get("/items/1").await.is(200, json!({ "id": 1, "title": "Pin", "price": 2.5, "stock": 0 }));
@@ -105,56 +113,55 @@ async fn what_loses_nothing_is_applied_at_start_and_told() {
     }
 }
 
-#[tokio::test]
-async fn a_dry_run_shows_the_plan_and_its_sql_and_changes_nothing() {
-    let app = shop().await;
+async fn a_dry_run_shows_the_plan_and_its_sql_and_changes_nothing(place: Place) {
+    let app = shop(place).await;
     app.manifest(MORE);
     let first = told(&app, &["migrate", "--dry-run"]);
-    assert_snapshot!(first);
+    assert_snapshot!(format!("dry_run_on_{}", place.name()), first);
     assert_eq!(told(&app, &["migrate", "--dry-run"]), first);
-    assert_snapshot!(told(&app, &["migrate"]));
-    assert_snapshot!(told(&app, &["migrate"]));
+    assert_snapshot!("applied", told(&app, &["migrate"]));
+    assert_snapshot!("nothing_to_do", told(&app, &["migrate"]));
 }
 
-#[tokio::test]
-async fn what_would_lose_data_is_refused_until_it_is_allowed() {
-    let app = shop().await;
+async fn what_would_lose_data_is_refused_until_it_is_allowed(place: Place) {
+    let app = shop(place).await;
     app.manifest(LESS);
-    assert_snapshot!(told(&app, &["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]));
-    assert_snapshot!(told(&app, &["migrate"]));
+    assert_snapshot!(
+        "loss_refused_at_start",
+        told(&app, &["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+    );
+    assert_snapshot!("loss_refused", told(&app, &["migrate"]));
     // Nothing happened so far.
     app.manifest(FIRST);
     app.serve().get("/items/1").await.is(200, json!({ "id": 1, "title": "Pin", "price": 2.5 }));
 
     app.manifest(LESS);
-    assert_snapshot!(told(&app, &["migrate", "--allow-loss"]));
+    assert_snapshot!("loss_allowed", told(&app, &["migrate", "--allow-loss"]));
     app.serve().get("/items").await.is(200, json!([{ "id": 1, "title": "Pin" }, { "id": 2, "title": "Nut" }]));
 }
 
-#[tokio::test]
-async fn what_is_renamed_keeps_its_rows() {
-    let app = shop().await;
+async fn what_is_renamed_keeps_its_rows(place: Place) {
+    let app = shop(place).await;
     app.manifest(RENAMED);
     let server = app.serve();
     let goods = json!([{ "id": 1, "label": "Pin", "price": 2.5 }, { "id": 2, "label": "Nut", "price": null }]);
     server.get("/goods").await.is(200, goods);
 }
 
-#[tokio::test]
-async fn required_on_rows_without_a_value_is_refused_with_their_number() {
-    let app = shop().await;
+async fn required_on_rows_without_a_value_is_refused_with_their_number(place: Place) {
+    let app = shop(place).await;
     app.manifest(REQUIRED);
     let refused = told(&app, &["migrate", "--allow-loss"]);
-    assert_snapshot!(refused);
+    assert_snapshot!("required_refused", refused);
 }
 
-#[tokio::test]
-async fn two_that_start_at_once_are_safe() {
-    let app = shop().await;
+async fn two_that_start_at_once_are_safe(place: Place) {
+    let app = shop(place).await;
     app.manifest(MORE);
     let children: Vec<_> = (0..4)
         .map(|_| {
             pintle(&["migrate", app.path()])
+                .args(app.store())
                 .stdout(std::process::Stdio::piped())
                 .stderr(std::process::Stdio::piped())
                 .spawn()
