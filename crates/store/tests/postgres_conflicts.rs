@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
+use pintle_query::plan::Action;
 use pintle_store::{Consent, Error, Mode, Tx};
 use support::postgres::{self, CONFIGS, configs, insert, number, psql, update};
 use support::{On, Place, text};
@@ -156,6 +157,17 @@ async fn what_another_process_does_to_tokens_is_heard_of() {
         tokio::time::timeout(Duration::from_secs(10), heard).await.unwrap_or_else(|_| panic!("not heard of: {sql}"));
     }
     assert!(store.version() > version);
+    // What this process writes is known at once.
+    let (tokens, _) = place.model.find("_pintle_tokens").unwrap();
+    let mut plan = support::write_plan(Action::Delete, "DELETE FROM _pintle_tokens", 0);
+    plan.collection = tokens;
+    let delete = support::write(plan, Vec::new(), Vec::new());
+    let before = store.version();
+    store.write(delete.clone()).await.unwrap();
+    let then = store.version();
+    assert!(then > before);
+    store.transaction(Mode::Write, move |tx: &mut dyn Tx| tx.write(&delete)).await.unwrap();
+    assert!(store.version() > then);
     place.run("UPDATE _pintle_migrations SET hash = 'another'");
     assert!(matches!(store.ready().await.unwrap_err(), Error::Migration(_)));
 }

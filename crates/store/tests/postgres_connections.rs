@@ -259,3 +259,14 @@ async fn another_host_is_tried_when_one_does_not_answer() {
     let store = postgres::open(&format!("{url}?target_session_attrs=read-write"), &Arc::clone(&place.model));
     store.read(number("SELECT 1")).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_any_more_is_left_for_the_one_that_does() {
+    let place = place(LONG);
+    let read_only = |on: &str| psql(&place, "SELECT current_database()") + " SET default_transaction_read_only = " + on;
+    psql(&place, &format!("ALTER DATABASE {}", read_only("on")));
+    let store = open_with(&place, "?connections_max=1");
+    assert!(matches!(store.write(insert(&[("a", None)])).await, Err(Error::ReadOnly)));
+    psql(&place, &format!("BEGIN READ WRITE; ALTER DATABASE {}; COMMIT", read_only("off")));
+    store.write(insert(&[("a", None)])).await.unwrap();
+}

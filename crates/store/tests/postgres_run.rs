@@ -109,6 +109,16 @@ async fn a_transaction_keeps_all_or_nothing_and_a_failed_step_takes_back_itself_
         .unwrap();
     assert_eq!(counted, r#"[{"n":2}]"#);
     assert_eq!(psql(&place, "SELECT string_agg(name, ',' ORDER BY name) FROM configs"), "a,c");
+    let tried = store.transaction(Mode::Write, |tx| {
+        let as_if = pintle_query::Write { rollback: true, ..insert(&[("d", None)]) };
+        assert_eq!(tx.write(&as_if)?.affected, 1);
+        tx.write(&insert(&[("e", None)]))?;
+        assert_eq!(tx.write(&as_if)?.affected, 1);
+        Ok::<_, Error>(())
+    });
+    tried.await.unwrap();
+    assert_eq!(psql(&place, "SELECT string_agg(name, ',' ORDER BY name) FROM configs"), "a,c,e");
+    psql(&place, "DELETE FROM configs WHERE name = 'e'");
     let failed: Result<(), Error> = store
         .transaction(Mode::Write, |tx| {
             tx.write(&insert(&[("d", None)]))?;

@@ -10,6 +10,8 @@ use crate::{Error, fault as shared};
 
 /// The functions of ours that refuse by themselves, with 42501: what they raise comes from here in PostgreSQL's sources.
 const RAISED: &str = "exec_stmt_raise";
+/// Where PostgreSQL finds that a prepared statement's columns are not what they were. Its words may be in any language.
+const REVALIDATED: &str = "RevalidateCachedQuery";
 
 /// What a run that did not end well calls for.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Fault {
             "40001" | "40P01" => return Fault::Conflict,
             // A statement that was prepared before a table changed, or on a connection that somebody between has swapped.
             "26000" => return Fault::Unsent(Error::internal(text.to_owned())),
-            "0A000" if text.contains("cached plan") => return Fault::Unsent(Error::internal(text.to_owned())),
+            "0A000" if said.routine() == Some(REVALIDATED) => return Fault::Unsent(Error::internal(text.to_owned())),
             "57014" => Error::Timeout,
             "53100" => Error::Full,
             "53200" | "53300" | "55P03" => Error::Busy,
@@ -59,6 +61,8 @@ impl Fault {
                 tracing::error!(error = text, "the database grants its user too little");
                 Error::Unavailable(format!("the database grants its user too little: {text}").into())
             }
+            // The disk's errors, as PostgreSQL met them.
+            code if code.starts_with("58") => Error::Unavailable(text.to_owned().into()),
             code if code.starts_with("57P") || code.starts_with("08") || code == "25P03" => {
                 return Fault::Broken(Error::Unavailable(text.to_owned().into()));
             }

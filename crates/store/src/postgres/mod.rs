@@ -65,7 +65,7 @@ impl Postgres {
         let timeout = model.limits.timeout;
         let requests = Connector::new(url, Purpose::Requests(timeout, model.durability))?;
         let pool = Pool::new(requests, url.connections_max(), timeout)?;
-        let watch = Watch::new(Connector::new(url, Purpose::Own)?);
+        let watch = Watch::new(Connector::new(url, Purpose::Own)?, model);
         if access == Access::Serve {
             watch.start();
         }
@@ -90,7 +90,7 @@ impl Postgres {
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
         let outcome = self.written(&write).await;
-        if self.open.model.collection(write.plan.collection).system {
+        if self.open.watch.is_of_tokens(write.plan.collection) {
             self.open.watch.changed();
         }
         outcome
@@ -134,13 +134,10 @@ impl Postgres {
         let lease = self.open.pool.get().await?;
         let (here, gone) = oneshot::channel();
         let (pool, model, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.model), Handle::current());
-        let transaction = Transaction { pool, model, mode, due, gone, runtime };
+        let watch = Arc::clone(&self.open.watch);
+        let transaction = Transaction { pool, model, mode, due, gone, runtime, watch, tokens_changed: false };
         let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
         drop(here);
-        if mode != Mode::Read {
-            // What the steps wrote is not looked at.
-            self.open.watch.changed();
-        }
         ended.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()))
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Conn {
     pub(super) client: Client,
     /// Nothing that was sent is without its answer, and there is no transaction. Whoever sends makes it false first.
     pub(super) idle: bool,
+    /// It is not to be used again: its server does not take writes any more.
+    pub(super) worn: bool,
     statements: HashMap<Box<str>, (Statement, u64)>,
     /// Counts uses, so that the statement that was not used for longest can be found.
     uses: u64,
@@ -46,7 +48,7 @@ pub(super) struct Conn {
 
 impl Conn {
     fn new(client: Client, task: AbortHandle) -> Conn {
-        Conn { client, idle: true, statements: HashMap::new(), uses: 0, task }
+        Conn { client, idle: true, worn: false, statements: HashMap::new(), uses: 0, task }
     }
 
     /// A statement, prepared now or earlier.
@@ -126,7 +128,7 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, conn: &mut Conn, _: &managed::Metrics) -> RecycleResult<Error> {
-        if conn.client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
+        if conn.worn || conn.client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
     }
 
     fn detach(&self, _: &mut Conn) {

@@ -148,8 +148,11 @@ async fn ended<T>(mut future: Pin<&mut MaybeDone<impl Future<Output = Result<T, 
 
 /// Leaves the connection idle if it can be. Inside a transaction (a savepoint) what failed is taken back.
 async fn settle<T>(conn: &mut Conn, around: Option<Around>, outcome: &Result<T, Fault>) {
-    if matches!(outcome, Err(Fault::Unsent(_))) {
-        conn.forget();
+    match outcome {
+        Err(Fault::Unsent(_)) => conn.forget(),
+        // After a failover the primary is another one: the next connection finds it.
+        Err(Fault::Told(Error::ReadOnly)) => conn.worn = true,
+        _ => {}
     }
     conn.idle = match (outcome, around) {
         (Ok(_), _) => true,
@@ -209,7 +212,9 @@ pub(super) async fn write(
     let outcome = statements(&conn.client, model, write, &prepared, rows, around).await;
     settle(conn, around, &outcome).await;
     if let (Ok(_), true, Some(around)) = (&outcome, write.rollback, around) {
-        conn.idle = conn.client.batch_execute(around.undo).await.is_ok();
+        conn.idle = false;
+        control(&conn.client, Some(around.undo)).await?;
+        conn.idle = true;
     }
     outcome
 }

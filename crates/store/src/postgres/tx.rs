@@ -16,9 +16,10 @@ use super::fault::Fault;
 use super::pool::{Conn, Lease, Pool};
 use super::retry::{RETRIES, pause};
 use super::run::{self, Around};
+use super::watch::Watch;
 use crate::{Error, Mode, Rows, Tx, Written};
 
-/// Around the first step; what fails there takes nothing else with it.
+/// Around the first step, with which the transaction begins; when it fails, nothing else goes with it.
 const FIRST_READ: Around = Around {
     open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT step",
     keep: "RELEASE step",
@@ -39,6 +40,9 @@ pub(super) struct Transaction {
     /// Ends when nobody waits for the answer any more.
     pub(super) gone: oneshot::Receiver<()>,
     pub(super) runtime: Handle,
+    pub(super) watch: Arc<Watch>,
+    /// The steps have written tokens.
+    pub(super) tokens_changed: bool,
 }
 
 /// What became of one attempt.
@@ -52,6 +56,18 @@ impl Transaction {
     /// Runs the steps until they have been kept, or have failed. Blocks.
     pub(super) fn run<T, E: From<Error>>(
         mut self,
+        lease: Lease,
+        steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let outcome = self.attempts(lease, steps);
+        if self.tokens_changed {
+            self.watch.changed();
+        }
+        outcome
+    }
+
+    fn attempts<T, E: From<Error>>(
+        &mut self,
         lease: Lease,
         mut steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -244,7 +260,13 @@ impl Tx for PgTx<'_> {
         if self.of.mode == Mode::Read {
             return Err(Error::ReadOnly);
         }
-        let model = Arc::clone(&self.of.model);
-        self.step(async |conn, around| run::write(conn, &model, write, Some(around)).await)
+        self.of.tokens_changed |= self.of.watch.is_of_tokens(write.plan.collection);
+        let (model, first) = (Arc::clone(&self.of.model), !self.begun);
+        let outcome = self.step(async |conn, around| run::write(conn, &model, write, Some(around)).await);
+        if first && write.rollback && outcome.is_ok() {
+            // The transaction's beginning was taken back with it.
+            (self.begun, self.lease.idle) = (false, true);
+        }
+        outcome
     }
 }

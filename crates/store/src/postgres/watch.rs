@@ -6,11 +6,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use pintle_model::{CollectionId, Model};
 use tokio::task::AbortHandle;
 use tokio_postgres::Client;
 
 use super::connect::{Connector, told};
-use super::migrate;
+use super::migrate::{self, WATCHED};
 use crate::Error;
 
 /// How often the counter of changes is read.
@@ -32,6 +33,8 @@ pub(super) struct Watch {
     /// Changes with every change that was seen.
     number: AtomicU64,
     seen: Mutex<Option<Seen>>,
+    /// The collection of tokens, if the model has one.
+    tokens: Option<CollectionId>,
 }
 
 #[derive(Debug)]
@@ -55,9 +58,15 @@ struct Seen {
 
 impl Watch {
     /// Nothing is connected yet.
-    pub(super) fn new(connector: Connector) -> Arc<Watch> {
+    pub(super) fn new(connector: Connector, model: &Model) -> Arc<Watch> {
+        let tokens = model.find(WATCHED).map(|(id, _)| id);
         let side = tokio::sync::Mutex::new(None);
-        Arc::new(Watch { connector, side, number: AtomicU64::new(0), seen: Mutex::new(None) })
+        Arc::new(Watch { connector, side, number: AtomicU64::new(0), seen: Mutex::new(None), tokens })
+    }
+
+    /// Whether a collection is that of tokens.
+    pub(super) fn is_of_tokens(&self, collection: CollectionId) -> bool {
+        self.tokens == Some(collection)
     }
 
     /// Looks again and again, until the store is closed.

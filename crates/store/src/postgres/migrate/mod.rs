@@ -23,6 +23,7 @@ use self::ddl::Postgres;
 use self::later::Work;
 use self::session::{Failed, Session};
 use self::system::HISTORY;
+pub(super) use self::system::WATCHED;
 use crate::migrate::diff::diff;
 use crate::migrate::review::{Engine as _, Review, quoted};
 use crate::migrate::snapshot::{self, Snapshot};

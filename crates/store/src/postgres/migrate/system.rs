@@ -8,7 +8,7 @@ use crate::migrate::snapshot::Snapshot;
 /// Where each applied model is kept.
 pub(super) const HISTORY: &str = "_pintle_migrations";
 /// The collection whose changes every server must learn of.
-const WATCHED: &str = "_pintle_tokens";
+pub(in crate::postgres) const WATCHED: &str = "_pintle_tokens";
 
 /// What makes the table of history.
 pub(super) fn history() -> String {
