@@ -57,8 +57,8 @@ fn commands(args: &[String], postgres: bool) -> Vec<Command> {
     others.args(if nextest { args } else { &args[..args.len().min(1)] });
     match (postgres, nextest) {
         (true, _) => {}
-        (false, true) => drop(others.args(["-E", "not (test(postgres) or binary(/postgres/))"])),
-        (false, false) => drop(others.args(["--", "--skip", "postgres"])),
+        (false, true) => drop(others.args(["-E", "not (test(/postgres([^a-z]|$)/) or binary(/postgres/))"])),
+        (false, false) => drop(others.args(["--", "--skip", "postgres_", "--skip", "postgres::"])),
     }
     if args.is_empty() { vec![cargo(&["test", "--workspace", "--doc"]), others] } else { vec![others] }
 }

@@ -33,7 +33,7 @@ async fn ask(address: SocketAddr, work: Work, random: u64) -> anyhow::Result<Val
 }
 
 #[tokio::test]
-async fn both_controls_answer_the_same_and_the_one_with_callers_asks_who_calls() {
+async fn both_controls_that_of_sqlite_and_that_of_postgres_answer_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.db");
     let files = sqlite::prepare(&path, ITEMS).unwrap();

@@ -3,7 +3,7 @@
 use pintle_testbed::{Database, Postgres};
 
 /// Whether PostgreSQL's store is there yet.
-pub const POSTGRES: bool = false;
+pub const POSTGRES: bool = true;
 
 /// A store, by its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

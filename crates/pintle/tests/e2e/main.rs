@@ -11,6 +11,9 @@ macro_rules! on_both_stores {
         mod on_sqlite {
             $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::Sqlite).await; })+
         }
+        mod on_postgres {
+            $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::Postgres).await; })+
+        }
     };
 }
 

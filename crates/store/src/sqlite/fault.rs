@@ -119,22 +119,34 @@ fn is_there(db: &Connection, target: &Collection, value: &Value) -> rusqlite::Re
     Ok(statement.raw_query().next()?.is_some())
 }
 
+/// The reference that holds back a removal, if it can be but one: to the collection, or to what goes with it.
 fn referring(model: &Model, collection: &Collection) -> Option<Error> {
-    let mut referring = model.collections.iter().flat_map(|other| {
-        other.fields.iter().filter_map(move |field| {
-            let reference = field.reference.as_ref()?;
-            let stops = model.collection(reference.collection).name == collection.name
-                && reference.on_delete == OnDelete::Restrict;
-            stops.then_some((other, field))
-        })
-    });
-    let (other, field) = referring.next()?;
-    if referring.next().is_none() {
-        return Some(shared::still_referenced(collection, other, field));
+    let mut going = vec![collection.name.as_str()];
+    let mut holding = Vec::new();
+    let mut at = 0;
+    while let Some(&target) = going.get(at) {
+        for other in &model.collections {
+            for field in &other.fields {
+                let Some(reference) = &field.reference else { continue };
+                if model.collection(reference.collection).name != target {
+                    continue;
+                }
+                match reference.on_delete {
+                    OnDelete::Restrict => holding.push((other, field)),
+                    OnDelete::Cascade if !going.contains(&other.name.as_str()) => going.push(&other.name),
+                    OnDelete::Cascade | OnDelete::SetNull => {}
+                }
+            }
+        }
+        at += 1;
     }
-    Some(Error::ForeignKey {
-        message: format!("update or delete on table \"{}\" violates a foreign key constraint", collection.name),
-        details: None,
-        constraint: None,
-    })
+    match holding.as_slice() {
+        [] => None,
+        [(other, field)] => Some(shared::still_referenced(collection, other, field)),
+        _ => Some(Error::ForeignKey {
+            message: format!("update or delete on table \"{}\" violates a foreign key constraint", collection.name),
+            details: None,
+            constraint: None,
+        }),
+    }
 }

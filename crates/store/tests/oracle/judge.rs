@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pintle_model::Caller;
 
-use crate::answer::{Answer, Refusal, Tables};
+use crate::answer::{Answer, Done, Refusal, Tables};
 use crate::pintle::Pintle;
 use crate::request::Request;
 use crate::rls::{Rls, Way};
@@ -63,8 +63,10 @@ pub(crate) async fn judge(
         }
         answers.push((store.name(), answer));
     }
-    // Where the oracle has no answer, the stores have one.
-    agree &= !no_answer(&oracle) || cascades_into_itself(case) || answers.windows(2).all(|two| two[0].1 == two[1].1);
+    // Where the oracle has no answer, PostgreSQL's under Pintle stands for it.
+    if let (true, [(_, sqlite), (_, postgres)]) = (no_answer(&oracle), &answers[..]) {
+        agree &= same(postgres, sqlite) || reason(case, postgres, None, sqlite, true).is_some();
+    }
     if agree {
         Ok(oracle)
     } else {
@@ -82,7 +84,7 @@ fn no_answer(oracle: &Answer) -> bool {
     ["42P17", "22003"].iter().any(|code| oracle.said == Err(Refusal::code(code)))
 }
 
-/// Why Pintle may answer otherwise, if it may.
+/// Why Pintle may answer otherwise, if it may. `other` is what the oracle says in another way.
 fn reason(
     case: &Case,
     oracle: &Answer,
@@ -90,31 +92,37 @@ fn reason(
     answer: &Answer,
     on_sqlite: bool,
 ) -> Option<&'static str> {
-    let other = other.is_some_and(|other| same(&other.clone().settled(false), &answer.clone().settled(false)));
-    match (&case.request, &oracle.said, &answer.said) {
+    let is = |said: &Result<Done, Refusal>, codes: &[&str]| codes.iter().any(|code| *said == Err(Refusal::code(code)));
+    let found = match (&case.request, &oracle.said, &answer.said) {
         // A policy that looks into its own collection, whose select policy looks into another one: PostgreSQL calls it endless,
         // though it ends. Pintle refuses only what does not end. And arithmetic of integers never fails in a policy of Pintle's.
         _ if no_answer(oracle) => Some("a policy that PostgreSQL gives up on"),
         // A null that must not be one is seen in the body, before any row and its policies are.
         (request, _, Err(Refusal::NullInBody)) if request.lacks_a_value(&case.world) => Some("a null seen in the body"),
-        // The records of an array are written one by one: a policy or a reference of the second sees the first, and the first
-        // fault is told.
-        (Request::Insert { .. }, ..) if other => Some("records one by one"),
         // SQLite holds the policies against every row before any is changed: a row that may not be written so is told before
         // another one's value that is taken.
-        (Request::Update { .. }, ..) if other && on_sqlite => Some("policies before what is taken"),
+        (Request::Update { .. }, taken, Err(Refusal::Policy)) if on_sqlite && is(taken, &["23505"]) => {
+            let sure = other.is_none_or(|other| same(other, answer));
+            sure.then_some("policies before what is taken")
+        }
         (Request::Delete { .. }, Ok(all), Ok(done)) if on_sqlite && cascades_into_itself(case) => {
             let fewer = oracle.tables == answer.tables && done.affected <= all.affected;
             fewer.then_some("a cascade into the same collection")
         }
-        (Request::Insert { .. }, Err(Refusal::Policy), told) if on_sqlite && shows_a_counted_key(case) => {
+        (Request::Insert { on_conflict, .. }, Err(Refusal::Policy), told) if on_sqlite && shows_a_counted_key(case) => {
             // By another unique field the row that is there is changed, and its own key is the one that the policy sees.
-            let merged = matches!(case.request, Request::Insert { on_conflict: Some(_), .. });
-            let constraint = ["23503", "23505"].iter().any(|code| *told == Err(Refusal::code(code)));
-            (constraint || (merged && told.is_ok())).then_some("a counted key's policy last")
+            let merged = on_conflict.is_some() && told.is_ok();
+            (is(told, &["23503", "23505"]) || merged).then_some("a counted key's policy last")
         }
         _ => None,
-    }
+    };
+    // The records of an array are written one by one: a policy or a reference of the second sees the first, and the first
+    // fault is told.
+    let apart = other.filter(|_| matches!(case.request, Request::Insert { .. })).filter(|apart| {
+        let (apart, answer) = ((*apart).clone().settled(false), answer.clone().settled(false));
+        same(&apart, &answer) || reason(case, &apart, None, &answer, on_sqlite).is_some()
+    });
+    found.or(apart.map(|_| "records one by one"))
 }
 
 /// A removal of rows that take others of the same collection with them: SQLite follows the references after each row,

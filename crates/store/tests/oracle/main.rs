@@ -39,7 +39,7 @@ const REQUESTS: u64 = 25;
 
 #[tokio::test]
 async fn policies_mean_what_they_mean_to_postgresql() {
-    let rounds = setting("PINTLE_ORACLE_ROUNDS").unwrap_or(300);
+    let rounds = setting("PINTLE_ORACLE_ROUNDS").unwrap_or(200);
     let first = setting("PINTLE_ORACLE_SEED").unwrap_or(1);
     // The oracle's roles belong to the whole server.
     let server = Postgres::start(&[]).unwrap();

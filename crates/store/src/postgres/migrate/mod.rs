@@ -87,11 +87,16 @@ pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) ->
             Err(failed) => session.roll_back(failed, until).await?,
         }
     };
-    if plan.later().next().is_some() {
+    if !is_whole(&plan, last.as_ref()) {
         later::finish(&session, later::left(&session, &wanted.snapshot).await?).await?;
         finished(&session).await?;
     }
     Ok(MigrationPlan { steps: [done.steps, plan.steps].concat(), ..plan })
+}
+
+/// Whether nothing is still to be made after the transaction, neither of this plan nor of one that was interrupted.
+fn is_whole(plan: &MigrationPlan, last: Option<&Last>) -> bool {
+    plan.later().next().is_none() && last.is_none_or(|last| last.finished)
 }
 
 /// What tells the model's tables from another's.
@@ -207,10 +212,6 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
     if !readers.is_empty() {
         plan.steps.insert(0, Step { sql: readers, ..Step::default() });
     }
-    if !session.has_schema().await? {
-        let sql = vec![format!("CREATE SCHEMA {}", quoted(&session.schema))];
-        plan.steps.insert(0, Step { sql, ..Step::default() });
-    }
     if last.is_none_or(|last| last.system != wanted.system_hash()) {
         let mut sql = wanted.system.clone();
         let mut lines = Vec::new();
@@ -219,6 +220,14 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
             Some(_) => lines.push(Line::outer('~', "functions of Pintle's own")),
         }
         plan.steps.push(Step { lines, sql, ..Step::default() });
+    }
+    if session.schema != "public" && plan.sql().next().is_some() {
+        // For whoever runs it by hand.
+        let mut sql = vec![format!("SET search_path TO {}", quoted(&session.schema))];
+        if !session.has_schema().await? {
+            sql.insert(0, format!("CREATE SCHEMA {}", quoted(&session.schema)));
+        }
+        plan.steps.insert(0, Step { sql, ..Step::default() });
     }
     if last.is_some_and(|last| last.hash != wanted.hash) {
         let sql = format!("SELECT 1 FROM {HISTORY} WHERE hash = $1::text LIMIT 1");
@@ -259,7 +268,7 @@ async fn change(
     );
     let (model, waits) = (wanted.snapshot.to_json(), serde_json::json!(pending).to_string());
     session
-        .one(&insert, &[&wanted.hash, &wanted.system_hash(), &pending.is_empty(), &sql.join(";\n"), &model, &waits])
+        .one(&insert, &[&wanted.hash, &wanted.system_hash(), &is_whole(&plan, last), &sql.join(";\n"), &model, &waits])
         .await?;
     session.step("COMMIT").await?;
     Ok(plan)

@@ -116,8 +116,8 @@ impl Steps<'_> {
         if alter.old.name != alter.new.name {
             self.renamed.push(format!("ALTER TABLE {} RENAME TO {}", quoted(&alter.old.name), quoted(&alter.new.name)));
         }
-        let later = self.indexes(alter);
-        let (mut sql, mut last) = (Vec::new(), Vec::new());
+        let indexes = self.indexes(alter);
+        let (mut sql, mut last, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let table = quoted(&alter.new.name);
         let new_key = key_before(alter).as_deref() != Some(&alter.old.key[..]);
         if new_key {
@@ -126,7 +126,6 @@ impl Steps<'_> {
             // Its index has its name.
             rename_constraint(&mut self.renamed, alter, key_name(alter.old), key_name(alter.new));
         }
-        let (mut later, indexes) = (Vec::new(), later);
         self.constraints(alter, &mut sql, &mut last, &mut later);
         columns::change(alter, &mut sql);
         if new_key {

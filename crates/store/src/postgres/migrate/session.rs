@@ -21,6 +21,10 @@ const LOCK_TIMEOUT: &str = "500ms";
 /// The others' turn.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What SQL means here, whatever the server's and the user's settings.
+const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET standard_conforming_strings = on; \
+                        SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET client_min_messages = 'warning'";
+
 /// The connection.
 pub(super) struct Session {
     client: Client,
@@ -33,9 +37,7 @@ impl Session {
     pub(super) async fn open(url: &PostgresUrl) -> Result<Session, Error> {
         let client = connect::connect(url).await?;
         let session = Session { client, schema: url.schema().to_owned() };
-        session
-            .run("SET statement_timeout = 0; SET lock_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET client_min_messages = 'warning'")
-            .await?;
+        session.run(SETTINGS).await?;
         Ok(session)
     }
 
@@ -141,8 +143,8 @@ impl Session {
     pub(super) fn because(&self, error: tokio_postgres::Error, sql: &str) -> Error {
         if is_locked(&error) {
             return Error::Migration(format!(
-                "the tables cannot be changed: others have held a lock for more than {} s that this needs: {sql}",
-                BUSY.as_secs()
+                "the tables cannot be changed: others read or write them without end (see pg_stat_activity), and keep this \
+                 from its lock:\n{sql}"
             ));
         }
         let forbidden = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
@@ -193,8 +195,10 @@ pub(super) fn is_data(error: &tokio_postgres::Error) -> bool {
     states.iter().any(|state| error.code() == Some(state))
 }
 
+/// An error that is not of a statement's making.
 pub(super) fn failed(error: tokio_postgres::Error) -> Error {
-    let Some(told) = error.as_db_error() else { return Error::Unavailable(error.into()) };
-    let gone = ["08", "53", "57", "58"].iter().any(|class| told.code().code().starts_with(class));
-    if gone { Error::Unavailable(error.into()) } else { Error::internal(told.message().to_owned()) }
+    let gone = ["08", "53", "57", "58"];
+    let gone = error.code().is_none_or(|code| gone.iter().any(|class| code.code().starts_with(class)));
+    let text = connect::told(&error);
+    if gone { Error::Unavailable(text.into()) } else { Error::internal(text) }
 }
