@@ -119,11 +119,25 @@ impl Postgres {
     /// When it cannot be made.
     #[must_use]
     pub fn database(&self) -> Database {
+        self.database_with("")
+    }
+
+    /// A new, empty database whose texts are ordered as English is, unless a column says otherwise: what must not depend
+    /// on a database's own order is tried here.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn english_database(&self) -> Database {
+        self.database_with("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+    }
+
+    fn database_with(&self, options: &str) -> Database {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let name = format!("t{}_{moment}_{number}", std::process::id());
-        psql(&self.address, "postgres", &format!("CREATE DATABASE {name}"));
+        psql(&self.address, "postgres", &format!("CREATE DATABASE {name} {options}"));
         let url = format!("postgres://postgres@{}/{name}", self.address);
         Database { url, name, address: self.address.clone() }
     }

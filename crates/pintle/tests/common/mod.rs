@@ -10,7 +10,7 @@ mod answer;
 mod place;
 
 pub use answer::Answer;
-pub use place::{POSTGRES, Place};
+pub use place::Place;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -2,14 +2,13 @@
 
 use pintle_testbed::{Database, Postgres};
 
-/// Whether PostgreSQL's store is there yet.
-pub const POSTGRES: bool = true;
-
 /// A store, by its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Sqlite,
     Postgres,
+    /// A database of PostgreSQL's whose own order of texts is English, not by code point.
+    EnglishPostgres,
 }
 
 impl Place {
@@ -17,12 +16,16 @@ impl Place {
     pub fn name(self) -> &'static str {
         match self {
             Place::Sqlite => "sqlite",
-            Place::Postgres => "postgres",
+            Place::Postgres | Place::EnglishPostgres => "postgres",
         }
     }
 
     /// A database of the test's own, where the store is one.
     pub(super) fn database(self) -> Option<Database> {
-        (self == Place::Postgres).then(|| Postgres::shared().database())
+        match self {
+            Place::Sqlite => None,
+            Place::Postgres => Some(Postgres::shared().database()),
+            Place::EnglishPostgres => Some(Postgres::shared().english_database()),
+        }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn documented() -> Result<(), Failed> {
     let mut marked = BTreeSet::new();
     for suite in Suite::all() {
         for case in suite.read()?.cases {
-            marked.extend(case.differs.map(|(reason, _)| reason));
+            marked.extend(case.differs.into_iter().map(|difference| difference.reason));
         }
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/stores.md");

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use pintle_testbed::{NONE, SHARED};
 
-use common::{POSTGRES, Place};
+use common::Place;
 use run::Suite;
 
 fn main() -> ExitCode {
@@ -37,18 +37,18 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A file on one server of each store, and on three replicas of one app. Where a test run goes without PostgreSQL, on SQLite.
+/// A file on one server of each store, and on three servers of one PostgreSQL whose own order of texts is another. Where a test run goes without PostgreSQL, on SQLite.
 fn trials(suite: &Suite) -> Vec<Trial> {
     let on = |name: String, places: Vec<(Place, usize)>| {
         let suite = suite.clone();
         Trial::test(name, move || block_on(suite.run(&places)))
     };
-    if !POSTGRES || std::env::var(SHARED).is_ok_and(|shared| shared == NONE) {
+    if std::env::var(SHARED).is_ok_and(|shared| shared == NONE) {
         return vec![on(suite.0.clone(), vec![(Place::Sqlite, 1)])];
     }
     vec![
         on(suite.0.clone(), vec![(Place::Sqlite, 1), (Place::Postgres, 1)]),
-        on(format!("{} on three postgres replicas", suite.0), vec![(Place::Postgres, 3)]),
+        on(format!("{} on three postgres replicas", suite.0), vec![(Place::EnglishPostgres, 3)]),
     ]
 }
 

@@ -28,9 +28,21 @@ pub(crate) struct Case {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) expected: Expected,
-    /// The reason why PostgreSQL answers otherwise, and that answer.
-    pub(crate) differs: Option<(String, Expected)>,
+    /// Where the answer is another one.
+    pub(crate) differs: Vec<Difference>,
 }
+
+/// Another answer, of one store.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// The store, as the mark names it.
+    pub(crate) place: &'static str,
+    pub(crate) reason: String,
+    pub(crate) expected: Expected,
+}
+
+/// The stores that a mark may name; each means those behind it too, unless they have a mark of their own.
+const PLACES: [&str; 2] = ["postgres", "english postgres"];
 
 /// What must be answered.
 #[derive(Debug, Default)]
@@ -169,14 +181,18 @@ fn case(lines: &mut Lines<'_>) -> Result<Case> {
         headers,
         body,
         expected: expected(lines)?,
-        differs: None,
+        differs: Vec::new(),
     };
-    lines.skip_empty();
-    if let Some(reason) = lines.peek().and_then(|line| line.strip_prefix("# differs on postgres: ")) {
+    loop {
+        lines.skip_empty();
+        let mark = lines.peek().and_then(|line| line.strip_prefix("# differs on ")?.split_once(": "));
+        let Some((place, reason)) = mark else { return Ok(case) };
+        let Some(place) = PLACES.into_iter().find(|known| *known == place) else {
+            return Err(lines.mistake(&format!("a mark names one of {}", PLACES.join(", "))));
+        };
         lines.at += 1;
-        case.differs = Some((reason.to_owned(), expected(lines)?));
+        case.differs.push(Difference { place, reason: reason.to_owned(), expected: expected(lines)? });
     }
-    Ok(case)
 }
 
 fn expected(lines: &mut Lines<'_>) -> Result<Expected> {

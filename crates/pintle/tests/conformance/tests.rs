@@ -75,8 +75,9 @@ HTTP 200
 
 fn two_answers_with_their_reason() {
     let file = parse("GET /a\nHTTP 200\n\n# differs on postgres: for a reason\nHTTP 400\n{}\n").unwrap();
-    let (reason, other) = file.cases[0].differs.as_ref().unwrap();
-    assert_eq!((file.cases[0].expected.status, reason.as_str(), other.status), (200, "for a reason", 400));
+    let [other] = file.cases[0].differs.as_slice() else { panic!("one difference: {:?}", file.cases[0]) };
+    assert_eq!((other.place, other.reason.as_str()), ("postgres", "for a reason"));
+    assert_eq!((file.cases[0].expected.status, other.expected.status), (200, 400));
 }
 
 fn bodies_of_every_kind() {
@@ -107,6 +108,7 @@ fn mistakes_have_their_line() {
         ("GET /a\nHTTP 200\n```\n[]\n", 3, "has no end"),
         ("GET /a\nHTTP 200\n`[]\n", 3, "backtick"),
         ("PUT /a\nhex,0g;\nHTTP 200\n", 2, "hexadecimal"),
+        ("GET /a\nHTTP 200\n# differs on mars: x\nHTTP 400\n", 3, "postgres"),
         ("# differs on postgres: x\nGET /a\nHTTP 200\n", 1, "between the two answers"),
     ] {
         let mistake = parse(text).map(drop).unwrap_err();
