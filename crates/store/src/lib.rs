@@ -18,6 +18,7 @@ mod json;
 mod location;
 pub mod migrate;
 pub mod postgres;
+mod sort;
 pub mod sqlite;
 
 pub use backup::{backup, restore};

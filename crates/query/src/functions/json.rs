@@ -34,7 +34,8 @@ pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
 
 /// Bytes that compare as jsonb does: null, strings, numbers, booleans, arrays, objects; the longer ones last. An empty
 /// array by itself stands before all else.
-pub(super) fn sort_key(json: &str) -> Option<Vec<u8>> {
+#[must_use]
+pub fn sort_key(json: &str) -> Option<Vec<u8>> {
     let json = json.trim();
     let mut key = Vec::with_capacity(json.len() + 16);
     if json.starts_with('[') && items(json).next().is_none() {

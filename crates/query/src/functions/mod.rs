@@ -15,6 +15,7 @@ use pintle_model::value::print;
 
 pub(crate) use cast::type_named;
 pub use cast::{Failure, castable};
+pub use json::sort_key;
 pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost, check_regex};
 pub use pattern::{check_like, compile_regex};
 

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use pintle_model::Type;
 use pintle_model::value::print;
+use pintle_query::functions::sort_key;
 use pintle_query::plan::Column;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type as PgType};
@@ -11,6 +12,7 @@ use tokio_postgres::types::{FromSql, Type as PgType};
 use super::bind::{EPOCH_DAYS, EPOCH_MICROS};
 use crate::Error;
 use crate::json::{Array, Cell};
+use crate::sort::SortValue;
 
 /// The years 1 to 9999, which all that we wrote is in, in microseconds since 1970.
 const MOMENTS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
@@ -104,4 +106,23 @@ fn integer(stored: &PgType, bytes: &[u8]) -> Option<i64> {
 /// A boolean.
 pub(super) fn boolean(row: &Row, column: usize) -> Result<bool, Error> {
     row.try_get(column).map_err(Error::internal)
+}
+
+/// A value to sort by: it has PostgreSQL's order, in a database whose collation is C.
+pub(super) fn sort_value(row: &Row, at: usize) -> Result<SortValue, Error> {
+    let raw: Raw<'_> = row.try_get(at).map_err(Error::internal)?;
+    let Some(bytes) = raw.bytes else { return Ok(SortValue::Null) };
+    let value = match raw.ty {
+        PgType::TIMESTAMPTZ => bytes.try_into().ok().map(i64::from_be_bytes).map(SortValue::Integer),
+        PgType::DATE => bytes.try_into().ok().map(|bytes| SortValue::Integer(i32::from_be_bytes(bytes).into())),
+        PgType::BOOL => bytes.first().map(|truth| SortValue::Integer((*truth).into())),
+        PgType::FLOAT8 => bytes.try_into().ok().map(|bytes| SortValue::Number(f64::from_be_bytes(bytes) + 0.0)),
+        PgType::JSONB => {
+            let json = bytes.strip_prefix(&[1]).and_then(|json| std::str::from_utf8(json).ok());
+            json.and_then(sort_key).map(SortValue::Bytes)
+        }
+        PgType::TEXT | PgType::UUID | PgType::BYTEA => Some(SortValue::Bytes(bytes.to_vec())),
+        ref stored => integer(stored, bytes).map(SortValue::Integer),
+    };
+    value.ok_or_else(|| Error::internal("a value to sort by is of no type that we keep"))
 }

@@ -18,6 +18,7 @@ use super::fault::Fault;
 use super::json;
 use super::pool::Conn;
 use crate::json::Array;
+use crate::sort::Sorted;
 use crate::{Error, Rows, Written};
 
 /// Room for an answer of one row without growing.
@@ -200,7 +201,7 @@ pub(super) async fn write(
     around: Option<Around>,
 ) -> Result<Written, Fault> {
     let plan = &*write.plan;
-    if plan.check.is_some() || plan.probe.is_some() || plan.verdicts > 0 || !plan.sort.is_empty() {
+    if plan.check.is_some() || plan.probe.is_some() || plan.verdicts > 0 {
         return Err(Error::internal("a plan of several steps: it was made for another store").into());
     }
     let once: [Vec<Value>; 1] = [Vec::new()];
@@ -278,12 +279,13 @@ async fn statements(
     if let (Some(around), true, false) = (around, decides, write.rollback) {
         control(client, Some(around.keep)).await?;
     }
-    Ok(taken.finish())
+    Ok(taken.finish(plan))
 }
 
 /// What a write has done so far.
 struct Taken {
     rows: Array,
+    sorted: Sorted,
     affected: u64,
     inserted: u64,
 }
@@ -291,7 +293,7 @@ struct Taken {
 impl Taken {
     fn new(plan: &WritePlan) -> Taken {
         let capacity = if plan.columns.is_empty() { 2 } else { ROW_CAPACITY };
-        Taken { rows: Array::new(capacity), affected: 0, inserted: 0 }
+        Taken { rows: Array::new(capacity), sorted: Sorted::default(), affected: 0, inserted: 0 }
     }
 
     fn row(&mut self, row: &Row, plan: &WritePlan) -> Result<(), Error> {
@@ -301,7 +303,14 @@ impl Taken {
         if plan.columns.is_empty() {
             return Ok(());
         }
-        json::push(&mut self.rows, row, usize::from(plan.tells_new), &plan.columns, plan.strip_nulls)
+        let first = usize::from(plan.tells_new);
+        json::push(&mut self.rows, row, first, &plan.columns, plan.strip_nulls)?;
+        if !plan.sort.is_empty() {
+            let first = first + plan.columns.len();
+            let values = (first..first + plan.sort.len()).map(|at| json::sort_value(row, at)).collect::<Result<_, _>>();
+            self.sorted.push(values?, &self.rows);
+        }
+        Ok(())
     }
 
     fn count(&mut self, affected: u64, plan: &WritePlan) {
@@ -311,7 +320,8 @@ impl Taken {
         }
     }
 
-    fn finish(self) -> Written {
-        Written { rows: self.rows.finish(), affected: self.affected, inserted: self.inserted }
+    fn finish(self, plan: &WritePlan) -> Written {
+        let rows = self.sorted.apply(self.rows, &plan.sort);
+        Written { rows: rows.finish(), affected: self.affected, inserted: self.inserted }
     }
 }

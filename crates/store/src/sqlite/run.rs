@@ -3,14 +3,16 @@
 use std::ops::{Deref, DerefMut};
 
 use pintle_model::{Model, Value};
-use pintle_query::plan::{Action, Sort};
+use pintle_query::plan::Action;
 use pintle_query::{Read, Statement, Write, WritePlan};
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Row};
 
 use super::bind::bind;
 use super::fault;
 use super::json;
 use crate::json::Array;
+use crate::sort::{SortValue, Sorted};
 use crate::{Error, Rows, Written};
 
 /// Room for an answer of one row without growing.
@@ -183,8 +185,7 @@ fn change(db: &Connection, model: &Model, write: &Write, row: &[Value], taken: &
 /// What a write has done so far.
 struct Taken {
     rows: Array,
-    /// With `sort`: each row's sort values, and where it stands in `rows`.
-    sorted: Vec<(Vec<rusqlite::types::Value>, std::ops::Range<usize>)>,
+    sorted: Sorted,
     affected: u64,
     inserted: u64,
 }
@@ -192,7 +193,7 @@ struct Taken {
 impl Taken {
     fn new(plan: &WritePlan) -> Taken {
         let capacity = if plan.columns.is_empty() { 2 } else { ROW_CAPACITY };
-        Taken { rows: Array::new(capacity), sorted: Vec::new(), affected: 0, inserted: 0 }
+        Taken { rows: Array::new(capacity), sorted: Sorted::default(), affected: 0, inserted: 0 }
     }
 
     fn row(&mut self, row: &Row<'_>, plan: &WritePlan) -> Result<(), Error> {
@@ -202,57 +203,24 @@ impl Taken {
         json::push(&mut self.rows, row, plan.verdicts, &plan.columns, plan.strip_nulls)?;
         if !plan.sort.is_empty() {
             let first = plan.verdicts + plan.columns.len();
-            let values: rusqlite::Result<Vec<_>> = (first..first + plan.sort.len()).map(|i| row.get(i)).collect();
-            self.sorted.push((values.map_err(Error::internal)?, self.rows.last_range()));
+            let values: rusqlite::Result<Vec<_>> =
+                (first..first + plan.sort.len()).map(|i| sort_value(row, i)).collect();
+            self.sorted.push(values.map_err(Error::internal)?, &self.rows);
         }
         Ok(())
     }
 
-    fn finish(mut self, plan: &WritePlan) -> Written {
-        let rows = if self.sorted.len() > 1 {
-            self.sorted.sort_by(|(a, _), (b, _)| compare(a, b, &plan.sort));
-            self.rows.reordered(self.sorted.into_iter().map(|(_, range)| range))
-        } else {
-            self.rows
-        };
+    fn finish(self, plan: &WritePlan) -> Written {
+        let rows = self.sorted.apply(self.rows, &plan.sort);
         Written { rows: rows.finish(), affected: self.affected, inserted: self.inserted }
     }
 }
 
-fn compare(a: &[rusqlite::types::Value], b: &[rusqlite::types::Value], sort: &[Sort]) -> std::cmp::Ordering {
-    use rusqlite::types::Value as V;
-    use std::cmp::Ordering;
-    for ((a, b), sort) in a.iter().zip(b).zip(sort) {
-        let order = match (a, b) {
-            (V::Null, V::Null) => Ordering::Equal,
-            (V::Null, _) if sort.nulls_first => Ordering::Less,
-            (V::Null, _) => Ordering::Greater,
-            (_, V::Null) if sort.nulls_first => Ordering::Greater,
-            (_, V::Null) => Ordering::Less,
-            (a, b) if sort.descending => compare_values(b, a),
-            (a, b) => compare_values(a, b),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    Ordering::Equal
-}
-
-/// Numbers, then texts by code point, then bytes: as SQLite orders what is not null.
-fn compare_values(a: &rusqlite::types::Value, b: &rusqlite::types::Value) -> std::cmp::Ordering {
-    use rusqlite::types::Value as V;
-    use std::cmp::Ordering;
-    #[expect(clippy::cast_precision_loss, reason = "SQLite compares an integer with a double nearly so")]
-    let as_double = |number: i64| number as f64;
-    match (a, b) {
-        (V::Integer(a), V::Integer(b)) => a.cmp(b),
-        (V::Real(a), V::Real(b)) => a.total_cmp(b),
-        (V::Integer(a), V::Real(b)) => as_double(*a).total_cmp(b),
-        (V::Real(a), V::Integer(b)) => a.total_cmp(&as_double(*b)),
-        (V::Text(a), V::Text(b)) => a.cmp(b),
-        (V::Blob(a), V::Blob(b)) => a.cmp(b),
-        (V::Integer(_) | V::Real(_), _) | (V::Text(_), V::Blob(_)) => Ordering::Less,
-        _ => Ordering::Greater,
-    }
+fn sort_value(row: &Row<'_>, at: usize) -> rusqlite::Result<SortValue> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Null => SortValue::Null,
+        ValueRef::Integer(number) => SortValue::Integer(number),
+        ValueRef::Real(number) => SortValue::Number(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SortValue::Bytes(bytes.to_vec()),
+    })
 }

@@ -109,7 +109,7 @@ impl Server {
     /// Runs a write for each of its rows, or once.
     pub(crate) fn write(&self, write: &Write) -> Result<Vec<Row>, Error> {
         let plan = &write.plan;
-        assert!(plan.check.is_none() && plan.probe.is_none() && plan.verdicts == 0 && plan.sort.is_empty());
+        assert!(plan.check.is_none() && plan.probe.is_none() && plan.verdicts == 0);
         let once = [Vec::new()];
         let rows = if write.rows.is_empty() { &once[..] } else { &write.rows };
         let mut returned = Vec::new();
@@ -117,7 +117,7 @@ impl Server {
             returned.extend(self.run(&plan.write, &write.inputs, row)?);
         }
         for row in &returned {
-            assert_eq!(row.len(), usize::from(plan.tells_new) + plan.columns.len(), "{}", plan.write.sql);
+            assert_eq!(row.len(), usize::from(plan.tells_new) + plan.columns.len() + plan.sort.len(), "{}", plan.write.sql);
         }
         Ok(returned)
     }

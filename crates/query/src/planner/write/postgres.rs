@@ -23,7 +23,7 @@ impl Planner {
         if ahead || names.is_empty() {
             names.insert(0, 0);
         }
-        let mut sql = begin(self.dialect, answers);
+        let mut sql = Sql::new(self.dialect);
         sql.word("INSERT INTO ").name(&collection.name).word(" (");
         sql.list(&names, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name));
         sql.word(if checked { ") SELECT " } else { ") VALUES (" });
@@ -53,7 +53,8 @@ impl Planner {
                 self.hold(&mut sql, place, Scope { qualified: true, ..self.scope() }, &insert.old_row);
             }
         }
-        self.answered(sql, insert.conflict.is_some(), answers)
+        // The statement is run once a row, so it cannot sort.
+        self.answered(sql, insert.conflict.is_some(), answers, false)
     }
 
     /// The check is asked of rows that pass the condition only, so the condition stands in it again; by itself it is what
@@ -74,14 +75,14 @@ impl Planner {
             self.hold(&mut sql, place, self.scope(), &update.check);
             sql.word(if update.condition.is_true() { "" } else { " END" });
         }
-        self.answered(sql, false, answers)
+        self.answered(sql, false, answers, true)
     }
 
     pub(super) fn postgres_delete(&self, place: Place, condition: &Expr, answers: &Answers) -> Statements {
         let mut sql = begin(self.dialect, answers);
         sql.word("DELETE");
         self.source(&mut sql, place.collection, condition);
-        self.answered(sql, false, answers)
+        self.answered(sql, false, answers, true)
     }
 
     /// What is true or fails the statement.
@@ -105,9 +106,9 @@ impl Planner {
         sql.word(")");
     }
 
-    /// Adds RETURNING. The statement sorts what it returns, where an order was asked for.
-    fn answered(&self, mut sql: Sql, tells_new: bool, answers: &Answers) -> Statements {
-        let sorted = !answers.keys.is_empty();
+    /// Adds RETURNING. Where an order was asked for, the statement sorts what it returns, or the store does by the keys.
+    fn answered(&self, mut sql: Sql, tells_new: bool, answers: &Answers, sorts: bool) -> Statements {
+        let sorted = sorts && !answers.keys.is_empty();
         let mut count = 0;
         let mut next = |sql: &mut Sql| {
             sql.word(if count == 0 { " RETURNING " } else { ", " });
@@ -145,7 +146,7 @@ impl Planner {
                 sql.word(if *nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
             });
         }
-        Statements { check: None, probe: None, write: sql.finish(), tells_new, verdicts: 0, sorts: true }
+        Statements { check: None, probe: None, write: sql.finish(), tells_new, verdicts: 0, sorts }
     }
 }
 
