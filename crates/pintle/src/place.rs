@@ -56,11 +56,12 @@ impl StoreArg {
         }
     }
 
-    /// ` --store …` for a command that is shown; nothing where none was given, or where it might hold a password.
+    /// ` --store …` for a command that is shown, without what might be a password; nothing where none was given.
     pub(crate) fn words(&self) -> String {
         match &self.store {
             Some(store) if store.starts_with("sqlite:") => format!(" --store {}", quote(store)),
-            _ => String::new(),
+            Some(_) => " --store postgres://…".to_owned(),
+            None => String::new(),
         }
     }
 }

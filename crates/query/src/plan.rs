@@ -116,7 +116,7 @@ pub struct WritePlan {
     /// Answers a row if an upsert would meet a row that is there (so that "inserted" can be told from "updated").
     pub probe: Option<Statement>,
     /// The write; its RETURNING gives, in order: one boolean if `tells_new`, `verdicts` columns, `columns`, then one for
-    /// each of `sort`.
+    /// each of `sort`. What follows is of no interest.
     pub write: Statement,
     /// RETURNING begins with a boolean that says whether the row is new: upserts on PostgreSQL.
     pub tells_new: bool,

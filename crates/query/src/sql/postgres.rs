@@ -22,9 +22,9 @@ use crate::request::Step;
 /// must be the session's `search_path`.
 ///
 /// - `_pintle_deny(table)` fails as a policy's check does (SQLSTATE 42501, with the table's name).
-/// - `_pintle_counted(table, key, given)` is a key that the sequence of an identity column counts: the next one where none
-///   is given; else the given one, from which the sequence goes on if it is the greatest so far. The sequence never goes
-///   back: whoever sets it waits for others who do.
+/// - `_pintle_count_past(table, key, given)` lets the sequence of an identity column go on behind a key that was given. The
+///   sequence never goes back: numbers near by are drawn one by one, as others draw them, and it is set only to one that is
+///   so far ahead that nobody draws up to it meanwhile, be the setter held up for a second; setters wait for one another.
 pub const POSTGRES_FUNCTIONS: &[&str] = &[
     r#"CREATE OR REPLACE FUNCTION _pintle_deny(collection text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $body$
@@ -33,25 +33,27 @@ BEGIN
         MESSAGE = pg_catalog.format('new row violates row-level security policy for table "%s"', collection);
 END
 $body$"#,
-    r"CREATE OR REPLACE FUNCTION _pintle_counted(collection text, key text, given bigint) RETURNS bigint
+    r"CREATE OR REPLACE FUNCTION _pintle_count_past(collection text, key text, given bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $body$
 DECLARE
+    far constant bigint := 20000;
     counter regclass := pg_catalog.pg_get_serial_sequence(collection, key);
     least text := pg_catalog.format('SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM %s', counter);
     next bigint;
 BEGIN
-    IF given IS NULL THEN
-        RETURN pg_catalog.nextval(counter);
-    END IF;
     EXECUTE least INTO next;
-    IF given >= next THEN
+    IF given > next + far THEN
         PERFORM pg_catalog.pg_advisory_xact_lock('pg_catalog.pg_sequence'::regclass::oid::int, counter::oid::bigint::bit(32)::int);
         EXECUTE least INTO next;
-        IF given >= next THEN
+        IF given > next + far THEN
             PERFORM pg_catalog.setval(counter, given);
+            RETURN TRUE;
         END IF;
     END IF;
-    RETURN given;
+    WHILE next <= given LOOP
+        next := pg_catalog.nextval(counter) + 1;
+    END LOOP;
+    RETURN TRUE;
 END
 $body$",
 ];

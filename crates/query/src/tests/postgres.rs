@@ -120,7 +120,7 @@ fn an_insert_fails_by_itself_where_the_policy_forbids_it() {
     let on_key = write(&MANIFEST.replace("open or owner = auth.uid()", "id > 10"), shape(&[0]));
     assert_eq!(
         on_key.write.sql,
-        r#"INSERT INTO "notes" ("id", "title", "owner") SELECT "id", $1::text, $2::text FROM (SELECT _pintle_counted('"notes"', 'id', NULL) AS "id") AS "notes" WHERE CASE WHEN (($2::text = $3::text) AND ("id" > $4::int8)) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING "id""#
+        r#"INSERT INTO "notes" ("id", "title", "owner") SELECT "id", $1::text, $2::text FROM (SELECT nextval(pg_get_serial_sequence('"notes"', 'id')::regclass) AS "id") AS "notes" WHERE CASE WHEN (($2::text = $3::text) AND ("id" > $4::int8)) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING "id""#
     );
 }
 
@@ -131,7 +131,10 @@ fn what_needs_no_check_is_a_plain_insert() {
         planner(MANIFEST).plan_write(NOTES, Role::ServiceRole, shape).unwrap().write.sql.clone()
     };
     assert_eq!(insert(vec![1, 4]), r#"INSERT INTO "notes" ("title", "score") VALUES ($1::text, $2::float8)"#);
-    assert_eq!(insert(vec![0]), r#"INSERT INTO "notes" ("id") VALUES (_pintle_counted('"notes"', 'id', $1::int8))"#);
+    assert_eq!(
+        insert(vec![0]),
+        r#"INSERT INTO "notes" ("id") VALUES (coalesce($1::int8, nextval(pg_get_serial_sequence('"notes"', 'id')::regclass))) RETURNING _pintle_count_past('"notes"', 'id', "notes"."id")"#
+    );
     assert_eq!(insert(vec![]), r#"INSERT INTO "notes" ("id") VALUES (DEFAULT)"#);
 }
 

@@ -170,7 +170,8 @@ const FAILURES: [Failure; 13] = [
         "5XX",
         "ServerError",
         "The server could not do it, through no fault of the request: the store does not answer, or its disk is full. \
-         Nothing was written.",
+         A write was not made, unless the connection to a PostgreSQL server broke under it: then send it again with \
+         its `Idempotency-Key`.",
         "PT503",
         "the store does not answer",
         None,

@@ -54,6 +54,7 @@ pub(super) fn push(
         let raw: Raw<'_> = row.try_get(first + index).map_err(Error::internal)?;
         Ok(match raw.bytes {
             None => Cell::Null,
+            Some(bytes) if is_endless(&raw.ty, bytes) => return Err(endless(&raw.ty)),
             Some(bytes) => write(out, ty, &raw.ty, bytes).map_or(Cell::Wrong, |()| Cell::Written),
         })
     })
@@ -72,11 +73,11 @@ fn write(out: &mut Vec<u8>, ty: Type, stored: &PgType, bytes: &[u8]) -> Option<(
         Type::Boolean if *stored == PgType::BOOL => print::json_boolean(out, *bytes.first()? != 0),
         Type::Timestamp if *stored == PgType::TIMESTAMPTZ => {
             let moment = i64::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH_MICROS)?;
-            MOMENTS.contains(&moment).then(|| print::json_timestamp(out, moment))?;
+            print::json_timestamp(out, moment);
         }
         Type::Date if *stored == PgType::DATE => {
             let days = i32::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH_DAYS)?;
-            DAYS.contains(&days).then(|| print::json_stored_plain(out, &print::stored_date(days)))?;
+            print::json_stored_plain(out, &print::stored_date(days));
         }
         Type::Uuid if *stored == PgType::UUID => {
             let uuid = uuid::Uuid::from_slice(bytes).ok()?;
@@ -87,6 +88,28 @@ fn write(out: &mut Vec<u8>, ty: Type, stored: &PgType, bytes: &[u8]) -> Option<(
         Type::Boolean | Type::Timestamp | Type::Date | Type::Uuid | Type::Json | Type::Bytes => return None,
     }
     Some(())
+}
+
+/// What we keep is finite and of the years 1 to 9999. A cast may read other values out of a text, which JSON cannot say.
+fn is_endless(stored: &PgType, bytes: &[u8]) -> bool {
+    let number = || bytes.try_into().ok().map(f64::from_be_bytes);
+    let moment = || bytes.try_into().ok().map(i64::from_be_bytes).and_then(|m| m.checked_add(EPOCH_MICROS));
+    let day = || bytes.try_into().ok().map(i32::from_be_bytes).and_then(|days| days.checked_add(EPOCH_DAYS));
+    match *stored {
+        PgType::FLOAT8 => number().is_some_and(|number| !number.is_finite()),
+        PgType::TIMESTAMPTZ => moment().is_none_or(|moment| !MOMENTS.contains(&moment)),
+        PgType::DATE => day().is_none_or(|day| !DAYS.contains(&day)),
+        _ => false,
+    }
+}
+
+fn endless(stored: &PgType) -> Error {
+    let (code, name) = match *stored {
+        PgType::FLOAT8 => ("22003", "double precision"),
+        PgType::TIMESTAMPTZ => ("22008", "timestamp with time zone"),
+        _ => ("22008", "date"),
+    };
+    Error::Constraint { code, message: format!("a value is out of range for type {name}") }
 }
 
 fn text<'a>(stored: &PgType, bytes: &'a [u8]) -> Option<&'a str> {

@@ -172,6 +172,24 @@ fn an_insert_is_refused_by_the_statement_itself_and_before_any_constraint_speaks
 }
 
 #[test]
+fn numbers_are_drawn_once_while_others_are_given() {
+    let server = Server::new(MANIFEST);
+    server.sql("CREATE TABLE drawn (n bigint)");
+    let draw = "INSERT INTO drawn SELECT nextval('things_id_seq') FROM generate_series(1, 5000)";
+    // Near ones and far ones, by turns.
+    let give =
+        "SELECT _pintle_count_past('things', 'id', last_value + CASE WHEN i % 50 = 0 THEN 1000000000 ELSE i % 9 END)
+        FROM generate_series(1, 1000) AS i, LATERAL (SELECT i AS of, last_value FROM things_id_seq) AS s";
+    std::thread::scope(|scope| {
+        for sql in [draw, give, draw, give] {
+            let database = &server.database;
+            scope.spawn(move || database.psql(sql));
+        }
+    });
+    assert_eq!(server.database.psql("SELECT count(*), count(DISTINCT n) FROM drawn"), "10000|10000");
+}
+
+#[test]
 fn a_counted_key_goes_on_from_the_greatest_that_was_given() {
     let server = Server::new(MANIFEST);
     let id = |body: &str, query: &str, prefer: &Preferences| {

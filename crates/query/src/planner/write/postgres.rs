@@ -10,6 +10,17 @@ use crate::plan::{Param, Sort};
 use crate::planner::Planner;
 use crate::sql::{Scope, Sql};
 
+/// What RETURNING is made of.
+struct Returned<'a> {
+    answers: &'a Answers,
+    /// Whether each row is new.
+    tells_new: bool,
+    /// The statement sorts by itself.
+    sorts: bool,
+    /// The count goes on behind the key of this place, once the row stands.
+    counts: Option<Place>,
+}
+
 impl Planner {
     /// The row is selected before it is inserted, and the check is the selection's: so a policy speaks before any
     /// constraint tells something of other rows, as with PostgreSQL's own row security.
@@ -54,7 +65,8 @@ impl Planner {
             }
         }
         // The statement is run once a row, so it cannot sort.
-        self.answered(sql, insert.conflict.is_some(), answers, false)
+        let counts = (insert.fields.contains(&0) && self.is_counted(place)).then_some(place);
+        self.answered(sql, Returned { answers, tells_new: insert.conflict.is_some(), sorts: false, counts })
     }
 
     /// The check is asked of rows that pass the condition only, so the condition stands in it again; by itself it is what
@@ -75,14 +87,14 @@ impl Planner {
             self.hold(&mut sql, place, self.scope(), &update.check);
             sql.word(if update.condition.is_true() { "" } else { " END" });
         }
-        self.answered(sql, false, answers, true)
+        self.answered(sql, Returned { answers, tells_new: false, sorts: true, counts: None })
     }
 
     pub(super) fn postgres_delete(&self, place: Place, condition: &Expr, answers: &Answers) -> Statements {
         let mut sql = begin(self.dialect, answers);
         sql.word("DELETE");
         self.source(&mut sql, place.collection, condition);
-        self.answered(sql, false, answers, true)
+        self.answered(sql, Returned { answers, tells_new: false, sorts: true, counts: None })
     }
 
     /// What is true or fails the statement.
@@ -93,21 +105,25 @@ impl Planner {
         sql.word(") END");
     }
 
-    /// A counted key: the row's nth value, which moves the sequence on, or the next one.
+    /// A counted key: the row's nth value, or the next one.
     fn counted(&self, sql: &mut Sql, place: Place, given: Option<usize>) {
+        if let Some(n) = given {
+            sql.word("coalesce(").bind(Param::Row(n), self.field_type(place, 0)).word(", ");
+        }
+        sql.word("nextval(pg_get_serial_sequence(");
+        self.key_named(sql, place);
+        sql.word(")::regclass)").word(if given.is_some() { ")" } else { "" });
+    }
+
+    /// Its table and its name, as texts.
+    fn key_named(&self, sql: &mut Sql, place: Place) {
         let collection = self.model.collection(place.collection);
-        let key = &collection.fields[0];
-        sql.word("_pintle_counted(").quoted(&format!("\"{}\"", collection.name)).word(", ").quoted(&key.name);
-        sql.word(", ");
-        match given {
-            Some(n) => sql.bind(Param::Row(n), key.ty),
-            None => sql.word("NULL"),
-        };
-        sql.word(")");
+        sql.quoted(&format!("\"{}\"", collection.name)).word(", ").quoted(&collection.fields[0].name);
     }
 
     /// Adds RETURNING. Where an order was asked for, the statement sorts what it returns, or the store does by the keys.
-    fn answered(&self, mut sql: Sql, tells_new: bool, answers: &Answers, sorts: bool) -> Statements {
+    fn answered(&self, mut sql: Sql, returned: Returned<'_>) -> Statements {
+        let Returned { answers, tells_new, sorts, counts } = returned;
         let sorted = sorts && !answers.keys.is_empty();
         let mut count = 0;
         let mut next = |sql: &mut Sql| {
@@ -136,6 +152,13 @@ impl Planner {
             let n = next(&mut sql);
             sql.sort_key(self.scope(), key);
             named(&mut sql, n);
+        }
+        if let Some(place) = counts {
+            let collection = self.model.collection(place.collection);
+            next(&mut sql);
+            sql.word("_pintle_count_past(");
+            self.key_named(&mut sql, place);
+            sql.word(", ").name(&collection.name).word(".").name(&collection.fields[0].name).word(")");
         }
         if sorted {
             let first = count - answers.keys.len() + 1;
