@@ -55,10 +55,10 @@ fn commands(args: &[String], postgres: bool) -> Vec<Command> {
     }
     // The filter of cargo's own runner is one text alone.
     others.args(if nextest { args } else { &args[..args.len().min(1)] });
-    match (postgres, nextest) {
-        (true, _) => {}
-        (false, true) => drop(others.args(["-E", "not (test(/postgres([^a-z]|$)/) or binary(/postgres/))"])),
-        (false, false) => drop(others.args(["--", "--skip", "postgres_", "--skip", "postgres::"])),
+    if !postgres && nextest {
+        others.args(["-E", "not (test(/postgres(ql)?([^a-z]|$)/) or binary(/postgres/))"]);
+    } else if !postgres {
+        others.args(["--", "--skip", "postgres_", "--skip", "postgres::", "--skip", "_postgresql"]);
     }
     if args.is_empty() { vec![cargo(&["test", "--workspace", "--doc"]), others] } else { vec![others] }
 }

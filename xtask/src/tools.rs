@@ -94,7 +94,8 @@ fn postgres() -> Result<Postgres> {
 fn install_postgres() -> bool {
     const NO_CLUSTER: &str = "set -e; folder=/etc/postgresql-common/createcluster.d; mkdir -p $folder; \
          echo 'create_main_cluster = false' > $folder/pintle-tests.conf";
-    const AS_BEFORE: &str = "rm -f /etc/postgresql-common/createcluster.d/pintle-tests.conf";
+    const AS_BEFORE: &str = "folder=/etc/postgresql-common/createcluster.d; rm -f $folder/pintle-tests.conf; \
+         rmdir --ignore-fail-on-non-empty $folder";
     has("apt-get", "--version") && as_root(NO_CLUSTER) && {
         let done = install("postgresql");
         as_root(AS_BEFORE) && done
