@@ -59,10 +59,25 @@ impl StoreArg {
     /// ` --store …` for a command that is shown, without what might be a password; nothing where none was given.
     pub(crate) fn words(&self) -> String {
         match &self.store {
-            Some(store) if store.starts_with("sqlite:") => format!(" --store {}", quote(store)),
-            Some(_) => " --store postgres://…".to_owned(),
+            Some(store) => format!(" --store {}", quote(&without_password(store))),
             None => String::new(),
         }
+    }
+}
+
+/// A store's URL with `…` where its password stands: whoever copies it and forgets that learns so at once, and does not
+/// work on another store.
+fn without_password(store: &str) -> String {
+    let Some((scheme, rest)) = store.split_once("://") else { return store.to_owned() };
+    if rest.contains("password=") {
+        return format!("{scheme}://…");
+    }
+    match rest.rsplit_once('@') {
+        Some((user, place)) => match user.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:…@{place}"),
+            None => store.to_owned(),
+        },
+        None => store.to_owned(),
     }
 }
 
@@ -83,6 +98,24 @@ impl TargetArg {
             Some(text) => Location::from_str(&text).map_err(Failure::new),
             None => Err(Failure::usage("--to is missing: where does the data go?")
                 .help("like --to postgres://USER:PASSWORD@HOST/DATABASE or --to sqlite:PATH; PINTLE_COPY_TO and PINTLE_COPY_TO_FILE do as well")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_shown_without_its_password() {
+        for (store, shown) in [
+            ("sqlite:a.db", "sqlite:a.db"),
+            ("postgres://host/db?schema=s", "postgres://host/db?schema=s"),
+            ("postgres://me@host/db", "postgres://me@host/db"),
+            ("postgres://me:s3:cr@et@host/db", "postgres://me:…@host/db"),
+            ("postgres://host/db?password=x", "postgres://…"),
+        ] {
+            assert_eq!(without_password(store), shown);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `/health`, `/health/live`, `/health/ready`: open to everybody.
 
 use hyper::StatusCode;
+use pintle_query::Details;
 use pintle_store::Store;
 
 use crate::answer::{self, Answer};
@@ -35,8 +36,14 @@ pub(crate) async fn both(store: &Store) -> Answer {
     }
 }
 
+/// Where the tables are at fault, the reason says nothing of what they hold, and it is what an operator looks for.
 fn not_ready(error: pintle_store::Error) -> Failure {
+    let reason = match &error {
+        pintle_store::Error::Migration(reason) => Details::Text(reason.clone()),
+        _ => Details::None,
+    };
     let mut failure = status::error(error, Surface::Plain, pintle_model::Role::Anon);
+    failure.details = reason;
     failure.status = StatusCode::SERVICE_UNAVAILABLE;
     failure
 }

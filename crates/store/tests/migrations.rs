@@ -27,6 +27,7 @@ scenarios! {
     a_required_field_on_rows_without_a_value_is_refused_with_their_count
     what_loses_data_is_refused_until_it_is_allowed
     dropping_what_holds_nothing_loses_nothing
+    another_app_s_collections_are_not_taken_away
     renamed_fields_and_collections_keep_their_rows_and_counters
     types_change_where_every_value_fits
     types_that_do_not_fit_lose_values_or_are_refused
@@ -146,6 +147,19 @@ fn what_loses_data_is_refused_until_it_is_allowed(on: On) {
     assert!(refusal(&place).contains("- collection people loses 2 rows"));
     place.open().migrate(Consent::Loss).unwrap();
     assert!(schema(&place).is_empty());
+}
+
+fn another_app_s_collections_are_not_taken_away(on: On) {
+    let place = migrated(on, people(vec![]));
+    let mut other = configs();
+    other.name = "another".to_owned();
+    let place = with(place, other);
+    assert_eq!(
+        refusal(&place),
+        "the store holds another app, `test`, whose collections would be removed: serve this app from a store of its own \
+         (another file, database or `schema`). If it is the same app under a new name, run `pintle migrate --allow-loss`"
+    );
+    place.open().migrate(Consent::Loss).unwrap();
 }
 
 fn dropping_what_holds_nothing_loses_nothing(on: On) {

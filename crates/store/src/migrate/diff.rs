@@ -54,6 +54,12 @@ pub(crate) fn diff<'a>(old: &'a Snapshot, new: &'a Snapshot, model: &Model) -> V
     found
 }
 
+/// The app that the tables belong to, where another one would drop some of them: most likely it was sent to the wrong store.
+pub(crate) fn other_app(old: &Snapshot, new: &Snapshot, differences: &[Difference<'_>]) -> Option<String> {
+    let drops = |difference: &Difference<'_>| matches!(difference, Difference::Drop(table) if !table.name.starts_with("_pintle"));
+    (!old.app.is_empty() && old.app != new.app && differences.iter().any(drops)).then(|| old.app.clone())
+}
+
 fn alter<'a, 'm>(old: &'a Table, new: &'a Table, renamed_from: impl Fn(&str) -> Option<&'m str>) -> Alter<'a> {
     let sources: Vec<Option<&'a str>> = new
         .columns

@@ -27,6 +27,8 @@ pub struct MigrationPlan {
     pub older: bool,
     /// No model has been applied yet: the database is new.
     pub first: bool,
+    /// The app that the tables belong to, if it is another one and would lose collections, be they empty.
+    pub other_app: Option<String>,
 }
 
 /// How far a migration may go.
@@ -116,6 +118,13 @@ impl MigrationPlan {
                  go back on purpose with `pintle migrate`"
                     .to_owned(),
             ));
+        }
+        if let Some(other) = self.other_app.as_ref().filter(|_| consent != Consent::Loss) {
+            return Err(Error::Migration(format!(
+                "the store holds another app, `{other}`, whose collections would be removed: serve this app from a store of \
+                 its own (another file, database or `schema`). If it is the same app under a new name, run `pintle migrate \
+                 --allow-loss`"
+            )));
         }
         if self.loses_data() && consent != Consent::Loss {
             let lost: Vec<_> = self.lost().collect();

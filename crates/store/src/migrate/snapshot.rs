@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// The tables of a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
+    /// The app's name; empty where an older Pintle did not keep it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) app: String,
     pub(crate) tables: Vec<Table>,
 }
 
@@ -99,7 +102,7 @@ impl Snapshot {
         // Tables and indexes share their names, and SQLite tells no case.
         let mut names = model.collections.iter().map(|collection| collection.name.to_lowercase()).collect();
         let tables = model.collections.iter().map(|collection| Table::of(model, collection, dialect, &mut names));
-        Snapshot { tables: tables.collect() }
+        Snapshot { app: model.name.clone(), tables: tables.collect() }
     }
 
     /// Finds a table by name.
@@ -112,13 +115,13 @@ impl Snapshot {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What tells one model's tables from another's; descriptions do not matter to them.
+    /// What tells one model's tables from another's; descriptions and the app's name do not matter to them.
     pub(crate) fn hash(&self) -> String {
         let tables = self.tables.iter().map(|table| {
             let columns = table.columns.iter().map(Column::without_description).collect();
             Table { columns, description: None, ..table.clone() }
         });
-        hash(&Snapshot { tables: tables.collect() }.to_json())
+        hash(&Snapshot { app: String::new(), tables: tables.collect() }.to_json())
     }
 }
 

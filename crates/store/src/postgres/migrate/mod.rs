@@ -24,7 +24,7 @@ use self::later::Work;
 use self::session::{Failed, Session};
 use self::system::HISTORY;
 pub(super) use self::system::WATCHED;
-use crate::migrate::diff::diff;
+use crate::migrate::diff::{diff, other_app};
 use crate::migrate::review::{Engine as _, Review, quoted};
 use crate::migrate::snapshot::{self, Snapshot};
 use crate::migrate::{Line, Step};
@@ -207,6 +207,7 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
     }
     let mut plan = review.answered(&counts);
     plan.first = last.is_none();
+    plan.other_app = other_app(old, &wanted.snapshot, &differences);
     plan::write(&mut plan, old, &wanted.snapshot, &differences);
     let readers = convert::readers(plan.sql());
     if !readers.is_empty() {

@@ -19,7 +19,7 @@ use self::plan::Steps;
 use super::connection::{self, APPLICATION_ID, Purpose};
 use super::fault;
 use crate::Error;
-use crate::migrate::diff::diff;
+use crate::migrate::diff::{diff, other_app};
 use crate::migrate::snapshot::Snapshot;
 use crate::migrate::{Consent, MigrationPlan};
 
@@ -149,6 +149,7 @@ fn make(db: &Connection, model: &Model, wanted: &Snapshot) -> Result<MigrationPl
     let differences = diff(&old, wanted, model);
     let mut plan = Steps::plan(db, &old, &differences).map_err(|error| fault::general(&error))?;
     plan.first = first;
+    plan.other_app = other_app(&old, wanted, &differences);
     if hash != wanted.hash() && is_ours(db)? {
         let sql = format!("SELECT count(*) FROM {HISTORY} WHERE hash = ?1");
         let times: i64 =
