@@ -59,7 +59,7 @@ impl StoreArg {
     /// ` --store …` for a command that is shown, without what might be a password; nothing where none was given.
     pub(crate) fn words(&self) -> String {
         match &self.store {
-            Some(store) => format!(" --store {}", quote(&without_password(store))),
+            Some(store) => format!(" --store {}", quote(without_password(store))),
             None => String::new(),
         }
     }
