@@ -66,6 +66,11 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text in SQL.
+pub(crate) fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// What the rows get in a column that was `before`, or is new; or why there is no way.
 pub(crate) fn filling(
     engine: &dyn Engine,
@@ -113,6 +118,19 @@ impl<'a> Review<'a> {
             Found::Refused(_) => None,
         });
         asked.collect()
+    }
+
+    /// The same for what would be lost, each as SQL that looks for one such row.
+    pub(crate) fn losses(&self) -> Vec<String> {
+        let asked = self.found.iter().filter_map(|found| match found {
+            Found::Ask(sql, Tells::Loses { .. }) => Some(sql),
+            _ => None,
+        });
+        let any = |sql: &String| match sql.strip_prefix("SELECT count(*) ") {
+            Some(rest) => format!("SELECT count(*) FROM (SELECT 1 {rest} LIMIT 1) AS one"),
+            None => sql.clone(),
+        };
+        asked.map(any).collect()
     }
 
     /// The plan: a step for each difference, whose SQL is still to be written. `counts` answer the questions.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use super::bind::bind_value;
 use crate::Error;
 use crate::fault as shared;
+use crate::migrate::review::quoted;
 
 /// An error that has nothing to do with what was written.
 pub(super) fn general(error: &rusqlite::Error) -> Error {
@@ -113,7 +114,7 @@ fn missing_target(
 }
 
 fn is_there(db: &Connection, target: &Collection, value: &Value) -> rusqlite::Result<bool> {
-    let sql = format!("SELECT 1 FROM \"{}\" WHERE \"{}\" = ?1", target.name, target.fields[0].name);
+    let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", quoted(&target.name), quoted(&target.fields[0].name));
     let mut statement = db.prepare(&sql)?;
     bind_value(&mut statement, 1, value)?;
     Ok(statement.raw_query().next()?.is_some())

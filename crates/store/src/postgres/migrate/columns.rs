@@ -1,8 +1,8 @@
 //! Columns of a table that is there: how they go, change, and come.
 
-use super::ddl::{Postgres, column_for_adding, default, fitting, storage, text_literal};
+use super::ddl::{Postgres, column_for_adding, default, storage};
 use crate::migrate::diff::Alter;
-use crate::migrate::review::{filling, quoted};
+use crate::migrate::review::{filling, quoted, text_literal};
 use crate::migrate::snapshot::{Column, Default, Table};
 
 /// Stands before what PostgreSQL does by copying the table.
@@ -36,7 +36,7 @@ pub(super) fn change(alter: &Alter<'_>, sql: &mut Vec<String>) {
             sql.push(format!("{comment}ALTER TABLE {table} ADD COLUMN {}", column_for_adding(alter.new, column)));
             continue;
         };
-        let actions = change_rules(alter, column, before);
+        let actions = change_rules(column, before);
         sql.extend(actions.into_iter().map(|action| format!("ALTER TABLE {table} {action}")));
     }
 }
@@ -65,7 +65,7 @@ fn change_type(alter: &Alter<'_>, column: &Column, before: &Column) -> Option<St
 }
 
 /// Changes of the default, and null where it is allowed now.
-fn change_rules(alter: &Alter<'_>, column: &Column, before: &Column) -> Vec<String> {
+fn change_rules(column: &Column, before: &Column) -> Vec<String> {
     let name = quoted(&column.name);
     let mut actions = Vec::new();
     let same_type = before.ty == column.ty;
@@ -76,13 +76,8 @@ fn change_rules(alter: &Alter<'_>, column: &Column, before: &Column) -> Vec<Stri
         None if same_type && before.default.is_some() => actions.push(format!("ALTER COLUMN {name} DROP DEFAULT")),
         _ => {}
     }
-    if before.required && !column.required {
-        if same_type {
-            actions.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
-        }
-        // It is there if an interrupted migration left it.
-        let proof = quoted(&fitting(&format!("{}_{}_not_null", alter.old.name, before.name)));
-        actions.push(format!("DROP CONSTRAINT IF EXISTS {proof}"));
+    if before.required && !column.required && same_type {
+        actions.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
     }
     actions
 }

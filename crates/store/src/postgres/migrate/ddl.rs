@@ -3,11 +3,11 @@
 use pintle_model::{Type, Value};
 
 use super::convert::conversion;
-use crate::migrate::review::{Engine, Filling, quoted};
+use crate::migrate::review::{Engine, Filling, quoted, text_literal};
 use crate::migrate::snapshot::{Column, Default, Delete, Index, Reference, Table, hash};
 
 /// Bytes that PostgreSQL keeps of a name.
-const NAME_MAX: usize = 63;
+pub(super) const NAME_MAX: usize = 63;
 
 /// What PostgreSQL writes in its own way.
 pub(super) struct Postgres;
@@ -237,9 +237,4 @@ fn literal(column: &Column, text: &str) -> String {
         // It was checked in the model.
         Err(_) => text_literal(text),
     }
-}
-
-/// A text in SQL.
-pub(super) fn text_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

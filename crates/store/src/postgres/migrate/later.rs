@@ -6,12 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use super::ddl::{Postgres, SCHEMA, constraint, create_index, fitting, index_name};
+use super::ddl::{NAME_MAX, Postgres, SCHEMA, constraint, create_index, fitting, index_name};
 use super::session::{Session, is_data};
 use crate::Error;
 use crate::migrate::describe::Rule;
 use crate::migrate::review::{Engine as _, orphans, outside, quoted, repeated, required};
 use crate::migrate::snapshot::{Column, Index, Reference, Snapshot, Table};
+
+/// How the names of checks end that stand for NOT NULL.
+const PROOF: &str = "_not_null";
 
 /// A piece of work.
 #[derive(Debug)]
@@ -61,8 +64,12 @@ impl Work {
 
     /// NOT NULL, by way of a check that is proved without locking writers out.
     pub(super) fn required(table: &Table, column: &Column) -> Work {
+        Work::proved(table, column, &proof_name(table, column))
+    }
+
+    fn proved(table: &Table, column: &Column, proof: &str) -> Work {
         let (name, field) = (quoted(&table.name), quoted(&column.name));
-        let proof = constraint(table, &column.name, "not_null");
+        let proof = quoted(proof);
         Work {
             sql: vec![
                 validate(table, &proof),
@@ -76,12 +83,17 @@ impl Work {
     }
 }
 
+/// What the check is called that stands for NOT NULL until it is proved.
+fn proof_name(table: &Table, column: &Column) -> String {
+    fitting(&format!("{}_{}{PROOF}", table.name, column.name))
+}
+
 /// The check that stands for NOT NULL until it is proved.
 pub(super) fn add_not_null(table: &Table, column: &Column) -> String {
     format!(
         "ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
         quoted(&table.name),
-        constraint(table, &column.name, "not_null"),
+        quoted(&proof_name(table, column)),
         quoted(&column.name)
     )
 }
@@ -156,8 +168,9 @@ struct There {
     indexes: Vec<(String, String, bool)>,
     /// Table and constraint, of those that no look at the rows has proved.
     unproved: BTreeSet<(String, String)>,
-    /// Table and constraint, of checks.
-    checks: BTreeSet<(String, String)>,
+    /// Table, column and constraint, of the checks that stand for NOT NULL. Their names may be those that the table and
+    /// the column had before.
+    proofs: Vec<(String, String, String)>,
     /// Table and column, of those that may be null.
     nullable: BTreeSet<(String, String)>,
 }
@@ -177,6 +190,13 @@ impl There {
                  WHERE c.connamespace = {SCHEMA} AND {which}"
             )
         };
+        let proofs = format!(
+            "SELECT t.relname::text, a.attname::text, c.conname::text FROM pg_constraint c JOIN pg_class t ON t.oid = \
+             c.conrelid JOIN pg_attribute a ON a.attrelid = t.oid AND c.conkey = ARRAY[a.attnum] WHERE c.connamespace = \
+             {SCHEMA} AND c.contype = 'c' AND pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NOT NULL)', a.attname) \
+             AND (right(c.conname, {}) = '{PROOF}' OR octet_length(c.conname) = {NAME_MAX})",
+            PROOF.len()
+        );
         let nullable = format!(
             "SELECT t.relname::text, a.attname::text FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid WHERE \
              t.relnamespace = {SCHEMA} AND t.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull"
@@ -184,7 +204,7 @@ impl There {
         Ok(There {
             indexes: indexes.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
             unproved: pairs(session.query(&of_constraints("c.contype IN ('c', 'f') AND NOT c.convalidated")).await?),
-            checks: pairs(session.query(&of_constraints("c.contype = 'c'")).await?),
+            proofs: session.query(&proofs).await?.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
             nullable: pairs(session.query(&nullable).await?),
         })
     }
@@ -196,14 +216,23 @@ impl There {
 
     fn column_lacks(&self, table: &Table, column: &Column) -> Vec<Work> {
         let mut works = Vec::new();
-        let proof = (table.name.clone(), fitting(&format!("{}_{}_not_null", table.name, column.name)));
+        let proof = self.proofs.iter().find(|(of, on, _)| *of == table.name && *on == column.name);
         let nullable = self.nullable.contains(&(table.name.clone(), column.name.clone()));
-        if column.required && (nullable || self.checks.contains(&proof)) {
-            let mut work = Work::required(table, column);
-            if !self.checks.contains(&proof) {
-                work.sql.insert(0, add_not_null(table, column));
+        match proof {
+            Some((.., proof)) => {
+                let mut work = Work::proved(table, column, proof);
+                if !column.required {
+                    // A later model takes it back.
+                    work.sql.drain(..work.sql.len() - 1);
+                }
+                works.push(work);
             }
-            works.push(work);
+            None if column.required && nullable => {
+                let mut work = Work::required(table, column);
+                work.sql.insert(0, add_not_null(table, column));
+                works.push(work);
+            }
+            None => {}
         }
         if self.is_unproved(table, column, "check") {
             works.extend(Work::check(table, column));

@@ -24,7 +24,7 @@ use self::later::Work;
 use self::session::{Failed, Session};
 use self::system::HISTORY;
 pub(super) use self::system::WATCHED;
-use crate::migrate::diff::{diff, other_app};
+use crate::migrate::diff::{Difference, diff, other_app};
 use crate::migrate::review::{Engine as _, Review, quoted};
 use crate::migrate::snapshot::{self, Snapshot};
 use crate::migrate::{Line, Step};
@@ -104,10 +104,11 @@ pub(super) fn hash(model: &Model) -> String {
     Snapshot::of(model, Dialect::Postgres).hash()
 }
 
-/// Whether the tables are those of the model with this hash, and nothing of them is still to be made.
+/// Whether the tables are those of the model with this hash: the last one of which nothing is still to be made. So while
+/// indexes of a newer one are being made, which may take hours, the servers of the one before stay ready.
 pub(super) async fn is_current(client: &Client, hash: &str) -> Result<bool, Error> {
     let sql =
-        format!("SELECT hash = $1::text AND finished_at IS NOT NULL FROM {HISTORY} ORDER BY counter DESC LIMIT 1");
+        format!("SELECT hash = $1::text FROM {HISTORY} WHERE finished_at IS NOT NULL ORDER BY counter DESC LIMIT 1");
     match client.query_opt(&sql, &[&hash]).await {
         Ok(row) => Ok(row.is_some_and(|row| row.get(0))),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(false),
@@ -254,8 +255,10 @@ async fn change(
         if !locked.is_empty() {
             // What is lost is what was there when nobody could write any more.
             session.step(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", locked.join(", "))).await?;
-            plan = make(session, model, wanted, Some(last)).await?;
-            plan.check(consent)?;
+            if consent != Consent::Loss && loses(session, &last.snapshot, &differences).await? {
+                plan = make(session, model, wanted, Some(last)).await?;
+                plan.check(consent)?;
+            }
         }
     }
     for sql in plan.sql() {
@@ -273,6 +276,20 @@ async fn change(
         .await?;
     session.step("COMMIT").await?;
     Ok(plan)
+}
+
+/// Whether rows lose something. Everybody else waits for the answer, so it is asked for one row, not for their number.
+async fn loses(session: &Session, old: &Snapshot, differences: &[Difference<'_>]) -> Result<bool, Error> {
+    let losses = Review::of(&Postgres, old, differences).losses();
+    for function in convert::readers(losses.iter().map(String::as_str)) {
+        session.run(&function).await?;
+    }
+    for sql in &losses {
+        if session.count(sql).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn finished(session: &Session) -> Result<(), Error> {

@@ -7,11 +7,11 @@
 use super::columns;
 use super::ddl::{
     Postgres, constraint, create_index, create_table, index_name, index_parts, key_name, named_check, primary_key,
-    refers, text_literal,
+    refers,
 };
 use super::later::{Work, add_not_null};
 use crate::migrate::diff::{Alter, Difference};
-use crate::migrate::review::{Engine as _, before, quoted};
+use crate::migrate::review::{Engine as _, before, quoted, text_literal};
 use crate::migrate::snapshot::{Column, Index, Reference, Snapshot, Table};
 use crate::migrate::{MigrationPlan, Step};
 

@@ -7,8 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::ddl::text_literal;
-use crate::migrate::review::quoted;
+use crate::migrate::review::{quoted, text_literal};
 use crate::postgres::connect;
 use crate::{Error, PostgresUrl};
 

@@ -3,7 +3,7 @@
 use pintle_model::{Type, Value};
 
 use super::convert::conversion;
-use crate::migrate::review::{Engine, Filling, quoted};
+use crate::migrate::review::{Engine, Filling, quoted, text_literal};
 use crate::migrate::snapshot::{Column, Default, Delete, Index, Table};
 
 /// What SQLite writes in its own way.
@@ -171,8 +171,4 @@ fn literal(column: &Column, text: &str) -> String {
         Ok(Value::Text(text) | Value::Json(text)) => text_literal(&text),
         Ok(Value::Date(_) | Value::Uuid(_)) | Err(_) => text_literal(text),
     }
-}
-
-fn text_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
