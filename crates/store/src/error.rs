@@ -82,7 +82,7 @@ impl Error {
     }
 
     /// The same for another one who waits: sources are told as text.
-    pub(crate) fn again(&self) -> Error {
+    pub(crate) fn copied(&self) -> Error {
         match self {
             Error::Full => Error::Full,
             Error::ReadOnly => Error::ReadOnly,

@@ -76,6 +76,26 @@ async fn who_always_meets_another_is_told_that_the_store_is_busy() {
     store.write(update("rank = 7")).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_later_step_that_meets_another_leaves_no_transaction_open() {
+    let place = place();
+    let store = postgres::open_with(&place, "?connections_max=1");
+    for meetings in [1, u32::MAX] {
+        let mut attempts = 0;
+        let met = store.transaction(Mode::Write, move |tx: &mut dyn Tx| {
+            tx.read(&number("SELECT count(*) FROM configs"))?;
+            attempts += 1;
+            tx.read(&number(if attempts <= meetings { "SELECT conflict()" } else { "SELECT 1" }))
+        });
+        let met = met.await;
+        assert_eq!(met.is_ok(), meetings == 1, "{met:?}");
+        // On the same connection, and seen by others: it is kept.
+        store.write(insert(&[(&meetings.to_string(), None)])).await.unwrap();
+        let kept = format!("SELECT count(*) FROM configs WHERE name = '{meetings}'");
+        assert_eq!(psql(&place, &kept), "1", "after {meetings} meetings");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_that_wait_for_each_other_are_both_made() {
     let place = place();

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use pintle_model::{Durability, Type};
-use pintle_store::{Access, Error, Location, Mode, Store};
+use pintle_store::{Access, Error, Location, Mode, Store, Tx};
 use pintle_testbed::Postgres;
 use support::postgres::{self, ASLEEP, CONFIGS, configs, insert, number, open_with, psql, until, update, word};
 use support::{Place, read, text};
@@ -31,6 +31,11 @@ async fn a_session_is_told_what_it_needs() {
         let mut model = configs();
         model.durability = durability;
         let place = postgres::place(model, "CREATE SCHEMA \"My_App\"");
+        // What a person has set for the database gives no statement another meaning.
+        for setting in ["standard_conforming_strings = off", "transform_null_equals = on", "lock_timeout = 1"] {
+            let set = "DO $do$ BEGIN EXECUTE format('ALTER DATABASE %I SET SETTING', current_database()); END $do$";
+            place.run(&set.replace("SETTING", setting));
+        }
         let store = open_with(&place, "?schema=My_App&application_name=a%20name");
         for (setting, value) in [
             ("search_path", "\"My_App\""),
@@ -41,6 +46,9 @@ async fn a_session_is_told_what_it_needs() {
             ("default_transaction_isolation", "read committed"),
             ("synchronous_commit", commit),
             ("application_name", "a name"),
+            ("standard_conforming_strings", "on"),
+            ("transform_null_equals", "off"),
+            ("lock_timeout", "0"),
         ] {
             let rows = store.read(word(&format!("SELECT current_setting('{setting}')"))).await.unwrap();
             let value = value.replace('"', "\\\"");
@@ -58,7 +66,7 @@ async fn who_finds_no_free_connection_in_time_is_told_that_the_store_is_busy() {
     let holder = tokio::spawn({
         let store = store.clone();
         async move {
-            let hold = move |_: &mut dyn pintle_store::Tx| {
+            let hold = move |_: &mut dyn Tx| {
                 begun.send(()).unwrap();
                 may_end.recv().unwrap();
                 Ok::<_, Error>(())
@@ -112,6 +120,30 @@ async fn what_nobody_waits_for_any_more_is_broken_off() {
 }
 
 #[tokio::test]
+async fn who_leaves_while_a_table_is_locked_leaves_no_blocked_connection_behind() {
+    let place = place(LONG);
+    place.run("CREATE TABLE other (name text)");
+    let store = open_with(&place, "?connections_max=1");
+    let url = &place.database.as_ref().unwrap().url;
+    let (locker, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    locker.batch_execute("BEGIN; LOCK TABLE configs").await.unwrap();
+    let asker = tokio::spawn({
+        let store = store.clone();
+        // It is not known yet, and to be understood it needs the table.
+        async move { store.read(number("SELECT count(*) FROM configs")).await }
+    });
+    let blocked =
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    until(&place, blocked).await;
+    asker.abort();
+    assert!(asker.await.unwrap_err().is_cancelled());
+    let other = tokio::time::timeout(LONG / 2, store.read(number("SELECT count(*) FROM other"))).await;
+    assert_eq!(text(&other.unwrap().unwrap()), r#"[{"n":0}]"#);
+    locker.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_transaction_whose_caller_has_left_is_not_kept() {
     let place = place(LONG);
     let store = open_with(&place, "?connections_max=1");
@@ -120,7 +152,7 @@ async fn a_transaction_whose_caller_has_left_is_not_kept() {
     let asker = tokio::spawn({
         let store = store.clone();
         async move {
-            let steps = move |tx: &mut dyn pintle_store::Tx| {
+            let steps = move |tx: &mut dyn Tx| {
                 tx.write(&insert(&[("a", None)]))?;
                 begun.send(()).unwrap();
                 may_end.recv().unwrap();
@@ -168,6 +200,15 @@ async fn a_statement_is_prepared_anew_when_its_table_has_changed() {
     psql(&place, "ALTER TABLE configs ADD COLUMN more text");
     assert_eq!(text(&store.read(all()).await.unwrap()), r#"[{"name":"a"}]"#);
     store.write(update("data = '1'")).await.unwrap();
+    // Within a transaction all of it is run again, and nothing of it stays open.
+    psql(&place, "ALTER TABLE configs ADD COLUMN most text");
+    let again = store.transaction(Mode::Write, move |tx: &mut dyn Tx| {
+        tx.read(&number("SELECT 1"))?;
+        tx.read(&all())
+    });
+    assert_eq!(text(&again.await.unwrap()), r#"[{"name":"a"}]"#);
+    store.write(insert(&[("c", None)])).await.unwrap();
+    assert_eq!(psql(&place, "SELECT string_agg(name, ',' ORDER BY name) FROM configs"), "a,c");
     psql(&place, "ALTER TABLE configs RENAME COLUMN rank TO grade");
     assert!(matches!(store.write(insert(&[("b", None)])).await.unwrap_err(), Error::Migration(_)));
 }
@@ -246,7 +287,7 @@ async fn a_server_that_cannot_be_worked_with_is_told_in_words() {
     assert!(told.contains("LATIN1, not UTF8") && told.contains("CREATE DATABASE"), "{told}");
     let told = refused(&format!("{server}/{name}_none")).await;
     assert!(told.contains("does not exist") && told.contains(&format!("/{name}_none")), "{told}");
-    psql(&place, &format!("DROP DATABASE {latin}"));
+    psql(&place, &format!("DROP DATABASE {latin} WITH (FORCE)"));
     let wrong: Location = format!("{url}?sslmode=verify-full&sslrootcert=/nowhere.crt").parse().unwrap();
     let told = Store::open(&wrong, &place.model, Access::Serve).unwrap_err().to_string();
     assert!(told.contains("/nowhere.crt") && told.contains("sslrootcert"), "{told}");

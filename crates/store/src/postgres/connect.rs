@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pintle_model::Durability;
 use tokio::task::AbortHandle;
-use tokio_postgres::{CancelToken, Client, Config};
+use tokio_postgres::{CancelToken, Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls;
@@ -16,6 +16,11 @@ const VERSION_MIN: u32 = 15;
 /// What greeting and signing in may take, beside reaching the host.
 const GREETING: Duration = Duration::from_secs(2);
 
+/// Asks a session for some of what it was told: if these hold, the others do, for they came together. A time is told with a
+/// unit, and an interval reads it.
+const SETTINGS: &str = "SELECT current_setting('search_path'), current_setting('TimeZone'), \
+     (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int8";
+
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -25,6 +30,16 @@ pub(super) enum Purpose {
     Own,
 }
 
+impl Purpose {
+    /// How long a statement may take; 0 if as long as it must.
+    fn timeout(self) -> Duration {
+        match self {
+            Purpose::Requests(timeout, _) => timeout,
+            Purpose::Own => Duration::ZERO,
+        }
+    }
+}
+
 /// Makes connections of one kind.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -32,6 +47,8 @@ pub(super) struct Connector {
     tls: MakeRustlsConnect,
     /// Where it connects to, without secrets.
     shown: String,
+    /// What some of a session's settings must be, in the order of [`SETTINGS`].
+    wanted: [(&'static str, String); 3],
     /// How long making one may take.
     limit: Duration,
 }
@@ -63,7 +80,12 @@ impl Connector {
         let limit = each * u32::try_from(hosts).unwrap_or(u32::MAX) + GREETING;
         let options = options(config.get_options(), url.schema(), purpose);
         config.options(options);
-        Ok(Connector { config, tls: tls::make(url.trust())?, shown: url.to_string(), limit })
+        let wanted = [
+            ("search_path", format!("\"{}\"", url.schema())),
+            ("TimeZone", "UTC".to_owned()),
+            ("statement_timeout", purpose.timeout().as_millis().to_string()),
+        ];
+        Ok(Connector { config, tls: tls::make(url.trust())?, shown: url.to_string(), wanted, limit })
     }
 
     /// Connects, and looks whether the server is one that can be worked with. The handle ends the connection at once.
@@ -71,8 +93,12 @@ impl Connector {
     /// # Errors
     /// When it does not answer in time, or refuses.
     pub(super) async fn connect(&self) -> Result<(Client, AbortHandle), Error> {
-        let made = tokio::time::timeout(self.limit, self.config.connect(self.tls.clone())).await;
-        let made = made.map_err(|_| self.gone(&format!("no answer within {} s", self.limit.as_secs())))?;
+        let made = tokio::time::timeout(self.limit, self.greeted()).await;
+        made.map_err(|_| self.gone(&format!("no answer within {} s", self.limit.as_secs())))?
+    }
+
+    async fn greeted(&self) -> Result<(Client, AbortHandle), Error> {
+        let made = self.config.connect(self.tls.clone()).await;
         let (client, connection) = made.map_err(|error| self.refused(&error))?;
         self.check(connection.parameter("server_version"), connection.parameter("server_encoding"))?;
         let task = tokio::spawn(async move {
@@ -80,6 +106,7 @@ impl Connector {
                 tracing::debug!(error = %told(&error), "a connection to the database ended");
             }
         });
+        self.check_settings(&client).await?;
         Ok((client, task.abort_handle()))
     }
 
@@ -110,12 +137,38 @@ impl Connector {
         }
     }
 
+    /// Looks whether the session has what it was told: a pooler between may drop it and say nothing.
+    async fn check_settings(&self, client: &Client) -> Result<(), Error> {
+        let found = client.simple_query(SETTINGS).await.map_err(|error| self.refused(&error))?;
+        let row = found.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        for (at, (name, wanted)) in self.wanted.iter().enumerate() {
+            let found = row.and_then(|row| row.get(at)).unwrap_or_default();
+            if found != wanted {
+                return Err(self.unsettled(&format!("`{name}` is `{found}`, not `{wanted}`")));
+            }
+        }
+        Ok(())
+    }
+
+    fn unsettled(&self, reason: &str) -> Error {
+        Error::Open(format!(
+            "{} does not take the settings that every session begins with ({reason}). A pooler such as PgBouncer drops or \
+             refuses them: connect to PostgreSQL itself, or through a pooler that passes `options` on",
+            self.shown
+        ))
+    }
+
     fn refused(&self, error: &tokio_postgres::Error) -> Error {
         // Who signs in, and to which database, is for those to settle who run it; all else may pass.
         match error.code().map(|state| state.code()) {
             Some(code) if code.starts_with("28") || code == "3D000" => {
                 Error::Open(format!("{} refuses: {}", self.shown, told(error)))
             }
+            // What a pooler says to a parameter that it does not know; PostgreSQL takes `options`.
+            Some("08P01") => self.unsettled(&told(error)),
             _ => self.gone(&told(error)),
         }
     }
@@ -142,25 +195,35 @@ pub(super) fn told(error: &tokio_postgres::Error) -> String {
 /// The session's settings, as the server's command line has them. Those in the URL come first: ours hold.
 fn options(given: Option<&str>, schema: &str, purpose: Purpose) -> String {
     let mut options = given.map_or_else(String::new, |given| format!("{given} "));
-    let _ = write!(options, "-c search_path=\"{schema}\"");
+    let _ = write!(options, "-c search_path=\"{schema}\" -c statement_timeout={}", purpose.timeout().as_millis());
+    // What a person may have set for a role or a database, and what would then give a statement another meaning.
     for setting in [
         "TimeZone=UTC",
-        "DateStyle=ISO",
+        "DateStyle=ISO,MDY",
+        "IntervalStyle=postgres",
         "bytea_output=hex",
+        "extra_float_digits=1",
+        "standard_conforming_strings=on",
+        "backslash_quote=safe_encoding",
+        "transform_null_equals=off",
+        "array_nulls=on",
+        "quote_all_identifiers=off",
+        "row_security=on",
+        "lock_timeout=0",
         "client_min_messages=warning",
         "default_transaction_isolation=read\\ committed",
     ] {
         let _ = write!(options, " -c {setting}");
     }
     match purpose {
-        Purpose::Own => options.push_str(" -c statement_timeout=0"),
+        Purpose::Own => options.push_str(" -c idle_in_transaction_session_timeout=0"),
         Purpose::Requests(timeout, durability) => {
             let milliseconds = timeout.as_millis();
             let commit = match durability {
                 Durability::Full => "on",
                 Durability::Relaxed => "off",
             };
-            let _ = write!(options, " -c statement_timeout={milliseconds} -c synchronous_commit={commit}");
+            let _ = write!(options, " -c synchronous_commit={commit}");
             // A transaction's steps have the same time for all they do; this is for a process that hangs.
             let _ = write!(options, " -c idle_in_transaction_session_timeout={milliseconds}");
         }

@@ -38,7 +38,7 @@ pub(super) struct Conn {
     pub(super) client: Client,
     /// Nothing that was sent is without its answer, and there is no transaction. Whoever sends makes it false first.
     pub(super) idle: bool,
-    /// It is not to be used again: its server does not take writes any more.
+    /// It is not to be used again: its server does not take writes any more, or it keeps what nobody knows.
     pub(super) worn: bool,
     statements: HashMap<Box<str>, (Statement, u64)>,
     /// Counts uses, so that the statement that was not used for longest can be found.
@@ -58,7 +58,12 @@ impl Conn {
             *used = self.uses;
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(sql).await.map_err(|error| Fault::of_prepare(&error))?;
+        // Who leaves meanwhile leaves a statement on the server that nobody can close: the connection goes with it.
+        let before = (self.idle, self.worn);
+        (self.idle, self.worn) = (false, true);
+        let made = self.client.prepare(sql).await;
+        (self.idle, self.worn) = before;
+        let statement = made.map_err(|error| Fault::of_prepare(&error))?;
         if sql.len() <= KEPT_SQL_BYTES {
             if self.statements.len() >= STATEMENTS {
                 let oldest = self.statements.iter().min_by_key(|(_, (_, used))| *used).map(|(sql, _)| sql.clone());

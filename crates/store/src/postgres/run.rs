@@ -42,6 +42,13 @@ pub(super) struct Around {
     pub(super) undo: &'static str,
 }
 
+impl Around {
+    /// Whether it begins a transaction, and does not stand inside one.
+    fn begins(self) -> bool {
+        self.open.starts_with("BEGIN")
+    }
+}
+
 /// A read of two statements.
 const SNAPSHOT: Around =
     Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: "COMMIT", undo: "ROLLBACK" };
@@ -235,6 +242,10 @@ async fn statements(
     let mut taken = Taken::new(plan);
     let mut chunks = rows.chunks(PIPELINED_ROWS).peekable();
     let mut open = around.map(|around| around.open);
+    // Rows behind a `BEGIN` that failed would each be kept by itself.
+    if around.is_some_and(Around::begins) {
+        control(client, open.take()).await?;
+    }
     loop {
         let chunk = chunks.next().unwrap_or_default();
         let is_last = chunks.peek().is_none();

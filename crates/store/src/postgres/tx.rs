@@ -1,5 +1,9 @@
-//! Transactions of several steps: SERIALIZABLE, reads on one snapshot, or alone with a number. The steps do not await, so they run on a thread
-//! that may wait, and each waits there for the server.
+//! Transactions of several steps. The steps do not await, so they run on a thread that may wait, and each waits there for
+//! the server. How much a transaction sees of others:
+//!
+//! - [`Mode::Read`]: one snapshot (REPEATABLE READ, READ ONLY), so that its reads tell of the same moment.
+//! - [`Mode::Write`]: SERIALIZABLE, since it writes what follows from what it has read: as if it had been alone.
+//! - [`Mode::Claim`]: READ COMMITTED, so that who gets the number sees what the holder before kept while it was asked for.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -159,7 +163,7 @@ impl PgTx<'_> {
             Err(Fault::Told(error)) => {
                 if matches!(error, Error::Timeout) || !undone {
                     // There is no more time, or a part of it stays.
-                    self.lost = Some(error.again());
+                    self.lost = Some(error.copied());
                 }
                 Err(error)
             }
@@ -168,7 +172,7 @@ impl PgTx<'_> {
                 Err(Error::Busy)
             }
             Err(Fault::Unsent(error) | Fault::Broken(error)) => {
-                self.again = Some(error.again());
+                self.again = Some(error.copied());
                 Err(error)
             }
         }
@@ -201,7 +205,7 @@ impl PgTx<'_> {
             Err(Fault::Conflict) => Err(Error::Busy),
             Err(Fault::Unsent(error) | Fault::Broken(error)) => {
                 // Nothing has been done yet.
-                self.again = Some(error.again());
+                self.again = Some(error.copied());
                 Err(error)
             }
         }

@@ -342,14 +342,14 @@ fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
                     (Ok(()), Some(Outcome::Write(outcome))) => outcome,
                     // An error of its own holds whether the rest was kept or not.
                     (Err(_), Some(Outcome::Write(Err(error)))) => Err(error),
-                    (Err(error), _) => Err(error.again()),
+                    (Err(error), _) => Err(error.copied()),
                     (Ok(()), _) => Err(gone()),
                 };
                 let _ = reply.send(outcome);
             }
-            (_, Some(Outcome::Steps(ended))) => (ended.answer)(committed.as_ref().err().map(Error::again)),
+            (_, Some(Outcome::Steps(ended))) => (ended.answer)(committed.as_ref().err().map(Error::copied)),
             (Some(Job::Steps(steps)), _) => {
-                let error = committed.as_ref().err().map_or_else(gone, Error::again);
+                let error = committed.as_ref().err().map_or_else(gone, Error::copied);
                 (steps(Err(error)).answer)(None);
             }
             (None, _) => {}
