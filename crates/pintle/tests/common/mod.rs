@@ -103,6 +103,11 @@ impl App {
         self.folder.path().join(name).to_str().expect("a path in UTF-8").to_owned()
     }
 
+    /// ` --store …`, as a command that is shown has it: the database has no password. Empty on SQLite.
+    pub fn shown_store(&self) -> String {
+        self.store().iter().map(|word| format!(" {word}")).collect()
+    }
+
     /// Serves it.
     pub fn serve(&self) -> Server {
         self.serve_with(&[])

@@ -95,10 +95,16 @@ async fn shop(place: Place) -> App {
     app
 }
 
-/// What a command says, without what differs between runs.
+/// A text without what differs between runs and stores.
+fn plain(app: &App, text: &str) -> String {
+    let place = format!("{}{}", app.path(), app.shown_store());
+    text.replace(&place, "APP").replace(app.path(), "APP").replace(env!("CARGO_BIN_EXE_pintle"), "pintle")
+}
+
+/// What a command says.
 fn told(app: &App, words: &[&str]) -> String {
     let (code, out, err) = run(&[words, &[app.path()], &app.store()].concat());
-    format!("{out}{err}exit code {code}").replace(app.path(), "APP").replace(env!("CARGO_BIN_EXE_pintle"), "pintle")
+    plain(app, &format!("{out}{err}exit code {code}"))
 }
 
 async fn what_loses_nothing_is_applied_at_start_and_told(place: Place) {

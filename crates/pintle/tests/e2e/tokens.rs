@@ -31,7 +31,8 @@ async fn tokens_are_listed_without_what_they_prove(place: Place) {
     let (code, out, err) = app.run(&["token", "list"]);
     let program = env!("CARGO_BIN_EXE_pintle");
     assert_eq!((code, out.as_str()), (0, ""));
-    assert_eq!(err, format!("No tokens. Make one: {program} token create NAME --role ROLE --app {}\n", app.path()));
+    let place = format!("--app {}{}", app.path(), app.shown_store());
+    assert_eq!(err, format!("No tokens. Make one: {program} token create NAME --role ROLE {place}\n"));
 
     let secret = app.token_of("phone", "authenticated", Some("bob"));
     app.token("backup", "service_role");
