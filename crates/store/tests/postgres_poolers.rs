@@ -1,4 +1,4 @@
-//! A pooler between Pintle and PostgreSQL that does not pass the session's settings on is told of, in words.
+//! What stands between Pintle and PostgreSQL, and does not pass all on.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod support;
@@ -6,18 +6,24 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use pintle_store::Error;
-use support::postgres::{self, configs, number};
+use pintle_store::{Error, Store};
+use support::Place;
+use support::postgres::{self, CONFIGS, configs, insert, number, psql};
 
 /// The version of the protocol, as the first message has it.
 const PROTOCOL: [u8; 4] = [0, 3, 0, 0];
 
-/// What it does with a first message that has `options`.
+/// A transaction's beginning, as it is sent, and one of the same length that PostgreSQL does not understand.
+const BEGIN: &[u8] = b"Q\0\0\0\x0aBEGIN\0";
+const SPOILT: &[u8] = b"Q\0\0\0\x0aBEGUN\0";
+
+/// What it does with a first message that has `options`, or with a transaction's beginning.
 #[derive(Clone, Copy)]
 enum Pooler {
     Passes,
     Drops,
     Refuses,
+    Spoils,
 }
 
 /// Stands between for one connection, until either side ends it.
@@ -45,32 +51,46 @@ fn stand_between(mut client: TcpStream, server: &str, pooler: Pooler) -> std::io
         let _ = std::io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Both);
     });
-    let _ = std::io::copy(&mut client, &mut server);
-    server.shutdown(Shutdown::Both)
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        let read = client.read(&mut bytes)?;
+        if read == 0 {
+            return server.shutdown(Shutdown::Both);
+        }
+        let begin = bytes[..read].windows(BEGIN.len()).position(|part| part == BEGIN);
+        if let (Pooler::Spoils, Some(at)) = (pooler, begin) {
+            bytes[at..at + BEGIN.len()].copy_from_slice(SPOILT);
+        }
+        server.write_all(&bytes[..read])?;
+    }
+}
+
+/// The store on the database, with this between.
+fn open_through(place: &Place, pooler: Pooler) -> Store {
+    let url = &place.database.as_ref().unwrap().url;
+    let (user, address) = url.rsplit_once('@').unwrap();
+    let (server, name) = address.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = server.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = server.clone();
+            std::thread::spawn(move || stand_between(client, &server, pooler));
+        }
+    });
+    postgres::open(&format!("{user}@127.0.0.1:{port}/{name}?sslmode=disable"), &place.model)
 }
 
 #[tokio::test]
 async fn a_pooler_that_drops_or_refuses_the_session_s_settings_is_told_of() {
     let place = postgres::place(configs(), "");
-    let url = place.database.as_ref().unwrap().url.clone();
-    let (before, address) = url.rsplit_once('@').unwrap();
-    let (address, name) = address.split_once('/').unwrap();
     for (pooler, says) in [
         (Pooler::Passes, None),
         (Pooler::Drops, Some("`search_path` is `\"$user\", public`, not `\"public\"`")),
         (Pooler::Refuses, Some("unsupported startup parameter: options")),
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = address.to_owned();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let server = server.clone();
-                std::thread::spawn(move || stand_between(client, &server, pooler));
-            }
-        });
-        let store = postgres::open(&format!("{before}@127.0.0.1:{port}/{name}?sslmode=disable"), &place.model);
-        let answer = store.read(number("SELECT 1")).await;
+        let answer = open_through(&place, pooler).read(number("SELECT 1")).await;
         match (says, answer) {
             (None, Ok(_)) => {}
             (Some(says), Err(Error::Open(told))) => {
@@ -79,4 +99,15 @@ async fn a_pooler_that_drops_or_refuses_the_session_s_settings_is_told_of() {
             (_, answer) => panic!("{says:?}: {answer:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn rows_whose_transaction_does_not_begin_are_not_kept_one_by_one() {
+    let place = postgres::place(configs(), CONFIGS);
+    let store = open_through(&place, Pooler::Spoils);
+    let failed = store.write(insert(&[("a", None), ("b", None)])).await.unwrap_err();
+    assert!(format!("{failed:?}").contains("BEGUN"), "{failed:?}");
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "0");
+    store.write(insert(&[("c", None)])).await.unwrap();
+    assert_eq!(psql(&place, "SELECT string_agg(name, ',') FROM configs"), "c");
 }
