@@ -4,7 +4,7 @@
 use pintle_model::{Collection, Field, Model, Value};
 use pintle_query::Write;
 
-use crate::Error;
+use crate::{Error, names};
 
 /// A unique value is taken. `fields` are those of the constraint, or none where it spans paths inside json; `name` is the
 /// constraint's.
@@ -52,7 +52,7 @@ pub(crate) fn check(table: &str, name: &str) -> Error {
 
 /// A field of the row refers to nothing.
 pub(crate) fn missing_target(model: &Model, collection: &Collection, field: &Field, value: Option<&Value>) -> Error {
-    let constraint = reference_name(collection, field);
+    let constraint = names::over(&collection.name, &[&field.name], "fkey");
     let target = field.reference.as_ref().map(|reference| &model.collection(reference.collection).name);
     Error::ForeignKey {
         message: format!(
@@ -68,7 +68,7 @@ pub(crate) fn missing_target(model: &Model, collection: &Collection, field: &Fie
 
 /// A row is referred to that was to go.
 pub(crate) fn still_referenced(collection: &Collection, other: &Collection, field: &Field) -> Error {
-    let constraint = reference_name(other, field);
+    let constraint = names::over(&other.name, &[&field.name], "fkey");
     Error::ForeignKey {
         message: format!(
             "update or delete on table \"{}\" violates foreign key constraint \"{constraint}\" on table \"{}\"",
@@ -77,9 +77,4 @@ pub(crate) fn still_referenced(collection: &Collection, other: &Collection, fiel
         details: Some(format!("Key is still referenced from table \"{}\".", other.name)),
         constraint: Some(constraint),
     }
-}
-
-/// A reference's constraint.
-pub(crate) fn reference_name(collection: &Collection, field: &Field) -> String {
-    format!("{}_{}_fkey", collection.name, field.name)
 }

@@ -17,6 +17,7 @@ mod fault;
 mod json;
 mod location;
 pub mod migrate;
+mod names;
 pub mod postgres;
 mod sort;
 pub mod sqlite;

@@ -8,6 +8,8 @@ use pintle_query::sql::index_part;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::names;
+
 /// The tables of a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
@@ -219,7 +221,8 @@ fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<Strin
             return;
         }
         let words: Vec<String> = words.iter().map(|word| plain(word)).collect();
-        let base = format!("{}_{}_{}", collection.name, words.join("_"), if unique { "key" } else { "idx" });
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let base = names::over(&collection.name, &words, if unique { "key" } else { "idx" });
         let mut name = base.clone();
         let mut number = 1;
         while !names.insert(name.to_lowercase()) {

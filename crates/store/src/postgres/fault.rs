@@ -1,11 +1,12 @@
 //! PostgreSQL's errors, told apart by what can be done about them.
 
-use pintle_model::{Collection, Model, Value};
+use pintle_model::{Collection, Value};
 use pintle_query::Write;
 use pintle_query::plan::Action;
 use tokio_postgres::error::DbError;
 
 use super::connect::told;
+use super::names::{Named, Names};
 use crate::{Error, fault as shared};
 
 /// The functions of ours that refuse by themselves, with 42501: what they raise comes from here in PostgreSQL's sources.
@@ -85,17 +86,21 @@ impl Fault {
     }
 
     /// An error of a write's statement; `row` is the row that an insert brought.
-    pub(super) fn of_write(error: &tokio_postgres::Error, model: &Model, write: &Write, row: &[Value]) -> Fault {
+    pub(super) fn of_write(error: &tokio_postgres::Error, names: &Names, write: &Write, row: &[Value]) -> Fault {
         let Some(said) = error.as_db_error() else { return Fault::of_driver(error) };
+        let model = &names.model;
         let own = model.collection(write.plan.collection);
         // A cascade, or a policy, may have met it elsewhere.
         let table = said.table().unwrap_or(&own.name);
         let name = said.constraint().unwrap_or_default();
         Fault::Told(match said.code().code() {
-            "23505" => unique(model, write, row, table, name),
-            "23503" | "23001" => foreign_key(model, write, row, table, name),
+            "23505" => unique(names, write, row, table, name),
+            "23503" | "23001" => foreign_key(names, write, row, table, name),
             "23502" => shared::not_null(table, said.column().unwrap_or_default()),
-            "23514" => shared::check(table, name),
+            "23514" => match names.find(table, name) {
+                Some(Named::Check(whole)) => shared::check(table, whole),
+                _ => shared::check(table, name),
+            },
             "42501" if said.routine() == Some(RAISED) => Error::Policy(denied(said, own)),
             _ => return Fault::general(error),
         })
@@ -107,53 +112,25 @@ fn denied(said: &DbError, own: &Collection) -> String {
     said.table().unwrap_or(&own.name).to_owned()
 }
 
-fn unique(model: &Model, write: &Write, row: &[Value], table: &str, name: &str) -> Error {
-    let Some((_, collection)) = model.find(table) else {
+fn unique(names: &Names, write: &Write, row: &[Value], table: &str, name: &str) -> Error {
+    let (Some((_, collection)), Some(Named::Unique(whole, fields))) =
+        (names.model.find(table), names.find(table, name))
+    else {
         return Error::Unique { constraint: name.to_owned(), fields: Vec::new(), details: None };
     };
-    let fields = fields_of(collection, name);
-    let own = model.collection(write.plan.collection).name == collection.name;
-    shared::unique(collection, write, if own { row } else { &[] }, name.to_owned(), fields)
+    let own = names.model.collection(write.plan.collection).name == collection.name;
+    shared::unique(collection, write, if own { row } else { &[] }, whole.clone(), fields.clone())
 }
 
-/// The fields that a unique constraint spans; none for one with paths inside json, or that is not the model's.
-fn fields_of(collection: &Collection, name: &str) -> Vec<String> {
-    let names = |places: &[usize]| places.iter().map(|&at| collection.fields[at].name.clone()).collect::<Vec<_>>();
-    let Some(rest) = name.strip_prefix(&collection.name).and_then(|rest| rest.strip_prefix('_')) else {
-        return Vec::new();
-    };
-    if rest == "pkey" {
-        return names(&(0..collection.key.len).collect::<Vec<_>>());
-    }
-    let Some(rest) = rest.strip_suffix("_key") else { return Vec::new() };
-    if let Some((at, _)) = collection.fields.iter().enumerate().find(|(_, field)| field.unique && field.name == rest) {
-        return names(&[at]);
-    }
-    let whole =
-        collection.indexes.iter().filter(|index| index.unique && index.parts.iter().all(|part| part.path.is_empty()));
-    let spanned = whole.map(|index| names(&index.parts.iter().map(|part| part.field).collect::<Vec<_>>()));
-    spanned.into_iter().find(|fields| fields.join("_") == rest).unwrap_or_default()
-}
-
-fn foreign_key(model: &Model, write: &Write, row: &[Value], table: &str, name: &str) -> Error {
+fn foreign_key(names: &Names, write: &Write, row: &[Value], table: &str, name: &str) -> Error {
+    let model = &names.model;
     let own = model.collection(write.plan.collection);
-    let found = model.collections.iter().find_map(|collection| {
-        let field = collection
-            .fields
-            .iter()
-            .find(|field| field.reference.is_some() && shared::reference_name(collection, field) == name)?;
-        Some((collection, field))
-    });
-    match found {
-        // On a delete, the table that is named is the one whose rows were to go.
+    match names.reference(table, name) {
         Some((collection, field)) if write.plan.action != Action::Delete && collection.name == own.name => {
             shared::missing_target(model, collection, field, shared::value_of(own, write, row, &field.name))
         }
-        Some((collection, field)) => {
-            let gone = model.find(table).map_or(own, |(_, gone)| gone);
-            let gone = if gone.name == collection.name { own } else { gone };
-            shared::still_referenced(gone, collection, field)
-        }
+        // The table that is named is the one whose rows refer, also where rows of another one were to go.
+        Some((collection, field)) => shared::still_referenced(own, collection, field),
         None => Error::ForeignKey {
             message: format!("insert, update or delete on table \"{}\" violates a foreign key constraint", own.name),
             constraint: None,

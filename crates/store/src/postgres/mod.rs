@@ -9,6 +9,7 @@ mod fault;
 mod json;
 mod metrics;
 mod migrate;
+mod names;
 mod pool;
 mod retry;
 mod run;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 use self::connect::{Connector, Purpose};
 use self::fault::Fault;
+use self::names::Names;
 use self::pool::Pool;
 use self::retry::{RETRIES, pause};
 use self::tx::Transaction;
@@ -49,6 +51,7 @@ pub struct Postgres {
 struct Open {
     url: PostgresUrl,
     model: Arc<Model>,
+    names: Arc<Names>,
     pool: Pool,
     watch: Arc<Watch>,
     /// The hash of the model's tables.
@@ -69,8 +72,9 @@ impl Postgres {
         if access == Access::Serve {
             watch.start();
         }
-        let (url, model, wanted) = (url.clone(), Arc::clone(model), migrate::hash(model));
-        Ok(Postgres { open: Arc::new(Open { url, model, pool, watch, wanted }) })
+        let (names, wanted) = (Arc::new(Names::of(model)), migrate::hash(model));
+        let (url, model) = (url.clone(), Arc::clone(model));
+        Ok(Postgres { open: Arc::new(Open { url, model, names, pool, watch, wanted }) })
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
@@ -100,7 +104,7 @@ impl Postgres {
         let mut attempts = 0;
         loop {
             let mut conn = self.open.pool.get().await?;
-            let again = match self.limited(run::write(&mut conn, &self.open.model, write, None)).await {
+            let again = match self.limited(run::write(&mut conn, &self.open.names, write, None)).await {
                 Ok(written) => return Ok(written),
                 Err(Fault::Told(error) | Fault::Broken(error)) => return Err(error),
                 Err(Fault::Conflict) => Error::Busy,
@@ -133,9 +137,9 @@ impl Postgres {
         // Before a thread is taken, so that those that wait for a connection keep none.
         let lease = self.open.pool.get().await?;
         let (here, gone) = oneshot::channel();
-        let (pool, model, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.model), Handle::current());
+        let (pool, names, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.names), Handle::current());
         let watch = Arc::clone(&self.open.watch);
-        let transaction = Transaction { pool, model, mode, due, gone, runtime, watch, tokens_changed: false };
+        let transaction = Transaction { pool, names, mode, due, gone, runtime, watch, tokens_changed: false };
         let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
         drop(here);
         ended.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()))

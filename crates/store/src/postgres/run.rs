@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use futures_util::TryStreamExt;
 use futures_util::future::{MaybeDone, maybe_done, poll_fn};
-use pintle_model::{Model, Value};
+use pintle_model::Value;
 use pintle_query::plan::{Action, Inputs, ParamValue};
 use pintle_query::{Read, Statement, Write, WritePlan};
 use tokio_postgres::{Client, Row, RowStream, Statement as Prepared};
@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Row, RowStream, Statement as Prepared};
 use super::bind::Bound;
 use super::fault::Fault;
 use super::json;
+use super::names::Names;
 use super::pool::Conn;
 use crate::json::Array;
 use crate::sort::Sorted;
@@ -203,7 +204,7 @@ fn is_small(write: &Write) -> bool {
 /// Runs a write: by itself, or (`around`) inside a transaction.
 pub(super) async fn write(
     conn: &mut Conn,
-    model: &Model,
+    names: &Names,
     write: &Write,
     around: Option<Around>,
 ) -> Result<Written, Fault> {
@@ -217,7 +218,7 @@ pub(super) async fn write(
     let around = around.or((!is_one_statement(write)).then_some(TRANSACTION));
     let prepared = conn.prepared(&plan.write.sql).await?;
     conn.idle = false;
-    let outcome = statements(&conn.client, model, write, &prepared, rows, around).await;
+    let outcome = statements(&conn.client, names, write, &prepared, rows, around).await;
     settle(conn, around, &outcome).await;
     if let (Ok(_), true, Some(around)) = (&outcome, write.rollback, around) {
         conn.idle = false;
@@ -231,7 +232,7 @@ pub(super) async fn write(
 /// is still to be taken back.
 async fn statements(
     client: &Client,
-    model: &Model,
+    names: &Names,
     write: &Write,
     prepared: &Prepared,
     rows: &[Vec<Value>],
@@ -263,7 +264,7 @@ async fn statements(
         ended(opened).await?;
         for (row, mut one) in begun {
             one.as_mut().await;
-            let failed = |error: tokio_postgres::Error| Fault::of_write(&error, model, write, row);
+            let failed = |error: tokio_postgres::Error| Fault::of_write(&error, names, write, row);
             let Some(answered) = one.as_mut().take_output() else { continue };
             let mut returned = pin!(answered.map_err(failed)?);
             let mut affected = 0;

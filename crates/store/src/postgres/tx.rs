@@ -9,7 +9,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pintle_model::Model;
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -17,6 +16,7 @@ use tokio::time::Instant;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::fault::Fault;
+use super::names::Names;
 use super::pool::{Conn, Lease, Pool};
 use super::retry::{RETRIES, pause};
 use super::run::{self, Around};
@@ -37,7 +37,7 @@ const STEP: Around = Around { open: "SAVEPOINT step", keep: "RELEASE step", undo
 /// One transaction, however often it is begun.
 pub(super) struct Transaction {
     pub(super) pool: Pool,
-    pub(super) model: Arc<Model>,
+    pub(super) names: Arc<Names>,
     pub(super) mode: Mode,
     /// When all of it must be done.
     pub(super) due: Instant,
@@ -265,8 +265,8 @@ impl Tx for PgTx<'_> {
             return Err(Error::ReadOnly);
         }
         self.of.tokens_changed |= self.of.watch.is_of_tokens(write.plan.collection);
-        let (model, first) = (Arc::clone(&self.of.model), !self.begun);
-        let outcome = self.step(async |conn, around| run::write(conn, &model, write, Some(around)).await);
+        let (names, first) = (Arc::clone(&self.of.names), !self.begun);
+        let outcome = self.step(async |conn, around| run::write(conn, &names, write, Some(around)).await);
         if first && write.rollback && outcome.is_ok() {
             // The transaction's beginning was taken back with it.
             (self.begun, self.lease.idle) = (false, true);

@@ -7,9 +7,8 @@ use pintle_query::plan::Action;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::bind::bind_value;
-use crate::Error;
-use crate::fault as shared;
 use crate::migrate::review::quoted;
+use crate::{Error, fault as shared, names};
 
 /// An error that has nothing to do with what was written.
 pub(super) fn general(error: &rusqlite::Error) -> Error {
@@ -64,13 +63,7 @@ fn unique(collection: &Collection, write: &Write, row: &[Value], named: &str) ->
     }
     let fields: Vec<String> =
         named.split(", ").map(|part| part.rsplit('.').next().unwrap_or(part).to_owned()).collect();
-    let key = &collection.fields[..collection.key.len];
-    let is_key = fields.len() == key.len() && key.iter().all(|field| fields.contains(&field.name));
-    let constraint = if is_key {
-        format!("{}_pkey", collection.name)
-    } else {
-        format!("{}_{}_key", collection.name, fields.join("_"))
-    };
+    let constraint = names::unique(collection, &fields.iter().map(String::as_str).collect::<Vec<_>>());
     shared::unique(collection, write, row, constraint, fields)
 }
 

@@ -4,10 +4,9 @@ use pintle_model::{Type, Value};
 
 use super::convert::conversion;
 use crate::migrate::review::{Engine, Filling, quoted, text_literal};
-use crate::migrate::snapshot::{Column, Default, Delete, Index, Reference, Table, hash};
-
-/// Bytes that PostgreSQL keeps of a name.
-pub(super) const NAME_MAX: usize = 63;
+use crate::migrate::snapshot::{Column, Default, Delete, Index, Reference, Table};
+use crate::names;
+use crate::postgres::names::fitting;
 
 /// What PostgreSQL writes in its own way.
 pub(super) struct Postgres;
@@ -49,24 +48,14 @@ impl Engine for Postgres {
 /// The schema of this session, as SQL.
 pub(super) const SCHEMA: &str = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())";
 
-/// A name that PostgreSQL does not cut: those that are too long end with a hash, so that they stay different.
-pub(super) fn fitting(name: &str) -> String {
-    if name.len() <= NAME_MAX {
-        return name.to_owned();
-    }
-    let mark: String = hash(name).chars().take(8).collect();
-    let kept: String = name.chars().take(NAME_MAX - 9).collect();
-    format!("{kept}_{mark}")
-}
-
 /// The name of a constraint of a column, in SQL.
 pub(super) fn constraint(table: &Table, column: &str, kind: &str) -> String {
-    quoted(&fitting(&format!("{}_{column}_{kind}", table.name)))
+    quoted(&fitting(&names::over(&table.name, &[column], kind)))
 }
 
 /// The name of a table's key.
 pub(super) fn key_name(table: &Table) -> String {
-    quoted(&fitting(&format!("{}_pkey", table.name)))
+    quoted(&fitting(&names::key(&table.name)))
 }
 
 /// The name of an index.

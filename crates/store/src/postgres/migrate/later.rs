@@ -6,15 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use super::ddl::{NAME_MAX, Postgres, SCHEMA, constraint, create_index, fitting, index_name};
+use super::ddl::{Postgres, SCHEMA, constraint, create_index, index_name};
 use super::session::{Session, is_data};
 use crate::Error;
 use crate::migrate::describe::Rule;
 use crate::migrate::review::{Engine as _, orphans, outside, quoted, repeated, required};
 use crate::migrate::snapshot::{Column, Index, Reference, Snapshot, Table};
+use crate::names;
+use crate::postgres::names::{NAME_MAX, fitting};
 
 /// How the names of checks end that stand for NOT NULL.
-const PROOF: &str = "_not_null";
+const PROOF: &str = "not_null";
 
 /// A piece of work.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl Work {
 
 /// What the check is called that stands for NOT NULL until it is proved.
 fn proof_name(table: &Table, column: &Column) -> String {
-    fitting(&format!("{}_{}{PROOF}", table.name, column.name))
+    fitting(&names::over(&table.name, &[&column.name], PROOF))
 }
 
 /// The check that stands for NOT NULL until it is proved.
@@ -194,8 +196,8 @@ impl There {
             "SELECT t.relname::text, a.attname::text, c.conname::text FROM pg_constraint c JOIN pg_class t ON t.oid = \
              c.conrelid JOIN pg_attribute a ON a.attrelid = t.oid AND c.conkey = ARRAY[a.attnum] WHERE c.connamespace = \
              {SCHEMA} AND c.contype = 'c' AND pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NOT NULL)', a.attname) \
-             AND (right(c.conname, {}) = '{PROOF}' OR octet_length(c.conname) = {NAME_MAX})",
-            PROOF.len()
+             AND (right(c.conname, {}) = '_{PROOF}' OR octet_length(c.conname) = {NAME_MAX})",
+            PROOF.len() + 1
         );
         let nullable = format!(
             "SELECT t.relname::text, a.attname::text FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid WHERE \
@@ -210,7 +212,7 @@ impl There {
     }
 
     fn is_unproved(&self, table: &Table, column: &Column, kind: &str) -> bool {
-        let name = fitting(&format!("{}_{}_{kind}", table.name, column.name));
+        let name = fitting(&names::over(&table.name, &[&column.name], kind));
         self.unproved.contains(&(table.name.clone(), name))
     }
 

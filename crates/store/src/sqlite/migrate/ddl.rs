@@ -5,6 +5,7 @@ use pintle_model::{Type, Value};
 use super::convert::conversion;
 use crate::migrate::review::{Engine, Filling, quoted, text_literal};
 use crate::migrate::snapshot::{Column, Default, Delete, Index, Table};
+use crate::names;
 
 /// What SQLite writes in its own way.
 pub(super) struct Sqlite;
@@ -51,7 +52,7 @@ pub(super) fn create_table(table: &Table, as_name: &str) -> String {
     let mut lines: Vec<String> = table.columns.iter().map(|column| column_definition(table, column)).collect();
     if table.key.len() > 1 {
         let key: Vec<_> = table.key.iter().map(|name| quoted(name)).collect();
-        lines.push(format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&key_name(table)), key.join(", ")));
+        lines.push(format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&names::key(&table.name)), key.join(", ")));
     }
     format!("CREATE TABLE {} (\n  {}\n) STRICT", quoted(as_name), lines.join(",\n  "))
 }
@@ -60,7 +61,7 @@ pub(super) fn create_table(table: &Table, as_name: &str) -> String {
 pub(super) fn column_definition(table: &Table, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(&column.name), storage(column));
     if table.key.len() == 1 && table.is_key(&column.name) {
-        sql.push_str(&format!(" CONSTRAINT {} PRIMARY KEY", quoted(&key_name(table))));
+        sql.push_str(&format!(" CONSTRAINT {} PRIMARY KEY", quoted(&names::key(&table.name))));
         if table.counted {
             sql.push_str(" AUTOINCREMENT");
         }
@@ -76,11 +77,11 @@ pub(super) fn column_definition(table: &Table, column: &Column) -> String {
         Some(Default::Uuid) | None => {}
     }
     if let Some(check) = check(column, &quoted(&column.name), true) {
-        let name = format!("{}_{}_check", table.name, column.name);
+        let name = names::over(&table.name, &[&column.name], "check");
         sql.push_str(&format!(" CONSTRAINT {} CHECK ({check})", quoted(&name)));
     }
     if let Some(reference) = &column.reference {
-        let name = format!("{}_{}_fkey", table.name, column.name);
+        let name = names::over(&table.name, &[&column.name], "fkey");
         sql.push_str(&format!(
             " CONSTRAINT {} REFERENCES {} ({})",
             quoted(&name),
@@ -94,10 +95,6 @@ pub(super) fn column_definition(table: &Table, column: &Column) -> String {
         });
     }
     sql
-}
-
-fn key_name(table: &Table) -> String {
-    format!("{}_pkey", table.name)
 }
 
 fn storage(column: &Column) -> &'static str {
