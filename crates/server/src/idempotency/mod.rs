@@ -4,7 +4,7 @@
 //!    fingerprint the same request is known.
 //! 2. [`once`] looks for a kept answer, or else writes and keeps the answer, in one transaction: never one without the
 //!    other. A write that failed keeps nothing, so it may be sent again.
-//! 3. [`sweep`] removes what is too old to be asked for.
+//! 3. [`sweep()`] removes what is too old to be asked for.
 //!
 //! Answers are rows of a system collection, written and read through the same plans as everyone's data. Of a request no more
 //! is kept than its SHA-256.

@@ -6,7 +6,7 @@
 //!    on behind the target's last key where nothing before it is missing, so it may be broken off at any moment; else it
 //!    [walks](walk) both sides row by row.
 //! 3. A second pass sets the references that were left null.
-//! 4. [`prove`] walks both sides once more: it counts, sums, and finds the first row that is not the same.
+//! 4. [`prove()`] walks both sides once more: it counts, sums, and finds the first row that is not the same.
 //!
 //! Everything goes through plans, as service_role: there is no second path to a database.
 
