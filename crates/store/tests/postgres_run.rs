@@ -37,6 +37,31 @@ async fn a_write_is_read_back_and_a_list_counts_on_the_same_snapshot() {
     assert_eq!((text(&rows), rows.len, rows.total), (r#"[{"name":"b"}]"#, 1, Some(2)));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_and_their_count_agree_while_others_write() {
+    let place = place();
+    let store = place.open();
+    let mut list = read("SELECT name FROM configs", &[("name", Type::Text)], Vec::new());
+    let plan = std::sync::Arc::get_mut(&mut list.plan).unwrap();
+    plan.count = Some(pintle_query::Statement { sql: "SELECT count(*) FROM configs".to_owned(), params: Vec::new() });
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for n in 0..300 {
+                store.write(insert(&[(&format!("n{n}"), None)])).await.unwrap();
+            }
+        }
+    });
+    let (mut least, mut most) = (u64::MAX, 0);
+    while !writer.is_finished() {
+        let rows = store.read(list.clone()).await.unwrap();
+        assert_eq!(Some(rows.len), rows.total);
+        (least, most) = (least.min(rows.len), most.max(rows.len));
+    }
+    writer.await.unwrap();
+    assert!(least < most, "rows came in between");
+}
+
 #[tokio::test]
 async fn what_fails_leaves_nothing_behind() {
     let place = place();

@@ -1,38 +1,79 @@
 //! What the store adds to the driver: a read by key and an insert, through the store and by the driver alone, on as many
-//! connections. Run by hand: `cargo test --release -p pintle-store --test postgres_speed -- --ignored --nocapture`.
+//! connections, as times a second and as processor time of this process. Run by hand: `cargo test --release -p pintle-store --test postgres_speed -- --ignored --nocapture`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it is run by hand, and prints what it measures")]
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use pintle_model::{Type, Value};
 use pintle_store::Store;
 use support::postgres::{self, CONFIGS, configs, insert};
-use support::{Place, read};
+use support::{Place, inputs, read};
 use tokio_postgres::{Client, NoTls, Statement};
 
 const CLIENTS: u64 = 16;
-const TIME: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(1);
 const ROWS: u64 = 1000;
 
+/// A read by key; its plan is made once, as the server's are.
 fn get(number: u64) -> pintle_query::Read {
-    let mut get = read(
-        "SELECT name, data, rank FROM configs WHERE name = $1::text",
-        &[("name", Type::Text), ("data", Type::Json), ("rank", Type::Integer)],
-        vec![Value::Text(format!("n{}", number % ROWS))],
-    );
-    Arc::get_mut(&mut get.plan).unwrap().point = true;
-    get
+    static PLAN: OnceLock<Arc<pintle_query::ReadPlan>> = OnceLock::new();
+    let plan = PLAN.get_or_init(|| {
+        let columns = [("name", Type::Text), ("data", Type::Json), ("rank", Type::Integer)];
+        let sql = "SELECT name, data, rank FROM configs WHERE name = $1::text";
+        let mut plan = read(sql, &columns, vec![Value::Null]).plan;
+        Arc::get_mut(&mut plan).unwrap().point = true;
+        plan
+    });
+    pintle_query::Read { plan: Arc::clone(plan), inputs: inputs(vec![Value::Text(format!("n{}", number % ROWS))]) }
 }
 
-/// Runs `one` over and over by all clients, each with its own `state`; times a second.
+/// An insert of one row; its plan is made once.
+fn put(name: String) -> pintle_query::Write {
+    static PLAN: OnceLock<Arc<pintle_query::WritePlan>> = OnceLock::new();
+    let plan = Arc::clone(PLAN.get_or_init(|| insert(&[]).plan));
+    let row = vec![Value::Text(name), Value::Json("{}".to_owned()), Value::Null];
+    let (inputs, rows) = (inputs(Vec::new()), vec![row]);
+    pintle_query::Write { plan, inputs, rows, single: false, max_affected: None, rollback: false }
+}
+
+/// The processor time of this process, in microseconds.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let ticks = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().unwrap() * 10_000.0).sum()
+}
+
+/// How fast, and how much work.
+#[derive(Clone, Copy)]
+struct Rate {
+    a_second: f64,
+    micros_each: f64,
+}
+
+impl Rate {
+    fn print(self, what: &str, by_hand: Rate) {
+        println!(
+            "{what}: {:.0}/s by the store, {:.0}/s by hand: {:.2}; {:.1} µs of processor time, {:.1} by hand: {:.2}",
+            self.a_second,
+            by_hand.a_second,
+            self.a_second / by_hand.a_second,
+            self.micros_each,
+            by_hand.micros_each,
+            self.micros_each / by_hand.micros_each,
+        );
+    }
+}
+
+/// Runs `one` over and over by all clients, each with its own `state`.
 async fn rate<S: Send + 'static, F: Future<Output = S> + Send>(
     states: Vec<S>,
     one: impl Fn(S, u64) -> F + Copy + Send + Sync + 'static,
-) -> f64 {
+) -> Rate {
+    let before = processor();
     let (begun, count) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let clients = states.into_iter().map(|mut state| {
         let count = Arc::clone(&count);
@@ -47,7 +88,7 @@ async fn rate<S: Send + 'static, F: Future<Output = S> + Send>(
     }
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let count = count.load(Ordering::Relaxed) as f64;
-    count / begun.elapsed().as_secs_f64()
+    Rate { a_second: count / begun.elapsed().as_secs_f64(), micros_each: (processor() - before) / count }
 }
 
 /// The driver, by hand: statements that are kept, the same values, the same columns read.
@@ -74,7 +115,7 @@ async fn what_the_store_adds_to_the_driver() {
     let names: Vec<String> = (0..ROWS).map(|n| format!("n{n}")).collect();
     let rows: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
     store.write(insert(&rows)).await.unwrap();
-    for round in 0..3_u64 {
+    for round in 0..9_u64 {
         let stores: Vec<Store> = (0..CLIENTS).map(|_| store.clone()).collect();
         let read = rate(stores.clone(), |store, number| async move {
             assert_eq!(store.read(get(number)).await.unwrap().len, 1);
@@ -88,10 +129,10 @@ async fn what_the_store_adds_to_the_driver() {
             (client, get, put)
         });
         let read_by_hand = read_by_hand.await;
-        println!("read:   {read:.0}/s by the store, {read_by_hand:.0}/s by hand: {:.2}", read / read_by_hand);
+        read.print("read", read_by_hand);
         let stores: Vec<(Store, u64)> = stores.into_iter().map(|store| (store, round)).collect();
         let write = rate(stores, |(store, round), number| async move {
-            store.write(insert(&[(&format!("s{round}-{number}"), None)])).await.unwrap();
+            store.write(put(format!("s{round}-{number}"))).await.unwrap();
             (store, round)
         });
         let write = write.await;
@@ -102,6 +143,6 @@ async fn what_the_store_adds_to_the_driver() {
             ((client, get, put), round)
         });
         let write_by_hand = write_by_hand.await;
-        println!("insert: {write:.0}/s by the store, {write_by_hand:.0}/s by hand: {:.2}", write / write_by_hand);
+        write.print("insert", write_by_hand);
     }
 }

@@ -225,12 +225,12 @@ async fn clean(mut conn: Object<Manager>) {
         Ok(Ok(())) => conn.idle = true,
         Ok(Err(_)) => close(Object::take(conn)),
         Err(_) => {
+            // Its place is free when it has ended, so that there are never more than the URL allows.
             let connector = Object::pool(&conn).map(|pool| pool.manager().connector.clone());
-            let conn = Object::take(conn);
             if let Some(connector) = connector {
                 connector.cancel(&conn.client.cancel_token()).await;
             }
-            close(conn);
+            close(Object::take(conn));
         }
     }
 }
