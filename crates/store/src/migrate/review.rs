@@ -311,15 +311,18 @@ pub(crate) fn orphans(table: &str, value: &str, target: Option<(String, String)>
     format!("SELECT count(*) FROM {table} AS o WHERE ({value}) IS NOT NULL{absent}")
 }
 
-/// Counts the rows that agree with another in all values.
+/// Counts the rows that agree with another in all values. The values stand in a table of their own, since a number in `GROUP BY` would
+/// be the number of a column.
 pub(crate) fn repeated(table: &str, values: &[String]) -> String {
-    let nulls: Vec<_> = values.iter().map(|value| format!("({value}) IS NOT NULL")).collect();
-    let groups: Vec<_> = values.iter().map(|value| format!("({value})")).collect();
+    let of_each = |write: fn(usize, &str) -> String| -> Vec<String> {
+        values.iter().enumerate().map(|(index, value)| write(index, value)).collect()
+    };
+    let named = of_each(|index, value| format!("({value}) AS v{index}")).join(", ");
+    let known = of_each(|index, _| format!("v{index} IS NOT NULL")).join(" AND ");
+    let names = of_each(|index, _| format!("v{index}")).join(", ");
     format!(
-        "SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM (SELECT count(*) AS n FROM {table} WHERE {} GROUP BY {} HAVING \
-         count(*) > 1) AS g",
-        nulls.join(" AND "),
-        groups.join(", ")
+        "SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM (SELECT count(*) AS n FROM (SELECT {named} FROM {table}) AS r WHERE {known} \
+         GROUP BY {names} HAVING count(*) > 1) AS g"
     )
 }
 
