@@ -14,6 +14,7 @@ pub mod diagnostic;
 mod json_schema;
 pub mod likeness;
 mod read;
+pub mod route;
 pub mod settings;
 pub mod value;
 mod yaml;
@@ -24,6 +25,10 @@ pub use collection::{
     Pattern, Policies, Policy, Ref, Schema, UpdatePolicy,
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
+pub use route::{
+    Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,
+    ScriptFile, ScriptLimits, Scripts, SqlAnswer, SqlText,
+};
 pub use settings::{Cors, Durability, Limits};
 pub use value::{Type, Value, ValueError, ValueErrorKind};
 
@@ -40,6 +45,16 @@ pub struct Model {
     pub version: String,
     /// The app's collections in the manifest's order, then Pintle's own (`system`).
     pub collections: Vec<Collection>,
+    /// Endpoints of the app's own, in the manifest's order.
+    pub routes: Vec<Route>,
+    /// What scripts may do beyond the app's data.
+    pub scripts: Scripts,
+    /// The folder of pages, if it is served.
+    pub pages: Option<Pages>,
+    /// The script that makes the app's sample data.
+    pub seed: Option<ScriptFile>,
+    /// Credentials beside Pintle's own tokens.
+    pub credentials: Credentials,
     /// Which web pages of other origins may call.
     pub cors: Cors,
     /// What a request may ask for at the most.

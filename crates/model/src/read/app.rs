@@ -71,6 +71,11 @@ impl Reader<'_> {
                 .unwrap_or("1")
                 .to_owned(),
             collections: Vec::new(),
+            routes: Vec::new(),
+            scripts: crate::Scripts::default(),
+            pages: None,
+            seed: None,
+            credentials: crate::Credentials::default(),
             cors: map.entry("cors").map_or_else(Cors::default, |(key, node)| self.cors(key.span, node)),
             limits: map.entry("limits").map_or_else(Limits::default, |(key, node)| self.limits(key.span, node)),
             durability: map.entry("durability").map_or(Durability::Full, |(key, node)| self.durability(key.span, node)),
