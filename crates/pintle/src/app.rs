@@ -20,6 +20,8 @@ pub(crate) const MANIFEST: &str = "pintle.yaml";
 pub(crate) struct App {
     /// What the user called it: a folder or a manifest.
     pub(crate) given: PathBuf,
+    /// The folder that the manifest stands in.
+    pub(crate) folder: PathBuf,
     /// Its manifest, typed, with its policies compiled.
     pub(crate) planner: Planner,
 }
@@ -69,7 +71,7 @@ impl App {
         }
         diagnostics.sort_by_key(|d| d.span.start);
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
-        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), planner });
+        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), folder, planner });
         Ok(Checked { manifest, app, diagnostics })
     }
 

@@ -8,6 +8,7 @@ mod app;
 mod banner;
 mod commands;
 mod copying;
+mod environment;
 mod failure;
 mod logs;
 mod migration;

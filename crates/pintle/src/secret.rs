@@ -1,5 +1,6 @@
 //! Secrets, from the environment or from a file, as Docker and Kubernetes mount them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::failure::Failure;
@@ -10,11 +11,21 @@ pub(crate) fn or_file(given: Option<String>, name: &str) -> Result<Option<String
         return Ok(given);
     }
     let variable = format!("{name}_FILE");
-    let Some(path) = std::env::var_os(&variable).filter(|path| !path.is_empty()).map(PathBuf::from) else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let path = std::env::var_os(&variable).filter(|path| !path.is_empty());
+    path.map(|path| of_file(&variable, path)).transpose()
+}
+
+/// What stands in a file that `variable` names, without the newline that editors leave at its end.
+pub(crate) fn of_file(variable: &str, path: OsString) -> Result<String, Failure> {
+    let path = PathBuf::from(path);
+    let mut text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::because(format!("cannot read `{}`, which {variable} names", path.display()), &error)
     })?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
 }

@@ -2,17 +2,24 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pintle_query::Planner;
 use pintle_store::Store;
 
+use crate::Environment;
+
 /// An app, ready to be served.
 #[derive(Debug)]
 pub struct App {
     /// Its model, with compiled policies.
     pub planner: Arc<Planner>,
+    /// The app's folder, which holds its pages and the files that its scripts import.
+    pub folder: PathBuf,
+    /// The variables of the environment that its manifest names.
+    pub environment: Environment,
     /// Its data, migrated to the model. Serving ends with closing it, unless others hold it too.
     pub store: Store,
     /// How it is served.

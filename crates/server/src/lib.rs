@@ -15,6 +15,7 @@ mod compress;
 mod cors;
 mod dev;
 mod docs;
+mod environment;
 mod etag;
 mod failure;
 mod handle;
@@ -32,4 +33,5 @@ mod state;
 mod status;
 
 pub use app::{App, Error, Settings};
+pub use environment::Environment;
 pub use run::run;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
-use pintle_server::Settings;
+use pintle_server::{Environment, Settings};
 use pintle_store::{Access, Consent, Location, Store};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
 use crate::banner::Banner;
+use crate::environment;
 use crate::failure::Failure;
 use crate::logs;
 use crate::migration;
@@ -57,12 +58,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // Before the store is opened, which takes its handles then.
     pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
     let (app, location) = App::load(&args.app, &args.store)?;
+    let environment = environment::read(app.model())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();
     let listener = listen(args.listen)?;
     let store = open(args, &app, &location)?;
-    runtime.block_on(serve(args, app, store, listener))
+    runtime.block_on(serve(args, app, environment, store, listener))
 }
 
 fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
@@ -114,7 +116,13 @@ fn open(args: &Args, app: &App, location: &Location) -> Result<Store, Failure> {
     Ok(store)
 }
 
-async fn serve(args: &Args, app: App, store: Store, listener: TcpListener) -> Result<(), Failure> {
+async fn serve(
+    args: &Args,
+    app: App,
+    environment: Environment,
+    store: Store,
+    listener: TcpListener,
+) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
     let address = listener.local_addr().map_err(failed)?;
     let ended = ended().map_err(failed)?;
@@ -125,7 +133,7 @@ async fn serve(args: &Args, app: App, store: Store, listener: TcpListener) -> Re
         allow_rollback: args.tx_rollback,
         ..Settings::default()
     };
-    let app = pintle_server::App { planner: Arc::new(app.planner), store, settings };
+    let app = pintle_server::App { planner: Arc::new(app.planner), folder: app.folder, environment, store, settings };
     tracing::info!(address = %address, "ready");
     ui::out(&banner);
     pintle_server::run(listener, app, ended).await.map_err(|error| Failure::because("the server stopped", &error))
