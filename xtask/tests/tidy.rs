@@ -21,7 +21,7 @@ const LONG_FILES: [(&str, usize); 0] = [];
 const LONG_FUNCTIONS: [&str; 0] = [];
 
 /// What each crate may know of ours, and what it must not reach by any way.
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     Rule { package: "pintle-model", knows: &[], never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"] },
     Rule {
         package: "pintle-auth",
@@ -34,18 +34,23 @@ const RULES: [Rule; 6] = [
         never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
     },
     Rule {
+        package: "pintle-script",
+        knows: &[],
+        never: &["tokio", "axum", "hyper", "http", "rusqlite", "sqlparser", "reqwest"],
+    },
+    Rule {
         package: "pintle-store",
         knows: &["pintle-model", "pintle-query"],
         never: &["axum", "hyper", "http", "clap", "reqwest"],
     },
     Rule {
         package: "pintle-server",
-        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-store"],
+        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-script", "pintle-store"],
         never: &["clap", "miette"],
     },
     Rule {
         package: "pintle",
-        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-server", "pintle-store"],
+        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-script", "pintle-server", "pintle-store"],
         never: &[],
     },
 ];
