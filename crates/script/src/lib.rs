@@ -10,6 +10,7 @@
 mod engine;
 mod failure;
 mod host;
+pub mod image;
 mod request;
 
 pub use engine::{Engine, Program, Settings};
