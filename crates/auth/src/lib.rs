@@ -2,6 +2,10 @@
 //!
 //! Pure: randomness and time are arguments; where tokens are kept and which header carries them is the server's business.
 
+mod named;
+
+pub use named::named_tokens;
+
 use std::collections::BTreeMap;
 
 use pintle_model::{Caller, Role};

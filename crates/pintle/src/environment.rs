@@ -15,7 +15,17 @@ use crate::secret;
 /// # Errors
 /// When a variable is given twice, or cannot be read. No error shows a value.
 pub(crate) fn read(model: &Model) -> Result<Environment, Failure> {
-    read_from(model, &|name| env::var_os(name))
+    let environment = read_from(model, &|name| env::var_os(name))?;
+    // The server reads them again; here nothing was opened or changed yet.
+    if let Some(list) = &model.credentials.tokens
+        && let Some(text) = environment.get(list)
+    {
+        pintle_auth::named_tokens(text).map_err(|reason| {
+            Failure::new(format!("the variable {list} {reason}"))
+                .help("`auth.tokens` reads it: a JSON object of each token and its user, {\"TOKEN\": \"user\"}")
+        })?;
+    }
+    Ok(environment)
 }
 
 fn read_from(model: &Model, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Environment, Failure> {

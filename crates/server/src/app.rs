@@ -73,6 +73,14 @@ pub enum Error {
     /// The model lacks what every model has.
     #[error("the model has no `{0}`")]
     Model(&'static str),
+    /// The tokens of the environment cannot be read. The reason shows none of them.
+    #[error("the variable {variable} {reason}")]
+    Tokens {
+        /// The variable that the manifest names.
+        variable: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another recorder of metrics was installed in this process.
     #[error("metrics cannot be recorded")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),

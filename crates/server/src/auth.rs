@@ -1,13 +1,14 @@
 //! Who asks: the credential in a request, and whom it stands for.
 //!
 //! Tokens are rows of a system collection, found by their hash through the same plans as everyone's data. What was found
-//! is kept, also that there was nothing, until another process writes to the store.
+//! is kept, also that there was nothing, until another process writes to the store. Those of the environment are known
+//! from the start, by their hashes too.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
@@ -18,8 +19,10 @@ use pintle_query::rest::{Asker, Preferences};
 use pintle_store::Store;
 use serde::Deserialize;
 
+use crate::answer;
 use crate::failure::Failure;
 use crate::status::{self, Surface};
+use crate::{Environment, Error};
 
 /// The collection of tokens.
 const COLLECTION: &str = "_pintle_tokens";
@@ -33,6 +36,10 @@ const KEPT_MAX: usize = 10_000;
 pub(crate) struct Tokens {
     collection: CollectionId,
     kept: RwLock<HashMap<Hash, Kept>>,
+    /// Those of the environment.
+    named: HashMap<Hash, Arc<Caller>>,
+    /// Whether `Authorization: Basic TOKEN` is taken too.
+    basic: bool,
     /// Whom a request without a credential comes from.
     nobody: Arc<Caller>,
     service: Arc<Caller>,
@@ -53,12 +60,14 @@ struct Row {
 }
 
 impl Tokens {
-    /// Reads the tokens of a model; `nobody` is the role of callers without one. `None` if it has no tokens.
-    pub(crate) fn new(model: &Model, nobody: Role) -> Option<Tokens> {
-        let (collection, _) = model.find(COLLECTION)?;
-        Some(Tokens {
+    /// Reads the tokens of a model and of the environment; `nobody` is the role of callers without one.
+    pub(crate) fn new(model: &Model, environment: &Environment, nobody: Role) -> Result<Tokens, Error> {
+        let (collection, _) = model.find(COLLECTION).ok_or(Error::Model(COLLECTION))?;
+        Ok(Tokens {
             collection,
             kept: RwLock::default(),
+            named: named(model, environment)?,
+            basic: model.credentials.basic,
             nobody: Arc::new(Caller::of(nobody)),
             service: Arc::new(Caller::of(Role::ServiceRole)),
         })
@@ -72,7 +81,7 @@ impl Tokens {
         planner: &Planner,
         store: &Store,
     ) -> Result<Arc<Caller>, Failure> {
-        let bearer = bearer(head, surface)?;
+        let bearer = authorization(head, surface, self.basic)?;
         let key = apikey(head);
         let Some(token) = bearer.or(key.as_deref()) else { return Ok(Arc::clone(&self.nobody)) };
         let caller = self.known(token, surface, planner, store).await?;
@@ -92,9 +101,12 @@ impl Tokens {
         planner: &Planner,
         store: &Store,
     ) -> Result<Arc<Caller>, Failure> {
+        let hash = pintle_auth::hash(token);
+        if let Some(caller) = self.named.get(&hash) {
+            return Ok(Arc::clone(caller));
+        }
         // Asked before the row is read: what another process writes meanwhile is seen by the next request.
         let version = store.version();
-        let hash = pintle_auth::hash(token);
         let kept = self.kept.read().get(&hash).filter(|kept| kept.version == version).cloned();
         let caller = match kept {
             Some(kept) => kept.caller,
@@ -130,12 +142,23 @@ impl Tokens {
     }
 }
 
-/// The token of `Authorization: Bearer TOKEN`.
-fn bearer(head: &Parts, surface: Surface) -> Result<Option<&str>, Failure> {
+/// The tokens of the environment, if the manifest names a variable that is set.
+fn named(model: &Model, environment: &Environment) -> Result<HashMap<Hash, Arc<Caller>>, Error> {
+    let Some(variable) = &model.credentials.tokens else { return Ok(HashMap::new()) };
+    let list = environment.get(variable).unwrap_or("{}");
+    let tokens =
+        pintle_auth::named_tokens(list).map_err(|reason| Error::Tokens { variable: variable.clone(), reason })?;
+    let caller = |user| Arc::new(Caller::from(Grant { role: Role::Authenticated, user: Some(user) }));
+    Ok(tokens.into_iter().map(|(hash, user)| (hash, caller(user))).collect())
+}
+
+/// The token of `Authorization: Bearer TOKEN`, and of `Authorization: Basic TOKEN` where that is taken.
+fn authorization(head: &Parts, surface: Surface, basic: bool) -> Result<Option<&str>, Failure> {
     let Some(given) = head.headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = given.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        let taken = scheme.eq_ignore_ascii_case("bearer") || (basic && scheme.eq_ignore_ascii_case("basic"));
+        taken.then(|| token.trim())
     });
     token.filter(|token| !token.is_empty()).map(Some).ok_or_else(|| {
         refused("the header `Authorization` holds no token", surface)
@@ -150,6 +173,15 @@ fn apikey(head: &Parts) -> Option<std::borrow::Cow<'_, str>> {
     }
     let given = head.uri.query()?.split('&').find_map(|part| part.strip_prefix("apikey="))?;
     Some(percent_decode_str(given).decode_utf8_lossy())
+}
+
+/// How to say who asks, as `WWW-Authenticate` has it.
+pub(crate) fn challenge(model: &Model) -> HeaderValue {
+    if model.credentials.basic {
+        answer::value(format!("Bearer, Basic realm=\"{}\"", model.name))
+    } else {
+        HeaderValue::from_static("Bearer")
+    }
 }
 
 fn unknown(surface: Surface) -> Failure {
@@ -191,15 +223,24 @@ mod tests {
 
     #[test]
     fn a_bearer_s_token_is_found_whatever_the_scheme_s_case() {
-        let found =
-            |value| bearer(&head("/", &[("authorization", value)]), Surface::Rest).map(|t| t.map(str::to_owned));
+        let found = |value| {
+            let head = head("/", &[("authorization", value)]);
+            authorization(&head, Surface::Rest, false).map(|token| token.map(str::to_owned))
+        };
         assert_eq!(found("Bearer abc").unwrap().as_deref(), Some("abc"));
         assert_eq!(found("bearer  abc").unwrap().as_deref(), Some("abc"));
         for wrong in ["Basic abc", "Bearer", "Bearer ", "abc"] {
             let failure = found(wrong).unwrap_err();
             assert_eq!((failure.status.as_u16(), failure.code), (401, Some("PGRST301")), "{wrong}");
         }
-        assert!(bearer(&head("/", &[]), Surface::Rest).unwrap().is_none());
+        assert!(authorization(&head("/", &[]), Surface::Rest, false).unwrap().is_none());
+    }
+
+    #[test]
+    fn basic_carries_the_token_itself_where_that_is_taken() {
+        let head = head("/", &[("authorization", "basic  abc")]);
+        assert_eq!(authorization(&head, Surface::Plain, true).unwrap(), Some("abc"));
+        assert_eq!(authorization(&head, Surface::Plain, false).unwrap_err().status, 401);
     }
 
     #[test]

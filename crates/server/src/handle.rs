@@ -56,6 +56,9 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
     if let Some(cors) = &state.cors {
         cors.mark(&head.headers, headers);
     }
+    if let Some(challenge) = headers.get_mut(header::WWW_AUTHENTICATE) {
+        challenge.clone_from(&state.challenge);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let took = started.elapsed();
     found.route.meter.count(&head.method, answer.status(), took);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use hyper::header::HeaderValue;
 use pintle_model::{Caller, Model, Role};
 use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_store::Store;
 use uuid::Uuid;
 
-use crate::auth::Tokens;
+use crate::auth::{self, Tokens};
 use crate::cors::Cors;
 use crate::idempotency::Idempotency;
 use crate::ids::Ids;
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) routes: Routes,
     pub(crate) pages: axum::Router,
     pub(crate) cors: Option<Cors>,
+    /// How to say who asks, for those who must.
+    pub(crate) challenge: HeaderValue,
     pub(crate) ids: Ids,
     pub(crate) totals: Totals,
 }
@@ -37,11 +40,12 @@ impl State {
         let model = app.planner.model();
         let nobody = if app.settings.dev { Role::ServiceRole } else { Role::Anon };
         Ok(State {
-            tokens: Tokens::new(model, nobody).ok_or(Error::Model("_pintle_tokens"))?,
+            tokens: Tokens::new(model, &app.environment, nobody)?,
             idempotency: Idempotency::new(model).ok_or(Error::Model("_pintle_idempotency"))?,
             routes: Routes::new(model)?,
             pages: openapi::routes(&app.planner, nobody, true),
             cors: Cors::of(&model.cors),
+            challenge: auth::challenge(model),
             ids: Ids::new(),
             totals,
             planner: app.planner,

@@ -53,6 +53,19 @@ pub fn shipped(app: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../apps").join(app)
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder is made");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file is copied");
+        }
+    }
+}
+
 /// An app in a folder of its own, gone with the test.
 pub struct App {
     pub folder: TempDir,
@@ -115,7 +128,14 @@ impl App {
 
     /// Serves it with more words on the command line.
     pub fn serve_with(&self, words: &[&str]) -> Server {
-        Server::start(pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]).args(self.store()).args(words))
+        Server::start(&mut self.serving(words))
+    }
+
+    /// The command that serves it, with more words.
+    pub fn serving(&self, words: &[&str]) -> Command {
+        let mut command = pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]);
+        command.args(self.store()).args(words);
+        command
     }
 
     /// Runs a command on it to its end, such as `token list`: exit code, standard output, standard error.

@@ -7,6 +7,8 @@ pub(crate) struct File {
     pub(crate) tokens: Vec<Token>,
     /// More words for `pintle serve`.
     pub(crate) serve: Vec<String>,
+    /// Variables of its environment, each with its value.
+    pub(crate) environment: Vec<(String, String)>,
     pub(crate) cases: Vec<Case>,
 }
 
@@ -128,7 +130,7 @@ pub(crate) fn parse(text: &str) -> Result<File> {
 /// A comment that says what the file needs.
 fn setting(line: &str, number: usize, file: &mut File) -> Result<()> {
     let wrong = |what: String| Mistake { line: number, what };
-    let misplaced = || wrong("the tokens and words for `serve` stand before the first case".to_owned());
+    let misplaced = || wrong("the tokens, variables and words for `serve` stand before the first case".to_owned());
     if let Some(token) = line.strip_prefix("# token ") {
         if !file.cases.is_empty() {
             return Err(misplaced());
@@ -151,6 +153,13 @@ fn setting(line: &str, number: usize, file: &mut File) -> Result<()> {
             return Err(misplaced());
         }
         file.serve = words.split_whitespace().map(str::to_owned).collect();
+    } else if let Some(variable) = line.strip_prefix("# environment ") {
+        if !file.cases.is_empty() {
+            return Err(misplaced());
+        }
+        let right = "a variable is `# environment NAME: VALUE`";
+        let (name, value) = variable.split_once(": ").ok_or_else(|| wrong(right.to_owned()))?;
+        file.environment.push((name.to_owned(), value.to_owned()));
     } else if line.starts_with("# differs on") {
         return Err(wrong("this mark stands between the two answers of a case".to_owned()));
     }

@@ -50,6 +50,16 @@ impl Suite {
         std::fs::read_to_string(&own).or_else(|_| std::fs::read_to_string(&shared)).expect("an app's manifest")
     }
 
+    /// Puts the folders beside it (`routes`, `public`) into its app's.
+    fn copy_folders(&self, to: &Path) {
+        let home = root().join(&self.0);
+        for entry in std::fs::read_dir(home.parent().expect("a folder")).expect("its folder").flatten() {
+            if entry.path().is_dir() {
+                crate::common::copy(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
+    }
+
     fn at(&self, line: usize, what: &str) -> String {
         format!("conformance/{}.hurl:{line}: {what}", self.0)
     }
@@ -116,6 +126,7 @@ struct Run {
 impl Run {
     fn start(suite: &Suite, file: &File, place: Place, replicas: usize) -> Run {
         let app = App::of(&suite.manifest()).on(place);
+        suite.copy_folders(app.folder.path());
         let mut variables = Variables::new();
         for token in &file.tokens {
             let secret = app.token_of(&token.name, &token.role, token.user.as_deref());
@@ -126,7 +137,8 @@ impl Run {
             variables.insert(token.name.clone(), secret);
         }
         let words: Vec<&str> = file.serve.iter().map(String::as_str).collect();
-        let servers = (0..replicas).map(|_| app.serve_with(&words)).collect();
+        let serve = || Server::start(app.serving(&words).envs(file.environment.iter().cloned()));
+        let servers = (0..replicas).map(|_| serve()).collect();
         let name =
             if replicas == 1 { place.name().to_owned() } else { format!("{} with {replicas} replicas", place.name()) };
         Run { name, place, servers, asked: 0, variables, told: String::new(), _app: app }

@@ -30,6 +30,7 @@ fn a_whole_file_is_read() {
 # token alice: authenticated, user alice
 # token gone: service_role, revoked
 # serve: --tx-rollback
+# environment WORDS: {"a": 1}
 
 POST /things
 Prefer: return=representation
@@ -55,6 +56,7 @@ HTTP 200
     )
     .unwrap();
     assert_eq!(file.serve, ["--tx-rollback"]);
+    assert_eq!(file.environment, [("WORDS".to_owned(), "{\"a\": 1}".to_owned())]);
     let [alice, gone] = file.tokens.as_slice() else { panic!("two tokens: {:?}", file.tokens) };
     assert_eq!(
         (alice.name.as_str(), alice.role.as_str(), alice.user.as_deref()),
@@ -62,15 +64,15 @@ HTTP 200
     );
     assert!(gone.revoked && gone.user.is_none() && !alice.revoked);
     let [first, second] = file.cases.as_slice() else { panic!("two cases: {:?}", file.cases) };
-    assert_eq!((first.line, first.method.as_str(), first.path.as_str()), (6, "POST", "/things"));
+    assert_eq!((first.line, first.method.as_str(), first.path.as_str()), (7, "POST", "/things"));
     assert_eq!(first.headers[1], ("Authorization".to_owned(), "Bearer {{alice}}".to_owned()));
     assert_eq!(first.body.as_deref(), Some(b"{\n  \"id\": 1\n}".as_slice()));
-    assert_eq!((first.expected.line, first.expected.status), (13, 201));
+    assert_eq!((first.expected.line, first.expected.status), (14, 201));
     assert_eq!(first.expected.headers[2], ("Link".to_owned(), String::new()));
     assert_eq!(first.expected.captures, [("tag".to_owned(), Query::Header("ETag".to_owned()))]);
     assert_eq!(first.expected.asserts[1].predicate, Predicate::Count(2));
     assert_eq!(first.expected.body, Body::Json(r#"[{"id": 1}]"#.to_owned()));
-    assert_eq!((second.line, &second.expected.body), (23, &Body::Json("[]".to_owned())));
+    assert_eq!((second.line, &second.expected.body), (24, &Body::Json("[]".to_owned())));
 }
 
 fn two_answers_with_their_reason() {

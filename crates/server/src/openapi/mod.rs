@@ -4,11 +4,12 @@
 //!    `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
 //! 2. `schema` says what a record is as it is answered, as it is given, and as a patch of it; `embed` moves the
 //!    JSON Schemas of json fields into the document, and `example` finds values that satisfy all of it.
-//! 3. `parts` holds what every endpoint shares: errors, headers, ways to say who asks.
+//! 3. `parts` holds what every endpoint shares, errors and headers; `access` says who may ask, and how they say so.
 //! 4. [`page`] serves `/openapi.json`, `/docs` and what the page needs, from the binary.
 //!
 //! What stands here must be what the server answers: the document is tested against a running server.
 
+mod access;
 mod embed;
 mod example;
 mod mount;
@@ -22,7 +23,7 @@ use pintle_model::{Collection, CollectionId, Model, Role};
 use pintle_query::Planner;
 use serde_json::{Map, Value, json};
 
-use parts::Place;
+use access::Place;
 
 pub use page::routes;
 
@@ -66,7 +67,7 @@ pub fn document(planner: &Planner, nobody: Role) -> Value {
             "schemas": schemas,
             "responses": parts::responses(),
             "headers": parts::headers(),
-            "securitySchemes": parts::security_schemes(),
+            "securitySchemes": access::schemes(&model.credentials),
         },
     })
 }

@@ -4,7 +4,8 @@ use pintle_model::{Collection, Field, Mount, Type};
 use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
-use super::parts::{self, JSON, Place};
+use super::access::Place;
+use super::parts::{self, JSON};
 use super::schema::{self, Form};
 
 /// How many levels a filter may go into a json field.

@@ -1,7 +1,5 @@
-//! What every endpoint shares: errors, headers, ways to say who asks.
+//! What every endpoint shares: errors and headers.
 
-use pintle_model::{Collection, CollectionId, Role};
-use pintle_query::{Planner, Right};
 use serde_json::{Map, Value, json};
 
 /// The tag of health, metrics and the document.
@@ -300,7 +298,7 @@ pub(super) fn headers() -> Value {
         "Link": text("`<…>; rel=\"next\"`: where the next page is, if there is one."),
         "Location": text("Where the new record is."),
         "Preference-Applied": text("The preferences that were followed."),
-        "WWW-Authenticate": text("`Bearer`: how to say who asks."),
+        "WWW-Authenticate": text("How to say who asks: `Bearer`, and `Basic` where the app takes it."),
         "X-Request-Id": text("The request's id, as the log has it."),
     })
 }
@@ -314,81 +312,4 @@ pub(super) fn idempotency_key() -> Value {
                         the same key gets the same answer, and nothing is written again.",
         "schema": { "type": "string", "pattern": "^[!#-~][!-~]*$", "minLength": 1, "maxLength": 255 },
     })
-}
-
-/// The ways to say who asks.
-pub(super) fn security_schemes() -> Value {
-    json!({
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "A token, sent as `Authorization: Bearer TOKEN`.",
-        },
-        "apikey": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "apikey",
-            "description": "The same token, sent as `apikey: TOKEN`.",
-        },
-        "apikey_parameter": {
-            "type": "apiKey",
-            "in": "query",
-            "name": "apikey",
-            "description": "The same token in the URL, `?apikey=TOKEN`, where proxies log it: prefer a header.",
-        },
-    })
-}
-
-/// A collection, and who may do what with it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) planner: &'a Planner,
-    pub(super) id: CollectionId,
-    pub(super) collection: &'a Collection,
-    /// What anonymous callers act as.
-    pub(super) nobody: Role,
-}
-
-/// Whom an action is for: OpenAPI's `security`, and a sentence for people.
-pub(super) struct Access {
-    pub(super) security: Value,
-    pub(super) note: &'static str,
-}
-
-impl Place<'_> {
-    /// Whom an action is for that needs all of these rights.
-    pub(super) fn access(&self, rights: &[Right]) -> Access {
-        let may = |role| rights.iter().all(|right| self.planner.may(self.id, role, *right));
-        let always = |role| rights.iter().all(|right| self.planner.may_always(self.id, role, *right));
-        let open = may(self.nobody);
-        let note = match (open, always(self.nobody)) {
-            (true, true) => "Open to everybody.",
-            (true, false) => "For callers and records that the policy admits.",
-            (false, _) if always(Role::Authenticated) => "Needs a token.",
-            (false, _) if may(Role::Authenticated) => "Needs a token; for callers and records that the policy admits.",
-            (false, _) => "Needs a token of the role `service_role`.",
-        };
-        Access { security: security(open), note }
-    }
-
-    /// The same under `/rest/v1`, where a policy that never holds hides every row, and refuses nobody.
-    pub(super) fn access_to_rows(&self, rights: &[Right]) -> Access {
-        let policies = &self.collection.policies;
-        let stands = |right: &Right| match right {
-            Right::Select => policies.select.is_some(),
-            Right::Insert => policies.insert.is_some(),
-            Right::UpdateUsing | Right::UpdateCheck => policies.update.is_some(),
-            Right::Delete => policies.delete.is_some(),
-        };
-        let refused = self.nobody != Role::ServiceRole && !rights.iter().all(stands);
-        Access { security: security(!refused), ..self.access(rights) }
-    }
-}
-
-fn security(open: bool) -> Value {
-    let mut ways = vec![json!({ "bearer": [] }), json!({ "apikey": [] }), json!({ "apikey_parameter": [] })];
-    if open {
-        ways.insert(0, json!({}));
-    }
-    Value::Array(ways)
 }

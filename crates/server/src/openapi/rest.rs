@@ -4,7 +4,8 @@ use pintle_model::{Collection, Model, Type};
 use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
-use super::parts::{self, JSON, Place};
+use super::access::Place;
+use super::parts::{self, JSON};
 use super::schema::Form;
 
 const OBJECT: &str = "application/vnd.pgrst.object+json";
