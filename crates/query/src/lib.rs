@@ -14,6 +14,7 @@ pub mod expr;
 pub mod fault;
 pub mod functions;
 pub mod mount;
+pub mod own;
 pub mod plan;
 pub mod planner;
 mod policy;
@@ -27,6 +28,7 @@ mod testing;
 mod tests;
 
 pub use fault::{Details, Fault, FaultKind};
+pub use own::OwnPlan;
 pub use plan::{Dialect, Read, ReadPlan, Statement, Write, WritePlan};
 pub use planner::{Planner, Right};
 pub use sql::POSTGRES_FUNCTIONS;

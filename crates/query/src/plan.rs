@@ -94,6 +94,11 @@ pub struct ReadPlan {
     /// One statement, and it calls no function of ours whose single call may take long: a store that breaks statements
     /// off between their steps may run it where requests are handled. Any other belongs on a thread of its own.
     pub inline: bool,
+    /// Every collection that it looks into, also by its policies; each once, in the model's order.
+    pub reads: Vec<CollectionId>,
+    /// Every collection that it writes: none unless it is a statement of the app's own that writes. Such a plan runs in a
+    /// transaction that may write.
+    pub writes: Vec<CollectionId>,
 }
 
 /// Writes rows. One statement, run once for each row (insert) or once (update, delete).

@@ -82,7 +82,8 @@ pub enum Mode {
 
 /// The steps of a transaction. They run where the store wants them to, so they do not await.
 pub trait Tx {
-    /// Runs a read on the transaction's snapshot.
+    /// Runs a read on the transaction's snapshot, or a statement of the app's own that writes; on an error nothing of this step
+    /// remains.
     ///
     /// # Errors
     /// As [`Store::read`].
@@ -140,11 +141,14 @@ impl Store {
         }
     }
 
-    /// Runs a read.
+    /// Runs a read. A statement of the app's own that writes runs in a transaction, and is answered when it is durable.
     ///
     /// # Errors
     /// When the store does not answer or refuses.
     pub async fn read(&self, read: Read) -> Result<Rows, Error> {
+        if !read.plan.writes.is_empty() {
+            return self.transaction(Mode::Write, move |tx| tx.read(&read)).await;
+        }
         match self {
             Store::Sqlite(store) => store.read(read).await,
             Store::Postgres(store) => store.read(read).await,

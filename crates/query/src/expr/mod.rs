@@ -258,6 +258,16 @@ impl Expr {
         }
     }
 
+    /// The collections that its `exists` look into, with repetitions. Of a policy, the planner has put theirs in as well.
+    #[must_use]
+    pub fn sought(&self) -> Vec<CollectionId> {
+        let mut found: Vec<CollectionId> = self.children().into_iter().flat_map(Expr::sought).collect();
+        if let Expr::Exists { collection, .. } = self {
+            found.push(*collection);
+        }
+        found
+    }
+
     /// The same over a row whose fields are these expressions; where `field` gives `None`, the column stays.
     #[must_use]
     pub fn replace(self, field: &dyn Fn(usize) -> Option<Expr>) -> Expr {

@@ -1,6 +1,6 @@
 //! The planner: an app's model with its compiled policies, for one dialect.
 //!
-//! 1. [`Planner::new`] compiles the policies.
+//! 1. [`Planner::new`] compiles the policies, and the SQL of routes ([`crate::own`]).
 //! 2. [`Planner::plan_read`] and [`Planner::plan_write`] look for the plan of a shape in a bounded cache, and make it
 //!    when it is not there: [`access`] says which policies the role's request falls under, [`filter`] turns conditions
 //!    into expressions, [`read`] and [`mod@write`] put statements together.
@@ -18,6 +18,7 @@ use moka::sync::Cache;
 use pintle_model::{CollectionId, Diagnostic, Model, Role};
 
 use crate::mount::Mounts;
+use crate::own::Own;
 use crate::plan::{ReadPlan, Statement, WritePlan};
 use crate::policy::{self, Rules};
 use crate::request::{ReadShape, WriteShape};
@@ -36,10 +37,11 @@ pub struct Planner {
     reads: Cache<(CollectionId, Role, ReadShape), Arc<ReadPlan>>,
     writes: Cache<(CollectionId, Role, WriteShape), Arc<WritePlan>>,
     pub(crate) mounts: Mounts,
+    pub(crate) own: Own,
 }
 
 impl Planner {
-    /// Compiles the policies. Every mistake in them is returned; with any error there is no planner.
+    /// Compiles the policies, and the SQL of routes. Every mistake in them is returned; with any error there is no planner.
     ///
     /// # Errors
     /// The mistakes, in the manifest's order.
@@ -52,8 +54,10 @@ impl Planner {
             weight([&plan.write].into_iter().chain(&plan.check).chain(&plan.probe))
         });
         let (reads, writes) = (reads.build(), writes.build());
-        let mut planner = Planner { model, dialect, rules, reads, writes, mounts: Mounts::default() };
+        let mut planner =
+            Planner { model, dialect, rules, reads, writes, mounts: Mounts::default(), own: Own::default() };
         planner.mounts = Mounts::new(&planner);
+        planner.own = Own::new(&planner)?;
         Ok(planner)
     }
 

@@ -43,7 +43,12 @@ impl Planner {
         let point = is_point(self.model.collection(collection), &shape.filter);
         let rows = sql.finish();
         let inline = count.is_none() && !calls_slow(&rows.sql);
-        Ok(ReadPlan { rows, count, columns, strip_nulls: shape.strip_nulls, point, inline })
+        let mut reads = condition.sought();
+        reads.push(collection);
+        reads.sort_unstable();
+        reads.dedup();
+        let strip_nulls = shape.strip_nulls;
+        Ok(ReadPlan { rows, count, columns, strip_nulls, point, inline, reads, writes: Vec::new() })
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {

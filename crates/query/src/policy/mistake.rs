@@ -72,7 +72,7 @@ fn offset(source: &str, location: tokenizer::Location) -> Option<usize> {
 }
 
 /// `did you mean …?`, or all that there is.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
     match meant(name, known.clone()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => {

@@ -6,9 +6,9 @@
 
 mod call;
 mod lower;
-mod mistake;
+pub(crate) mod mistake;
 mod parse;
-mod place;
+pub(crate) mod place;
 mod subquery;
 mod typed;
 
@@ -110,7 +110,7 @@ fn leads_back(
     path: &mut Vec<CollectionId>,
     seen: &mut [bool],
 ) -> bool {
-    for next in rules[at.0].select.iter().flat_map(sought) {
+    for next in rules[at.0].select.iter().flat_map(Expr::sought) {
         path.push(next);
         if next == home {
             return true;
@@ -121,15 +121,6 @@ fn leads_back(
         path.pop();
     }
     false
-}
-
-/// The collections that an expression's `exists` look into.
-fn sought(expr: &Expr) -> Vec<CollectionId> {
-    let mut found: Vec<CollectionId> = expr.children().into_iter().flat_map(sought).collect();
-    if let Expr::Exists { collection, .. } = expr {
-        found.push(*collection);
-    }
-    found
 }
 
 /// Policies that bring in others that bring in others must not grow beyond measure. There are no cycles here.

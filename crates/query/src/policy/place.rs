@@ -4,7 +4,7 @@ use sqlparser::ast::{self, Spanned};
 use sqlparser::tokenizer::Span;
 
 /// Where an expression stands: from its leftmost piece to its rightmost, found without recursion.
-pub(super) fn span(expr: &ast::Expr) -> Span {
+pub(crate) fn span(expr: &ast::Expr) -> Span {
     edge(expr, true).union(&edge(expr, false))
 }
 

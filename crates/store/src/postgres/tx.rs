@@ -257,6 +257,10 @@ async fn until<T>(
 
 impl Tx for PgTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
+        if self.of.mode == Mode::Read && !read.plan.writes.is_empty() {
+            return Err(Error::ReadOnly);
+        }
+        self.of.tokens_changed |= read.plan.writes.iter().any(|collection| self.of.watch.is_of_tokens(*collection));
         self.step(async |conn, around| run::read(conn, read, Some(around)).await)
     }
 

@@ -13,6 +13,9 @@ pub(super) struct ReadTx<'a>(pub(super) &'a Conn);
 
 impl Tx for ReadTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
+        if !read.plan.writes.is_empty() {
+            return Err(Error::ReadOnly);
+        }
         run::read(&self.0.db, read)
     }
 
@@ -56,7 +59,13 @@ impl WriteTx<'_> {
 impl Tx for WriteTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
         self.is_open()?;
-        run::read(self.db, read)
+        if read.plan.writes.is_empty() {
+            return run::read(self.db, read);
+        }
+        savepoint(self.db, || {
+            let outcome = run::read(self.db, read);
+            (outcome.is_ok(), outcome)
+        })?
     }
 
     fn write(&mut self, write: &Write) -> Result<Written, Error> {

@@ -151,8 +151,16 @@ fn statement(sql: &str, params: Vec<Param>) -> Statement {
 pub fn read(sql: &str, columns: &[(&str, Type)], values: Vec<Value>) -> Read {
     let params = (0..values.len()).map(Param::Value).collect();
     let columns = columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect();
-    let plan =
-        ReadPlan { rows: statement(sql, params), count: None, columns, strip_nulls: false, point: false, inline: true };
+    let plan = ReadPlan {
+        rows: statement(sql, params),
+        count: None,
+        columns,
+        strip_nulls: false,
+        point: false,
+        inline: true,
+        reads: Vec::new(),
+        writes: Vec::new(),
+    };
     Read { plan: Arc::new(plan), inputs: inputs(values) }
 }
 
