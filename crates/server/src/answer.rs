@@ -1,7 +1,8 @@
 //! Answers: a status, headers, and a body that is whole in memory.
 
 use bytes::Bytes;
-use http_body_util::Full;
+use futures_util::FutureExt as _;
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
@@ -50,4 +51,9 @@ pub(crate) fn value(text: String) -> HeaderValue {
 /// A header's text; nothing if it is absent or no visible ASCII.
 pub(crate) fn text(head: &Parts, name: HeaderName) -> Option<&str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The body of an answer: it is whole in memory, so nothing is waited for.
+pub(crate) fn whole(answer: &Answer) -> Bytes {
+    answer.body().clone().collect().now_or_never().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default()
 }

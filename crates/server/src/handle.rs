@@ -18,7 +18,7 @@ use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
 use crate::state::State;
 use crate::status::Surface;
-use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest};
+use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest, route};
 
 /// What an endpoint is asked.
 pub(crate) struct Ask<'r> {
@@ -128,10 +128,11 @@ async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>
     let ask = || Ask { state, head, query: auth::query(head), asker: state.asker(caller) };
     match &found.route.endpoint {
         Endpoint::Rest(collection) => rest::answer(ask(), *collection, body).await,
-        Endpoint::One(mounted) => mount::one(ask(), mounted, found.part, body).await,
+        Endpoint::Own(own) => route::answer(ask(), own, found, body).await,
+        Endpoint::One(mounted) => mount::one(ask(), mounted, found.only_part(), body).await,
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
-        Endpoint::RestUnknown => Err(rest::unknown(state.model(), found.part)),
-        Endpoint::RestFunction => Err(rest::no_functions(found.part)),
+        Endpoint::RestUnknown => Err(rest::unknown(state.model(), found.only_part())),
+        Endpoint::RestFunction => Err(rest::no_functions(found.only_part())),
         Endpoint::RestRoot => Err(rest::no_root()),
         Endpoint::RestPath => Err(rest::no_path()),
         _ => Err(Failure::no_such_path(head.uri.path())),

@@ -4,7 +4,8 @@
 //!    what it has begun.
 //! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
 //!    and logged of it.
-//! 3. A route is one file or folder: `rest` and `mount` for collections, `health`, `metrics`, `docs`.
+//! 3. A route is one file or folder: `rest` and `mount` for collections, `route` for those of the app's own (`script` where a
+//!    script answers), `health`, `metrics`, `docs`.
 //! 4. What goes wrong is a `failure`; `status` says which status and code each has.
 
 mod answer;
@@ -27,8 +28,10 @@ mod mount;
 pub mod openapi;
 mod patience;
 mod rest;
+mod route;
 mod routes;
 mod run;
+mod script;
 mod state;
 mod status;
 

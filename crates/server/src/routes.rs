@@ -1,7 +1,8 @@
 //! Which route a path means. All paths of an app stand in one table, made when it is loaded.
 
+use hyper::Method;
 use hyper::header::HeaderValue;
-use pintle_model::{Collection, CollectionId, Model, Mount};
+use pintle_model::{Collection, CollectionId, Model, Mount, RouteId};
 
 use crate::Error;
 use crate::metrics::Meter;
@@ -30,12 +31,31 @@ pub(crate) enum Endpoint {
     RestRoot,
     /// Deeper than anything under `/rest/v1`.
     RestPath,
+    /// Routes of the app's own.
+    Own(Own),
     /// A mount's list.
     List(Mounted),
     /// A mount's record.
     One(Mounted),
     /// Nothing.
     Nothing,
+}
+
+/// The app's own routes at one path.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// Which route answers which method.
+    pub(crate) methods: Vec<(&'static str, RouteId)>,
+    /// The methods that this address answers, as `Allow`.
+    pub(crate) allow: HeaderValue,
+}
+
+impl Own {
+    /// The route of a method; `HEAD` is that of `GET`.
+    pub(crate) fn of(&self, method: &Method) -> Option<RouteId> {
+        let name = if *method == Method::HEAD { "GET" } else { method.as_str() };
+        self.methods.iter().find(|(known, _)| *known == name).map(|(_, id)| *id)
+    }
 }
 
 /// A collection at its mount.
@@ -80,10 +100,22 @@ pub(crate) struct Routes {
     routes: Vec<Route>,
 }
 
-/// A path that was found, with the part that stands for the pattern's braces, as it was sent.
+/// A path that was found, with the parts that stand for the pattern's braces, as they were sent.
 pub(crate) struct Found<'r> {
     pub(crate) route: &'r Route,
-    pub(crate) part: &'r str,
+    parts: Option<matchit::Params<'r, 'r>>,
+}
+
+impl Found<'_> {
+    /// The part of a name.
+    pub(crate) fn part(&self, name: &str) -> Option<&str> {
+        self.parts.as_ref()?.get(name)
+    }
+
+    /// The only part.
+    pub(crate) fn only_part(&self) -> &str {
+        self.parts.as_ref().and_then(|parts| parts.iter().next()).map_or("", |(_, part)| part)
+    }
 }
 
 impl Routes {
@@ -103,6 +135,7 @@ impl Routes {
         routes.add(&["/rest/v1/rpc/{function}", "/rest/v1/rpc/{function}/"], Endpoint::RestFunction)?;
         routes.add(&["/rest/v1", "/rest/v1/"], Endpoint::RestRoot)?;
         routes.add(&["/rest/v1/{collection}/{*rest}"], Endpoint::RestPath)?;
+        routes.own(model)?;
         for (at, collection) in model.collections.iter().enumerate().filter(|(_, c)| !c.system) {
             if let Some(mount) = &collection.mount {
                 routes.mount(CollectionId(at), collection, mount)?;
@@ -112,6 +145,31 @@ impl Routes {
             routes.add(&["/"], Endpoint::Docs)?;
         }
         Ok(routes)
+    }
+
+    /// The app's own routes; all methods of a path are one endpoint.
+    fn own(&mut self, model: &Model) -> Result<(), Error> {
+        let mut paths: Vec<&str> = Vec::new();
+        for route in &model.routes {
+            if !paths.contains(&route.path.as_str()) {
+                paths.push(&route.path);
+            }
+        }
+        for path in paths {
+            let here = model.routes.iter().enumerate().filter(|(_, route)| route.path == path);
+            let methods: Vec<_> = here.map(|(at, route)| (route.method, RouteId(at))).collect();
+            let mut names: Vec<&str> = methods.iter().map(|(method, _)| *method).collect();
+            if names.contains(&"GET") {
+                names.push("HEAD");
+            }
+            names.push("OPTIONS");
+            let own = Own { allow: crate::answer::value(names.join(", ")), methods };
+            let bare = path.trim_end_matches('/');
+            let slash = format!("{bare}/");
+            let both = [bare, &slash];
+            self.add(if bare.is_empty() { &both[1..] } else { &both }, Endpoint::Own(own))?;
+        }
+        Ok(())
     }
 
     fn mount(&mut self, id: CollectionId, collection: &Collection, mount: &Mount) -> Result<(), Error> {
@@ -161,11 +219,8 @@ impl Routes {
     /// Finds what a path means.
     pub(crate) fn find<'r>(&'r self, path: &'r str) -> Found<'r> {
         match self.table.at(path) {
-            Ok(found) => {
-                let part = found.params.iter().next().map_or("", |(_, part)| part);
-                Found { route: &self.routes[*found.value], part }
-            }
-            Err(_) => Found { route: &self.routes[0], part: "" },
+            Ok(found) => Found { route: &self.routes[*found.value], parts: Some(found.params) },
+            Err(_) => Found { route: &self.routes[0], parts: None },
         }
     }
 }

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -86,11 +84,7 @@ impl Kept {
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect();
         let headers = serde_json::to_string(&headers).map_err(|error| Error::Internal(error.into()))?;
-        // An answer's body is whole in memory, so nothing is waited for.
-        let Some(Ok(body)) = answer.body().clone().collect().now_or_never() else {
-            return Err(Error::Internal("an answer's body is not whole".into()));
-        };
-        let body = String::from_utf8(body.to_bytes().into()).map_err(|error| Error::Internal(error.into()))?;
+        let body = String::from_utf8(answer::whole(answer).into()).map_err(|error| Error::Internal(error.into()))?;
         let mut keep = self.keep.clone();
         if let [row] = &mut *keep.rows {
             row[self.status] = Value::Integer(answer.status().as_u16().into());

@@ -3,7 +3,8 @@
 //! 1. [`key()`] reads the header. [`Asked`] says under which caller, path and key the answer is kept, and by which
 //!    fingerprint the same request is known.
 //! 2. [`once`] looks for a kept answer, or else writes and keeps the answer, in one transaction: never one without the
-//!    other. A write that failed keeps nothing, so it may be sent again.
+//!    other. A write that failed keeps nothing, so it may be sent again. A [`Repeat`] is the same in steps, for those who write
+//!    in a transaction of their own.
 //! 3. [`sweep()`] removes what is too old to be asked for.
 //!
 //! Answers are rows of a system collection, written and read through the same plans as everyone's data. Of a request no more
@@ -24,8 +25,8 @@ use pintle_query::Write;
 use pintle_store::{Error, Mode, Tx, Written};
 use sha2::{Digest as _, Sha256};
 
-use self::kept::{Kept, Row};
-use self::running::Running;
+use self::kept::Kept;
+use self::running::{Held, Running};
 pub(crate) use self::sweep::sweep;
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -61,12 +62,6 @@ pub(crate) struct Asked {
     path: String,
     key: String,
     fingerprint: Digest,
-}
-
-/// What a transaction found or did.
-enum Outcome {
-    Made(Answer),
-    Kept(Row),
 }
 
 impl Idempotency {
@@ -108,6 +103,54 @@ fn digest(parts: &[&[u8]]) -> Digest {
     hash.finalize().into()
 }
 
+/// A request with a key, at work until the last of these is dropped: the steps of a transaction take one along, since who
+/// asked may leave before they have ended.
+#[derive(Clone)]
+pub(crate) struct Repeat(Arc<Work>);
+
+struct Work {
+    id: Digest,
+    fingerprint: Digest,
+    kept: Kept,
+    _held: Held,
+}
+
+impl Repeat {
+    /// Begins with a key.
+    ///
+    /// # Errors
+    /// 409 while the same key is at work in this process.
+    pub(crate) fn begin(ask: &Ask<'_>, asked: &Asked) -> Result<Repeat, Failure> {
+        let shared = &ask.state.idempotency;
+        let id = asked.id();
+        let held = shared.running.begin(id).ok_or_else(at_work)?;
+        let kept = Kept::new(shared, ask, asked)?;
+        Ok(Repeat(Arc::new(Work { id, fingerprint: asked.fingerprint, kept, _held: held })))
+    }
+
+    /// The earlier answer to this request, or why there is none for it: 422 if the key was used for another one.
+    pub(crate) fn earlier(&self, tx: &mut dyn Tx) -> Result<Option<Result<Answer, Failure>>, Error> {
+        let Some(row) = self.0.kept.find(tx)? else { return Ok(None) };
+        if !row.is_of(&self.0.fingerprint) {
+            return Ok(Some(Err(another())));
+        }
+        let mut answer = row.answer();
+        answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(Some(Ok(answer)))
+    }
+
+    /// Keeps the answer.
+    pub(crate) fn keep(&self, tx: &mut dyn Tx, answer: &Answer) -> Result<(), Error> {
+        self.0.kept.keep(tx, answer)
+    }
+
+    /// For transactions that are alone with their key, and not with all that they read.
+    fn claim(&self) -> Mode {
+        let [a, b, c, d, e, f, g, h, ..] = self.0.id;
+        Mode::Claim(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
 /// Answers from what is kept, or writes, and keeps what `answered` makes of it.
 ///
 /// # Errors
@@ -119,37 +162,22 @@ pub(crate) async fn once(
     write: Option<Write>,
     answered: impl Fn(Written) -> Answer + Send + 'static,
 ) -> Result<Answer, Failure> {
-    let shared = &ask.state.idempotency;
-    let id = asked.id();
-    let held = Arc::new(shared.running.begin(id).ok_or_else(at_work)?);
-    let kept = Kept::new(shared, ask, &asked)?;
-    let steps = {
-        // Who asked may leave before the write has ended: the key is at work until then.
-        let held = Arc::clone(&held);
-        move |tx: &mut dyn Tx| {
-            let _held = &held;
-            if let Some(row) = kept.find(tx)? {
-                return Ok(Outcome::Kept(row));
-            }
-            let done = match &write {
-                Some(write) => tx.write(write)?,
-                None => Written::default(),
-            };
-            let answer = answered(done);
-            kept.keep(tx, &answer)?;
-            Ok(Outcome::Made(answer))
+    let repeat = Repeat::begin(ask, &asked)?;
+    let claim = repeat.claim();
+    let steps = move |tx: &mut dyn Tx| {
+        if let Some(earlier) = repeat.earlier(tx)? {
+            return Ok(earlier);
         }
+        let done = match &write {
+            Some(write) => tx.write(write)?,
+            None => Written::default(),
+        };
+        let answer = answered(done);
+        repeat.keep(tx, &answer)?;
+        Ok(Ok(answer))
     };
-    let [a, b, c, d, e, f, g, h, ..] = id;
-    let claim = Mode::Claim(i64::from_be_bytes([a, b, c, d, e, f, g, h]));
     match ask.state.store.transaction(claim, steps).await {
-        Ok(Outcome::Made(answer)) => Ok(answer),
-        Ok(Outcome::Kept(row)) if row.is_of(&asked.fingerprint) => {
-            let mut answer = row.answer();
-            answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            Ok(answer)
-        }
-        Ok(Outcome::Kept(_)) => Err(another()),
+        Ok(outcome) => outcome,
         Err(Error::Claimed) => Err(at_work()),
         Err(error) => Err(ask.error(error, surface)),
     }
