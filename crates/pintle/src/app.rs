@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use pintle_model::{Diagnostic, Model, Severity};
 use pintle_query::{Dialect, Planner};
+use pintle_server::Scripts;
 use pintle_store::Location;
 
+use crate::environment;
 use crate::failure::Failure;
 use crate::place::StoreArg;
 use crate::report;
+use crate::scripts;
 use crate::ui::{self, Look};
 
 /// The manifest's name in an app's folder.
@@ -24,6 +27,8 @@ pub(crate) struct App {
     pub(crate) folder: PathBuf,
     /// Its manifest, typed, with its policies compiled.
     pub(crate) planner: Planner,
+    /// The scripts of its routes, compiled.
+    pub(crate) scripts: Scripts,
 }
 
 /// What the passes found.
@@ -33,7 +38,7 @@ pub(crate) struct Checked {
     pub(crate) manifest: PathBuf,
     /// The app, unless a mistake forbids to serve it.
     pub(crate) app: Option<App>,
-    /// Every mistake, in the text's order.
+    /// Every mistake, in the manifest's order; then those of scripts.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -62,16 +67,24 @@ impl App {
         let text = read(&manifest)?;
         let (model, mut diagnostics) =
             pintle_model::load(&manifest.display().to_string(), &text, &|path| beside(&folder, path));
-        let mut planner = None;
+        let (mut planner, mut compiled, mut of_scripts) = (None, None, Vec::new());
         if let Some(model) = model {
+            // A variable that cannot be read is told where it is needed.
+            let environment = environment::read(&model).unwrap_or_default();
+            let beside_manifest = manifest.parent().unwrap_or(Path::new(""));
+            let (scripts, found) =
+                scripts::compile(&model, &environment, beside_manifest, &|path| beside(&folder, path));
+            (compiled, of_scripts) = (Some(scripts), found);
             match Planner::new(Arc::new(model), dialect) {
                 Ok(made) => planner = Some(made),
                 Err(more) => diagnostics.extend(more),
             }
         }
         diagnostics.sort_by_key(|d| d.span.start);
+        diagnostics.extend(of_scripts);
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
-        let app = planner.filter(|_| !wrong).map(|planner| App { given: given.to_owned(), folder, planner });
+        let made = planner.zip(compiled).filter(|_| !wrong);
+        let app = made.map(|(planner, scripts)| App { given: given.to_owned(), folder, planner, scripts });
         Ok(Checked { manifest, app, diagnostics })
     }
 

@@ -15,6 +15,7 @@ mod migration;
 mod place;
 mod progress;
 mod report;
+mod scripts;
 mod secret;
 mod shell;
 mod ui;

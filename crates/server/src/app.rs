@@ -1,12 +1,16 @@
 //! What a server is given: an app, and how to serve it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pintle_model::RouteId;
 use pintle_query::Planner;
+use pintle_script::{Engine, Program};
 use pintle_store::Store;
 
 use crate::Environment;
@@ -16,6 +20,8 @@ use crate::Environment;
 pub struct App {
     /// Its model, with compiled policies.
     pub planner: Arc<Planner>,
+    /// The scripts of its routes, compiled.
+    pub scripts: Scripts,
     /// The app's folder, which holds its pages and the files that its scripts import.
     pub folder: PathBuf,
     /// The variables of the environment that its manifest names.
@@ -24,6 +30,21 @@ pub struct App {
     pub store: Store,
     /// How it is served.
     pub settings: Settings,
+}
+
+/// The scripts that answer an app's routes.
+#[derive(Clone)]
+pub struct Scripts {
+    /// What compiled them.
+    pub engine: Arc<Engine>,
+    /// The program of each route that a script answers.
+    pub programs: BTreeMap<RouteId, Program>,
+}
+
+impl fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.programs.iter().map(|(route, program)| (route, program.path()))).finish()
+    }
 }
 
 /// How an app is served, beside what its manifest says.

@@ -35,6 +35,6 @@ mod script;
 mod state;
 mod status;
 
-pub use app::{App, Error, Settings};
+pub use app::{App, Error, Scripts, Settings};
 pub use environment::Environment;
 pub use run::run;

@@ -133,7 +133,14 @@ async fn serve(
         allow_rollback: args.tx_rollback,
         ..Settings::default()
     };
-    let app = pintle_server::App { planner: Arc::new(app.planner), folder: app.folder, environment, store, settings };
+    let app = pintle_server::App {
+        planner: Arc::new(app.planner),
+        scripts: app.scripts,
+        folder: app.folder,
+        environment,
+        store,
+        settings,
+    };
     tracing::info!(address = %address, "ready");
     ui::out(&banner);
     pintle_server::run(listener, app, ended).await.map_err(|error| Failure::because("the server stopped", &error))

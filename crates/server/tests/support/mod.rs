@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pintle_model::{Caller, Role, Severity, Value as FieldValue};
 use pintle_query::rest::{Asker, Preferences};
 use pintle_query::{Dialect, Planner};
-use pintle_server::{App, Environment, Error, Settings};
+use pintle_server::{App, Environment, Error, Scripts, Settings};
 use pintle_store::{Access, Location, Store};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -118,7 +118,9 @@ fn app_in(folder: &tempfile::TempDir, manifest: &str, settings: Settings) -> App
     let location = Location::Sqlite(folder.path().join("data.db"));
     let store = Store::open(&location, &model, Access::Serve).unwrap();
     store.migrate(pintle_store::Consent::Forward).unwrap();
-    App { planner, folder: folder.path().to_owned(), environment: Environment::default(), store, settings }
+    let engine = Arc::new(pintle_script::Engine::new(pintle_script::Settings::default()));
+    let scripts = Scripts { engine, programs: std::collections::BTreeMap::new() };
+    App { planner, scripts, folder: folder.path().to_owned(), environment: Environment::default(), store, settings }
 }
 
 fn service() -> Asker {
