@@ -59,8 +59,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let source = Side { store: &source, planner: &from };
     let target = Side { store: &target, planner: &to };
     runtime.block_on(async {
-        let copied = if args.check { Copied::default() } else { copied(source, target, args.overwrite).await? };
-        let proof = proved(source, target).await?;
+        // In boxes: what is nested too deeply has no layout that the compiler finds.
+        let copied = Box::pin(copied(source, target, args.overwrite));
+        let copied = if args.check { Copied::default() } else { copied.await? };
+        let proof = Box::pin(proved(source, target)).await?;
         verdict(&proof, &copied)
     })
 }
