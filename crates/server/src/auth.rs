@@ -1,8 +1,8 @@
 //! Who asks: the credential in a request, and whom it stands for.
 //!
 //! Tokens are rows of a system collection, found by their hash through the same plans as everyone's data. What was found
-//! is kept, also that there was nothing, until another process writes to the store. Those of the environment are known
-//! from the start, by their hashes too.
+//! is kept, also that there was nothing, until a token is written. Those of the environment are known from the start, by
+//! their hashes too.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,10 +45,10 @@ pub(crate) struct Tokens {
     service: Arc<Caller>,
 }
 
-/// Whom a token stands for, as of a version of the store.
+/// Whom a token stands for, as of the store's number of changes.
 #[derive(Debug, Clone)]
 struct Kept {
-    version: u64,
+    changes: u64,
     caller: Option<Arc<Caller>>,
 }
 
@@ -105,9 +105,9 @@ impl Tokens {
         if let Some(caller) = self.named.get(&hash) {
             return Ok(Arc::clone(caller));
         }
-        // Asked before the row is read: what another process writes meanwhile is seen by the next request.
-        let version = store.version();
-        let kept = self.kept.read().get(&hash).filter(|kept| kept.version == version).cloned();
+        // Asked before the row is read: what is written meanwhile is seen by the next request.
+        let changes = store.changes(self.collection);
+        let kept = self.kept.read().get(&hash).filter(|kept| kept.changes == changes).cloned();
         let caller = match kept {
             Some(kept) => kept.caller,
             None => {
@@ -116,7 +116,7 @@ impl Tokens {
                 if all.len() >= KEPT_MAX {
                     all.clear();
                 }
-                all.insert(hash, Kept { version, caller: caller.clone() });
+                all.insert(hash, Kept { changes, caller: caller.clone() });
                 caller
             }
         };

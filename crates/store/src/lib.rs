@@ -11,6 +11,7 @@
 //! This crate knows nothing of HTTP, tokens or the request's grammar.
 
 pub mod backup;
+mod changes;
 pub mod copy;
 pub mod error;
 mod fault;
@@ -31,7 +32,7 @@ pub use postgres::PostgresUrl;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pintle_model::Model;
+use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 
 /// Who opens it.
@@ -197,13 +198,14 @@ impl Store {
         }
     }
 
-    /// A number that changes, within a second, when another process has written: what is remembered from reads (tokens)
-    /// must then be read again. Costs nothing to ask.
+    /// A number that changes when rows of a collection were written, also by a cascade: at once by this process (before
+    /// the write is answered), within a second by another. What was read after asking for it holds while it is the same.
+    /// Where the store cannot tell, it is a new one each time. Costs next to nothing to ask.
     #[must_use]
-    pub fn version(&self) -> u64 {
+    pub fn changes(&self, collection: CollectionId) -> u64 {
         match self {
-            Store::Sqlite(store) => store.version(),
-            Store::Postgres(store) => store.version(),
+            Store::Sqlite(store) => store.changes(collection),
+            Store::Postgres(store) => store.changes(collection),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use pintle_model::CollectionId;
 use pintle_store::{Access, Error, Location, Store};
 use support::{Place, configs, get_config, insert_config};
 
@@ -30,10 +31,10 @@ async fn a_command_writes_beside_the_server_which_hears_of_it() {
     server.migrate(pintle_store::Consent::Forward).unwrap();
     server.write(insert_config("a", "[]")).await.unwrap();
     let command = Store::open(&place.location(), &place.model, Access::Beside).unwrap();
-    let before = server.version();
+    let before = server.changes(CollectionId(0));
     command.write(insert_config("b", "[]")).await.unwrap();
     let heard = tokio::time::timeout(std::time::Duration::from_secs(5), async {
-        while server.version() == before {
+        while server.changes(CollectionId(0)) == before {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     });

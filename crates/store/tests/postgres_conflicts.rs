@@ -149,15 +149,16 @@ async fn what_another_process_does_to_tokens_is_heard_of() {
         pintle_model::load("pintle.yaml", "pintle: 1\nname: test\ncollections: {}\n", &|_| Err(String::new()));
     let place = Place::on(On::Postgres, model.unwrap());
     let store = place.open();
-    assert_ne!(store.version(), store.version(), "before there is anything to look at, nothing is trusted");
+    let (tokens, _) = place.model.find("_pintle_tokens").unwrap();
+    assert_ne!(store.changes(tokens), store.changes(tokens), "before there is anything to look at, nothing is trusted");
     assert!(matches!(store.ready().await.unwrap_err(), Error::Migration(_)));
     store.migrate(Consent::Forward).unwrap();
     store.ready().await.unwrap();
     let settled = async {
         loop {
-            let version = store.version();
+            let version = store.changes(tokens);
             tokio::task::yield_now().await;
-            if store.version() == version {
+            if store.changes(tokens) == version {
                 return version;
             }
         }
@@ -167,27 +168,28 @@ async fn what_another_process_does_to_tokens_is_heard_of() {
         "INSERT INTO _pintle_tokens (name, hash, role) VALUES ('a', '\\x00', 'authenticated')",
         "TRUNCATE _pintle_tokens",
     ] {
-        let before = store.version();
+        let before = store.changes(tokens);
         place.run(sql);
         let heard = async {
-            while store.version() == before {
+            while store.changes(tokens) == before {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), heard).await.unwrap_or_else(|_| panic!("not heard of: {sql}"));
     }
-    assert!(store.version() > version);
+    assert!(store.changes(tokens) > version);
     // What this process writes is known at once.
-    let (tokens, _) = place.model.find("_pintle_tokens").unwrap();
-    let mut plan = support::write_plan(Action::Delete, "DELETE FROM _pintle_tokens", 0);
+    let sql = "INSERT INTO _pintle_tokens (name, hash, role) SELECT name, decode(md5(name), 'hex'), 'authenticated' FROM \
+               (SELECT gen_random_uuid()::text) AS new(name)";
+    let mut plan = support::write_plan(Action::Insert, sql, 0);
     plan.collection = tokens;
-    let delete = support::write(plan, Vec::new(), Vec::new());
-    let before = store.version();
-    store.write(delete.clone()).await.unwrap();
-    let then = store.version();
+    let insert = support::write(plan, Vec::new(), vec![Vec::new()]);
+    let before = store.changes(tokens);
+    store.write(insert.clone()).await.unwrap();
+    let then = store.changes(tokens);
     assert!(then > before);
-    store.transaction(Mode::Write, move |tx: &mut dyn Tx| tx.write(&delete)).await.unwrap();
-    assert!(store.version() > then);
+    store.transaction(Mode::Write, move |tx: &mut dyn Tx| tx.write(&insert)).await.unwrap();
+    assert!(store.changes(tokens) > then);
     place.run("UPDATE _pintle_migrations SET hash = 'another'");
     assert!(matches!(store.ready().await.unwrap_err(), Error::Migration(_)));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use pintle_model::{Durability, Type};
+use pintle_model::{CollectionId, Durability, Type};
 use pintle_store::{Access, Error, Location, Mode, Store, Tx};
 use pintle_testbed::Postgres;
 use support::postgres::{self, ASLEEP, CONFIGS, configs, insert, number, open_with, psql, until, update, word};
@@ -256,16 +256,16 @@ async fn a_server_that_was_killed_is_found_again_without_a_restart_of_ours() {
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(matches!(store.ready().await.unwrap_err(), Error::Unavailable(_)));
-    let first = store.version();
+    let first = store.changes(CollectionId(0));
     tokio::time::timeout(Duration::from_secs(5), async {
         // What was seen last counts for a moment.
-        while store.version() == store.version() {
+        while store.changes(CollectionId(0)) == store.changes(CollectionId(0)) {
             tokio::task::yield_now().await;
         }
     })
     .await
     .unwrap();
-    assert!(store.version() > first, "nothing that is remembered is trusted");
+    assert!(store.changes(CollectionId(0)) > first, "nothing that is remembered is trusted");
     server.restart();
     let back = async {
         while store.read(number("SELECT 1")).await.is_err() {

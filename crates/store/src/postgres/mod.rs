@@ -21,7 +21,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pintle_model::Model;
+use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -35,6 +35,7 @@ use self::retry::{RETRIES, pause};
 use self::tx::Transaction;
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
+use crate::changes::Changes;
 use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// How much longer than a statement may take its answer is waited for: the server breaks it off by itself, unless it or
@@ -54,6 +55,7 @@ struct Open {
     names: Arc<Names>,
     pool: Pool,
     watch: Arc<Watch>,
+    changes: Arc<Changes>,
     /// The hash of the model's tables.
     wanted: String,
 }
@@ -68,13 +70,14 @@ impl Postgres {
         let timeout = model.limits.timeout;
         let requests = Connector::new(url, Purpose::Requests(timeout, model.durability))?;
         let pool = Pool::new(requests, url.connections_max(), timeout)?;
-        let watch = Watch::new(Connector::new(url, Purpose::Own)?, model);
+        let changes = Arc::new(Changes::new(model, &Arc::default()));
+        let watch = Watch::new(Connector::new(url, Purpose::Own)?, Arc::clone(changes.numbers()));
         if access == Access::Serve {
             watch.start();
         }
         let (names, wanted) = (Arc::new(Names::of(model)), migrate::hash(model));
         let (url, model) = (url.clone(), Arc::clone(model));
-        Ok(Postgres { open: Arc::new(Open { url, model, names, pool, watch, wanted }) })
+        Ok(Postgres { open: Arc::new(Open { url, model, names, pool, watch, changes, wanted }) })
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
@@ -94,8 +97,13 @@ impl Postgres {
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
         let outcome = self.written(&write).await;
-        if self.open.watch.is_of_tokens(write.plan.collection) {
-            self.open.watch.changed();
+        let changed = match &outcome {
+            Ok(written) => written.affected > 0 && !write.rollback,
+            // It may have been kept, though nobody heard of it.
+            Err(error) => matches!(error, Error::Timeout | Error::Unavailable(_) | Error::Internal(_)),
+        };
+        if changed {
+            self.open.changes.changed(self.open.changes.of_write(&write));
         }
         outcome
     }
@@ -138,8 +146,8 @@ impl Postgres {
         let lease = self.open.pool.get().await?;
         let (here, gone) = oneshot::channel();
         let (pool, names, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.names), Handle::current());
-        let watch = Arc::clone(&self.open.watch);
-        let transaction = Transaction { pool, names, mode, due, gone, runtime, watch, tokens_changed: false };
+        let changes = Arc::clone(&self.open.changes);
+        let transaction = Transaction { pool, names, mode, due, gone, runtime, changes, changed: Vec::new() };
         let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
         drop(here);
         ended.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()))
@@ -154,11 +162,17 @@ impl Postgres {
     }
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
-        blocking(migrate::apply(&self.open.url, &self.open.model, consent))
+        let done = blocking(migrate::apply(&self.open.url, &self.open.model, consent));
+        self.open.changes.numbers().all_changed();
+        done
     }
 
-    pub(crate) fn version(&self) -> u64 {
-        self.open.watch.version()
+    pub(crate) fn changes(&self, collection: CollectionId) -> u64 {
+        let known = self.open.model.collections.get(collection.0).is_some_and(|c| self.open.watch.knows(&c.name));
+        if !known {
+            self.open.changes.changed(&[collection]);
+        }
+        self.open.changes.number(collection)
     }
 }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pintle_model::CollectionId;
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -20,7 +21,7 @@ use super::names::Names;
 use super::pool::{Conn, Lease, Pool};
 use super::retry::{RETRIES, pause};
 use super::run::{self, Around};
-use super::watch::Watch;
+use crate::changes::Changes;
 use crate::{Error, Mode, Rows, Tx, Written};
 
 /// Around the first step, with which the transaction begins; when it fails, nothing else goes with it.
@@ -44,9 +45,9 @@ pub(super) struct Transaction {
     /// Ends when nobody waits for the answer any more.
     pub(super) gone: oneshot::Receiver<()>,
     pub(super) runtime: Handle,
-    pub(super) watch: Arc<Watch>,
-    /// The steps have written tokens.
-    pub(super) tokens_changed: bool,
+    pub(super) changes: Arc<Changes>,
+    /// What the steps have written.
+    pub(super) changed: Vec<CollectionId>,
 }
 
 /// What became of one attempt.
@@ -64,9 +65,8 @@ impl Transaction {
         steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Result<T, E> {
         let outcome = self.attempts(lease, steps);
-        if self.tokens_changed {
-            self.watch.changed();
-        }
+        // After a failure too: it may have been kept when the connection broke.
+        self.changes.changed(&self.changed);
         outcome
     }
 
@@ -110,13 +110,10 @@ impl Transaction {
             };
         }
         let outcome = steps(&mut tx);
-        if let Some(error) = tx.again.take() {
+        if tx.again.is_some() || outcome.is_err() {
             tx.end("ROLLBACK");
-            return Attempt::Again(error);
-        }
-        if outcome.is_err() {
-            tx.end("ROLLBACK");
-            return Attempt::Ended(outcome);
+            tx.of.changed.clear();
+            return tx.again.take().map_or(Attempt::Ended(outcome), Attempt::Again);
         }
         match tx.commit() {
             Ok(()) => Attempt::Ended(outcome),
@@ -268,9 +265,11 @@ impl Tx for PgTx<'_> {
         if self.of.mode == Mode::Read {
             return Err(Error::ReadOnly);
         }
-        self.of.tokens_changed |= self.of.watch.is_of_tokens(write.plan.collection);
         let (names, first) = (Arc::clone(&self.of.names), !self.begun);
         let outcome = self.step(async |conn, around| run::write(conn, &names, write, Some(around)).await);
+        if outcome.as_ref().is_ok_and(|written| written.affected > 0 && !write.rollback) {
+            self.of.changed.extend(self.of.changes.of_write(write));
+        }
         if first && write.rollback && outcome.is_ok() {
             // The transaction's beginning was taken back with it.
             (self.begun, self.lease.idle) = (false, true);

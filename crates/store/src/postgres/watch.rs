@@ -1,18 +1,17 @@
 //! A connection beside the pool's: probes use it, so that they wait behind no request, and a watcher, which tells when
 //! another process has changed tokens.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use pintle_model::{CollectionId, Model};
 use tokio::task::AbortHandle;
 use tokio_postgres::Client;
 
 use super::connect::{Connector, told};
 use super::migrate::{self, WATCHED};
 use crate::Error;
+use crate::changes::Numbers;
 
 /// How often the counter of changes is read.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,11 +29,9 @@ const COUNTER: &str = "SELECT counter FROM _pintle_changes";
 pub(super) struct Watch {
     connector: Connector,
     side: tokio::sync::Mutex<Option<Side>>,
-    /// Changes with every change that was seen.
-    number: AtomicU64,
+    /// What it moves.
+    numbers: Arc<Numbers>,
     seen: Mutex<Option<Seen>>,
-    /// The collection of tokens, if the model has one.
-    tokens: Option<CollectionId>,
 }
 
 #[derive(Debug)]
@@ -58,15 +55,8 @@ struct Seen {
 
 impl Watch {
     /// Nothing is connected yet.
-    pub(super) fn new(connector: Connector, model: &Model) -> Arc<Watch> {
-        let tokens = model.find(WATCHED).map(|(id, _)| id);
-        let side = tokio::sync::Mutex::new(None);
-        Arc::new(Watch { connector, side, number: AtomicU64::new(0), seen: Mutex::new(None), tokens })
-    }
-
-    /// Whether a collection is that of tokens.
-    pub(super) fn is_of_tokens(&self, collection: CollectionId) -> bool {
-        self.tokens == Some(collection)
+    pub(super) fn new(connector: Connector, numbers: Arc<Numbers>) -> Arc<Watch> {
+        Arc::new(Watch { connector, side: tokio::sync::Mutex::new(None), numbers, seen: Mutex::new(None) })
     }
 
     /// Looks again and again, until the store is closed.
@@ -77,15 +67,9 @@ impl Watch {
         }
     }
 
-    /// A number that changes when tokens may have changed: always, while that is not known.
-    pub(super) fn version(&self) -> u64 {
-        let fresh = self.seen.lock().is_some_and(|seen| seen.at.elapsed() < FRESH);
-        if fresh { self.number.load(Ordering::Acquire) } else { self.changed() }
-    }
-
-    /// Tokens have changed. The new number.
-    pub(super) fn changed(&self) -> u64 {
-        self.number.fetch_add(1, Ordering::AcqRel) + 1
+    /// Whether it is known what other processes have done to this collection.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        name == WATCHED && self.seen.lock().is_some_and(|seen| seen.at.elapsed() < FRESH)
     }
 
     /// Whether the server answers soon, and its tables are those of the model with this hash.
@@ -109,7 +93,7 @@ impl Watch {
         let counter = counter.await?;
         let mut seen = self.seen.lock();
         if seen.is_none_or(|seen| seen.counter != counter) {
-            self.changed();
+            self.numbers.changed(WATCHED);
         }
         *seen = Some(Seen { counter, at });
         Ok(())

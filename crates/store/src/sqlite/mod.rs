@@ -25,7 +25,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pintle_model::Model;
+use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::sync::oneshot;
 
@@ -35,12 +35,23 @@ use self::readers::Readers;
 use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::{Ended, Writer};
+use crate::changes::{Changes, Numbers};
 use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// An open SQLite database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
+    of: Arc<Of>,
     open: Arc<Open>,
+}
+
+/// The model that a handle is for, and what follows from it.
+#[derive(Debug)]
+struct Of {
+    model: Arc<Model>,
+    /// The hash of the model's tables.
+    wanted: Arc<str>,
+    changes: Changes,
 }
 
 // The order is that of closing: the lock goes last.
@@ -49,10 +60,14 @@ struct Open {
     writer: Writer,
     readers: Arc<Readers>,
     path: PathBuf,
-    model: Arc<Model>,
-    /// The hash of the model's tables.
-    wanted: Arc<str>,
     _lock: Option<Lock>,
+}
+
+impl Of {
+    fn new(model: &Arc<Model>, numbers: &Arc<Numbers>) -> Arc<Of> {
+        let (model, changes) = (Arc::clone(model), Changes::new(model, numbers));
+        Arc::new(Of { wanted: migrate::hash(&model).into(), model, changes })
+    }
 }
 
 impl Sqlite {
@@ -73,11 +88,11 @@ impl Sqlite {
         let mut conn = connection::open(path, Purpose::Write(model.durability))?;
         let timeout = model.limits.timeout;
         let wal = Wal::watch(&mut conn.db, beside(path, "-wal")).map_err(|error| fault::general(&error))?;
-        let writer = Writer::start(conn, wal, Arc::clone(model))?;
+        let of = Of::new(model, &Arc::default());
+        let writer = Writer::start(conn, wal, Arc::clone(of.changes.numbers()))?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let readers = Arc::new(Readers::new(path.to_owned(), count, timeout));
-        let (path, model, wanted) = (path.to_owned(), Arc::clone(model), migrate::hash(model).into());
-        Ok(Sqlite { open: Arc::new(Open { writer, readers, path, model, wanted, _lock: lock }) })
+        Ok(Sqlite { of, open: Arc::new(Open { writer, readers, path: path.to_owned(), _lock: lock }) })
     }
 
     /// Where the file is.
@@ -91,7 +106,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
-        self.open.writer.write(write).await
+        self.open.writer.write(&self.of, write).await
     }
 
     pub(crate) async fn transaction<T, E>(
@@ -107,23 +122,26 @@ impl Sqlite {
             return self.open.readers.run(move |conn| steps(&mut ReadTx(conn))).await;
         }
         let (reply, answer) = oneshot::channel();
-        self.open.writer.steps(Box::new(move |tx| {
-            let outcome = tx.map_err(E::from).and_then(steps);
-            Ended {
-                keep: outcome.is_ok(),
-                answer: Box::new(move |failed| {
-                    let _ = reply.send(match (failed, outcome) {
-                        (Some(error), Ok(_)) => Err(error.into()),
-                        (_, outcome) => outcome,
-                    });
-                }),
-            }
-        }))?;
+        self.open.writer.steps(
+            &self.of,
+            Box::new(move |tx| {
+                let outcome = tx.map_err(E::from).and_then(steps);
+                Ended {
+                    keep: outcome.is_ok(),
+                    answer: Box::new(move |failed| {
+                        let _ = reply.send(match (failed, outcome) {
+                            (Some(error), Ok(_)) => Err(error.into()),
+                            (_, outcome) => outcome,
+                        });
+                    }),
+                }
+            }),
+        )?;
         answer.await.unwrap_or_else(|_| Err(writer::gone().into()))
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        let wanted = Arc::clone(&self.open.wanted);
+        let wanted = Arc::clone(&self.of.wanted);
         let current = self.open.readers.probe(move |conn| migrate::is_current(&conn.db, &wanted)).await?;
         if current {
             Ok(())
@@ -133,15 +151,17 @@ impl Sqlite {
     }
 
     pub(crate) fn plan(&self) -> Result<MigrationPlan, Error> {
-        migrate::plan(&self.open.path, &self.open.model)
+        migrate::plan(&self.open.path, &self.of.model)
     }
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
-        migrate::apply(&self.open.path, &self.open.model, consent)
+        let done = migrate::apply(&self.open.path, &self.of.model, consent);
+        self.of.changes.numbers().all_changed();
+        done
     }
 
-    pub(crate) fn version(&self) -> u64 {
-        self.open.writer.version()
+    pub(crate) fn changes(&self, collection: CollectionId) -> u64 {
+        self.of.changes.number(collection)
     }
 }
 

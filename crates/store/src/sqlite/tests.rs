@@ -6,6 +6,7 @@ use pintle_model::{Durability, Value};
 use pintle_query::Write;
 use pintle_query::plan::{Action, Inputs, Param, Statement, WritePlan};
 
+use super::Of;
 use super::connection::{self, Purpose};
 use super::wal::Wal;
 use super::writer::Writer;
@@ -49,11 +50,12 @@ async fn a_full_disk_is_told_and_forgotten_when_there_is_room_again() {
         &|_| Err(String::new()),
     );
     let wal = Wal::watch(&mut conn.db, super::beside(&path, "-wal")).unwrap();
-    let writer = Arc::new(Writer::start(conn, wal, Arc::new(model.unwrap())).unwrap());
+    let of = Of::new(&Arc::new(model.unwrap()), &Arc::default());
+    let writer = Arc::new(Writer::start(conn, wal, Arc::clone(of.changes.numbers())).unwrap());
     let tasks: Vec<_> = (0..64)
         .map(|n| {
-            let writer = Arc::clone(&writer);
-            tokio::spawn(async move { writer.write(insert(&format!("n{n}"))).await })
+            let (writer, of) = (Arc::clone(&writer), Arc::clone(&of));
+            tokio::spawn(async move { writer.write(&of, insert(&format!("n{n}"))).await })
         })
         .collect();
     let (mut stored, mut full) = (0, 0);
@@ -69,7 +71,7 @@ async fn a_full_disk_is_told_and_forgotten_when_there_is_room_again() {
     let reader = connection::open(&path, Purpose::Read).unwrap();
     let count = || -> i64 { reader.db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap() };
     assert_eq!(count(), stored, "all that was answered, and nothing else");
-    writer.write(write(Action::Delete, "DELETE FROM t", Vec::new())).await.unwrap();
-    writer.write(insert("again")).await.unwrap();
+    writer.write(&of, write(Action::Delete, "DELETE FROM t", Vec::new())).await.unwrap();
+    writer.write(&of, insert("again")).await.unwrap();
     assert_eq!(count(), 1);
 }

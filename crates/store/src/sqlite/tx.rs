@@ -1,11 +1,11 @@
 //! Transactions of several steps: on a reader's snapshot, or on the writer's connection.
 
-use pintle_model::Model;
+use pintle_model::CollectionId;
 use pintle_query::{Read, Write};
 use rusqlite::Connection;
 
 use super::connection::Conn;
-use super::{fault, run};
+use super::{Of, fault, run};
 use crate::{Error, Rows, Tx, Written};
 
 /// A transaction on a reader's snapshot.
@@ -43,10 +43,17 @@ pub(super) fn savepoint<T>(db: &Connection, work: impl FnOnce() -> (bool, T)) ->
     Ok(value)
 }
 
+/// Whether rows are other than they were.
+pub(super) fn changes(write: &Write, written: &Written) -> bool {
+    written.affected > 0 && !write.rollback
+}
+
 /// A transaction on the writer's connection.
 pub(super) struct WriteTx<'a> {
     pub(super) db: &'a Connection,
-    pub(super) model: &'a Model,
+    pub(super) of: &'a Of,
+    /// What its steps have written so far.
+    pub(super) changed: Vec<CollectionId>,
 }
 
 impl WriteTx<'_> {
@@ -70,9 +77,13 @@ impl Tx for WriteTx<'_> {
 
     fn write(&mut self, write: &Write) -> Result<Written, Error> {
         self.is_open()?;
-        savepoint(self.db, || {
-            let outcome = run::write(self.db, self.model, write);
+        let written = savepoint(self.db, || {
+            let outcome = run::write(self.db, &self.of.model, write);
             (outcome.is_ok() && !write.rollback, outcome)
-        })?
+        })??;
+        if changes(write, &written) {
+            self.changed.extend(self.of.changes.of_write(write));
+        }
+        Ok(written)
     }
 }

@@ -8,20 +8,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pintle_model::Model;
+use pintle_model::CollectionId;
 use pintle_query::Write;
 use tokio::sync::oneshot;
 
 use super::connection::Conn;
 use super::metrics::Metrics;
-use super::tx::{WriteTx, savepoint};
+use super::tx::{self, WriteTx, savepoint};
 use super::wal::Wal;
-use super::{fault, run};
+use super::{Of, fault, run};
+use crate::changes::Numbers;
 use crate::{Error, Tx, Written};
 
 /// Mutations that may wait; one more is told that the store is busy. Far more than connections that a server has at work.
@@ -51,9 +52,8 @@ enum Job {
 /// The way to the thread. Dropping it waits until the thread has written what was handed over.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<SyncSender<Item>>,
     waiting: Arc<AtomicUsize>,
-    version: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -68,18 +68,14 @@ impl Writer {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(conn: Conn, wal: Wal, model: Arc<Model>) -> Result<Writer, Error> {
+    pub(super) fn start(conn: Conn, wal: Wal, numbers: Arc<Numbers>) -> Result<Writer, Error> {
         let (queue, jobs) = sync_channel(QUEUE_MAX);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let version = Arc::new(AtomicU64::new(0));
-        let timeout = model.limits.timeout;
         let at_work = AtWork {
             conn,
             wal,
-            model,
-            timeout,
+            numbers,
             waiting: Arc::clone(&waiting),
-            version: Arc::clone(&version),
             data_version: None,
             looked: Instant::now(),
             metrics: Metrics::new(),
@@ -88,36 +84,31 @@ impl Writer {
             .name("pintle-writer".to_owned())
             .spawn(move || at_work.run(&jobs))
             .map_err(|error| Error::Unavailable(error.into()))?;
-        Ok(Writer { queue: Some(queue), waiting, version, thread: Some(thread) })
+        Ok(Writer { queue: Some(queue), waiting, thread: Some(thread) })
     }
 
     /// Hands a write over, and waits for its answer.
-    pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+    pub(super) async fn write(&self, of: &Arc<Of>, write: Write) -> Result<Written, Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Write(write, reply))?;
+        self.send(of, Job::Write(write, reply))?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Hands steps over; they answer by themselves.
-    pub(super) fn steps(&self, steps: Steps) -> Result<(), Error> {
-        self.send(Job::Steps(steps))
+    pub(super) fn steps(&self, of: &Arc<Of>, steps: Steps) -> Result<(), Error> {
+        self.send(of, Job::Steps(steps))
     }
 
-    fn send(&self, job: Job) -> Result<(), Error> {
+    fn send(&self, of: &Arc<Of>, job: Job) -> Result<(), Error> {
         let queue = self.queue.as_ref().ok_or_else(gone)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        queue.try_send(job).map_err(|error| {
+        queue.try_send(Item { of: Arc::clone(of), job: Some(job), outcome: None }).map_err(|error| {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => Error::Busy,
                 TrySendError::Disconnected(_) => gone(),
             }
         })
-    }
-
-    /// A number that changes when another process has written.
-    pub(super) fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
     }
 }
 
@@ -140,34 +131,34 @@ pub(super) fn gone() -> Error {
 
 /// A mutation of the batch at hand.
 struct Item {
+    of: Arc<Of>,
     job: Option<Job>,
     outcome: Option<Outcome>,
 }
 
 enum Outcome {
     Write(Result<Written, Error>),
-    Steps(Ended),
+    /// With what they have written.
+    Steps(Ended, Vec<CollectionId>),
 }
 
 /// The thread's own.
 struct AtWork {
     conn: Conn,
     wal: Wal,
-    model: Arc<Model>,
-    timeout: Duration,
+    numbers: Arc<Numbers>,
     waiting: Arc<AtomicUsize>,
-    version: Arc<AtomicU64>,
     data_version: Option<i64>,
     looked: Instant,
     metrics: Metrics,
 }
 
 impl AtWork {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<Item>) {
         let mut batch = Vec::new();
         loop {
             match jobs.recv_timeout(IDLE_LOOK) {
-                Ok(job) => batch.push(Item { job: Some(job), outcome: None }),
+                Ok(item) => batch.push(item),
                 Err(RecvTimeoutError::Timeout) => {
                     self.look();
                     self.wal.look_after(&self.conn.db, &self.metrics);
@@ -176,14 +167,17 @@ impl AtWork {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while batch.len() < BATCH_MAX
-                && let Ok(job) = jobs.try_recv()
+                && let Ok(item) = jobs.try_recv()
             {
-                batch.push(Item { job: Some(job), outcome: None });
+                batch.push(item);
             }
             let before = self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
             self.metrics.batch(batch.len(), before.saturating_sub(batch.len()));
             let committed = self.batch(&mut batch);
             let failed = committed.is_err();
+            if !failed {
+                moved(&batch);
+            }
             answer(&mut batch, committed);
             self.look();
             if failed {
@@ -223,18 +217,19 @@ impl AtWork {
         for at in 0..batch.len() {
             let item = &mut batch[at];
             let Some(job) = item.job.take() else { continue };
-            self.conn.limit.set(Some(Instant::now() + self.timeout), None);
+            let of = &*item.of;
+            self.conn.limit.set(Some(Instant::now() + of.model.limits.timeout), None);
             let (job, outcome) = match job {
                 // Who asked has left, and nothing has been promised.
                 Job::Write(_, reply) if reply.is_closed() => continue,
                 Job::Write(write, reply) => {
-                    let outcome = self.write(&write);
+                    let outcome = self.write(of, &write);
                     (Some(Job::Write(write, reply)), Some(Outcome::Write(outcome)))
                 }
-                Job::Steps(steps) => (None, self.steps(steps).map(Outcome::Steps)),
+                Job::Steps(steps) => (None, self.steps(of, steps)),
             };
             self.conn.limit.set(None, None);
-            *item = Item { job, outcome };
+            (item.job, item.outcome) = (job, outcome);
             if self.conn.db.is_autocommit() {
                 return lost(batch, at);
             }
@@ -242,11 +237,11 @@ impl AtWork {
         Round::Done
     }
 
-    fn write(&self, write: &Write) -> Result<Written, Error> {
+    fn write(&self, of: &Of, write: &Write) -> Result<Written, Error> {
         if run::needs_savepoint(write) {
-            return WriteTx { db: &self.conn.db, model: &self.model }.write(write);
+            return WriteTx { db: &self.conn.db, of, changed: Vec::new() }.write(write);
         }
-        let outcome = run::write(&self.conn.db, &self.model, write);
+        let outcome = run::write(&self.conn.db, &of.model, write);
         if matches!(outcome, Err(Error::Internal(_) | Error::TooLarge(_))) && !self.conn.db.is_autocommit() {
             // A defect, or an answer that is too large, seen after the row was stored. With no savepoint all goes, and the others run again.
             self.statement("ROLLBACK")?;
@@ -255,14 +250,14 @@ impl AtWork {
     }
 
     /// Runs steps; `None` if they panicked, which answers them by dropping their reply.
-    fn steps(&self, steps: Steps) -> Option<Ended> {
-        let mut tx = WriteTx { db: &self.conn.db, model: &self.model };
+    fn steps(&self, of: &Of, steps: Steps) -> Option<Outcome> {
+        let mut tx = WriteTx { db: &self.conn.db, of, changed: Vec::new() };
         let ended = savepoint(&self.conn.db, || {
             let ended = catch_unwind(AssertUnwindSafe(|| steps(Ok(&mut tx)))).ok();
             (ended.as_ref().is_some_and(|ended| ended.keep), ended)
         });
         match ended {
-            Ok(Some(ended)) => Some(ended),
+            Ok(Some(ended)) => Some(Outcome::Steps(ended, tx.changed)),
             Ok(None) => {
                 tracing::error!("a transaction's steps panicked; nothing of them was kept");
                 None
@@ -290,7 +285,7 @@ impl AtWork {
         let found = self.conn.db.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
         if let Ok(found) = found {
             if self.data_version.is_some_and(|known| known != found) {
-                self.version.fetch_add(1, Ordering::AcqRel);
+                self.numbers.all_changed();
             }
             self.data_version = Some(found);
         }
@@ -316,7 +311,7 @@ fn lost(batch: &mut [Item], at: usize) -> Round {
     }
     for item in &mut batch[..at] {
         match item.outcome.take() {
-            Some(Outcome::Steps(ended)) => (ended.answer)(Some(Error::Busy)),
+            Some(Outcome::Steps(ended, _)) => (ended.answer)(Some(Error::Busy)),
             // Not run again: nothing of it would be kept.
             failed @ Some(Outcome::Write(Err(_))) => item.outcome = failed,
             _ => {}
@@ -328,10 +323,23 @@ fn lost(batch: &mut [Item], at: usize) -> Round {
         (Some(Job::Write(_, reply)), Some(Outcome::Write(outcome))) => {
             let _ = reply.send(outcome);
         }
-        (_, Some(Outcome::Steps(ended))) => (ended.answer)(Some(Error::Timeout)),
+        (_, Some(Outcome::Steps(ended, _))) => (ended.answer)(Some(Error::Timeout)),
         _ => {}
     }
     Round::Again
+}
+
+/// Tells what was kept of a batch.
+fn moved(batch: &[Item]) {
+    for item in batch {
+        match (&item.job, &item.outcome) {
+            (Some(Job::Write(write, _)), Some(Outcome::Write(Ok(written)))) if tx::changes(write, written) => {
+                item.of.changes.changed(item.of.changes.of_write(write));
+            }
+            (_, Some(Outcome::Steps(ended, changed))) if ended.keep => item.of.changes.changed(changed),
+            _ => {}
+        }
+    }
 }
 
 fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
@@ -347,7 +355,7 @@ fn answer(batch: &mut Vec<Item>, committed: Result<(), Error>) {
                 };
                 let _ = reply.send(outcome);
             }
-            (_, Some(Outcome::Steps(ended))) => (ended.answer)(committed.as_ref().err().map(Error::copied)),
+            (_, Some(Outcome::Steps(ended, _))) => (ended.answer)(committed.as_ref().err().map(Error::copied)),
             (Some(Job::Steps(steps)), _) => {
                 let error = committed.as_ref().err().map_or_else(gone, Error::copied);
                 (steps(Err(error)).answer)(None);

@@ -1,0 +1,129 @@
+//! Numbers that tell when a collection was written, so that what was made of its rows can be kept until then.
+//!
+//! A number goes up after the commit and before the write is answered. So whoever asks for it before reading, and finds it
+//! the same later, has read what still is. Each store adds what it hears of other processes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use pintle_model::{CollectionId, Model, OnDelete};
+use pintle_query::Write;
+use pintle_query::plan::Action;
+
+/// A model's numbers.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    numbers: Arc<Numbers>,
+    /// The number of each collection, by its place.
+    own: Vec<Arc<AtomicU64>>,
+    /// What a delete in each collection changes: it, and those that its cascades reach.
+    deleted: Vec<Vec<CollectionId>>,
+    /// The how manieth model of the open store this is.
+    generation: u64,
+}
+
+/// The numbers of an open store, by the collections' names, since its model may be swapped.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    /// Part of each number.
+    all: AtomicU64,
+    by_name: Mutex<HashMap<String, Arc<AtomicU64>>>,
+    generation: AtomicU64,
+}
+
+impl Numbers {
+    /// All collections may have been written.
+    pub(crate) fn all_changed(&self) {
+        self.all.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The collection of this name was written.
+    pub(crate) fn changed(&self, name: &str) {
+        self.of(name).fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn of(&self, name: &str) -> Arc<AtomicU64> {
+        let mut by_name = self.by_name.lock();
+        if let Some(number) = by_name.get(name) {
+            return Arc::clone(number);
+        }
+        Arc::clone(by_name.entry(name.to_owned()).or_default())
+    }
+}
+
+impl Changes {
+    /// The numbers of a model whose store is `numbers`'.
+    pub(crate) fn new(model: &Model, numbers: &Arc<Numbers>) -> Changes {
+        Changes {
+            own: model.collections.iter().map(|collection| numbers.of(&collection.name)).collect(),
+            deleted: (0..model.collections.len()).map(|place| deleted(model, CollectionId(place))).collect(),
+            generation: numbers.generation.fetch_add(1, Ordering::AcqRel) + 1,
+            numbers: Arc::clone(numbers),
+        }
+    }
+
+    /// The numbers of the open store.
+    pub(crate) fn numbers(&self) -> &Arc<Numbers> {
+        &self.numbers
+    }
+
+    /// A collection's number; 0 for one that the model does not have.
+    pub(crate) fn number(&self, collection: CollectionId) -> u64 {
+        let own = self.own.get(collection.0).map_or(0, |number| number.load(Ordering::Acquire));
+        // Both only go up, so their sum changes with either.
+        own + self.numbers.all.load(Ordering::Acquire)
+    }
+
+    /// What a write of this kind changes.
+    pub(crate) fn of_write<'a>(&'a self, write: &'a Write) -> &'a [CollectionId] {
+        let collection = &write.plan.collection;
+        match write.plan.action {
+            Action::Insert | Action::Upsert | Action::Update => std::slice::from_ref(collection),
+            Action::Delete => self.of_delete(collection),
+        }
+    }
+
+    fn of_delete<'a>(&'a self, collection: &'a CollectionId) -> &'a [CollectionId] {
+        self.deleted.get(collection.0).map_or(std::slice::from_ref(collection), Vec::as_slice)
+    }
+
+    /// These were written.
+    pub(crate) fn changed(&self, collections: &[CollectionId]) {
+        if collections.is_empty() {
+            return;
+        }
+        if self.numbers.generation.load(Ordering::Acquire) != self.generation {
+            // Another model has come meanwhile, and with it perhaps other cascades.
+            return self.numbers.all_changed();
+        }
+        for number in collections.iter().filter_map(|collection| self.own.get(collection.0)) {
+            number.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// The collection, and those whose rows go, or lose a value, when rows of it go.
+fn deleted(model: &Model, collection: CollectionId) -> Vec<CollectionId> {
+    let (mut changed, mut gone, mut next) = (vec![collection], vec![collection], 0);
+    while let Some(&target) = gone.get(next) {
+        next += 1;
+        for (place, other) in model.collections.iter().enumerate() {
+            let references = other.fields.iter().filter_map(|field| field.reference.as_ref());
+            for reference in references.filter(|reference| reference.collection == target) {
+                let reached: &mut [&mut Vec<CollectionId>] = match reference.on_delete {
+                    OnDelete::Restrict => &mut [],
+                    OnDelete::SetNull => &mut [&mut changed],
+                    OnDelete::Cascade => &mut [&mut changed, &mut gone],
+                };
+                for found in reached {
+                    if !found.contains(&CollectionId(place)) {
+                        found.push(CollectionId(place));
+                    }
+                }
+            }
+        }
+    }
+    changed
+}
