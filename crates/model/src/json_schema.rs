@@ -29,7 +29,7 @@ fn definition(table: &Table) -> String {
 fn collect(table: &Table, to: &mut Map<String, Value>) {
     fn form(of: &Form, to: &mut Map<String, Value>) {
         match of {
-            Form::List(items, _) | Form::Map(items) => form(items, to),
+            Form::List(items, _) | Form::Map(items) | Form::Routes(items) => form(items, to),
             Form::Any(forms) => forms.iter().for_each(|of| form(of, to)),
             Form::Object(table) if !to.contains_key(&definition(table)) => {
                 to.insert(definition(table), object(table));
@@ -69,6 +69,11 @@ fn schema(form: &Form) -> Value {
         Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h)$" }),
         Form::Path => json!({ "type": "string", "pattern": "^(/[A-Za-z0-9._~-]+)+$" }),
         Form::Origin => json!({ "type": "string", "pattern": "^(\\*|[a-z][a-z0-9+.-]*://[^/A-Z*]+)$" }),
+        Form::Variable => json!({ "type": "string", "pattern": "^\\$\\{env:[A-Z_][A-Z0-9_]*\\}$" }),
+        Form::VariableName => json!({ "type": "string", "pattern": "^[A-Z_][A-Z0-9_]*$" }),
+        Form::FetchTarget => {
+            json!({ "type": "string", "pattern": "^(https?://[^/A-Z*]+|\\$\\{env:[A-Z_][A-Z0-9_]*\\})$" })
+        }
         Form::Nothing => json!({ "type": "null" }),
         Form::Anything => json!({}),
         Form::JsonSchema => json!({ "type": ["object", "boolean", "string"] }),
@@ -77,6 +82,11 @@ fn schema(form: &Form) -> Value {
         Form::Map(values) => json!({
             "type": ["object", "null"],
             "propertyNames": schema(&Form::Name),
+            "additionalProperties": schema(values),
+        }),
+        Form::Routes(values) => json!({
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": "^/$|^(/([A-Za-z0-9._~-]+|\\{[A-Za-z_][A-Za-z0-9_]{0,62}\\}))+$" },
             "additionalProperties": schema(values),
         }),
         Form::Object(table) => json!({ "$ref": format!("#/$defs/{}", definition(table)) }),

@@ -49,7 +49,7 @@ pub struct Model {
     pub routes: Vec<Route>,
     /// What scripts may do beyond the app's data.
     pub scripts: Scripts,
-    /// The folder of pages, if it is served.
+    /// The folder of pages: as the manifest says, or as usual; `None` where it says `none`.
     pub pages: Option<Pages>,
     /// The script that makes the app's sample data.
     pub seed: Option<ScriptFile>,

@@ -167,14 +167,16 @@ impl Default for ScriptLimits {
     }
 }
 
-/// The folder of pages.
+/// The folder of pages. A model has none where the manifest says `public: none`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pages {
     /// The folder, relative to the app's: `public`.
     pub folder: String,
     /// Where it is served, without a slash at the end: the empty text is `/`.
     pub at: String,
-    /// Where the manifest says so; empty when nothing does and there is a folder `public`.
+    /// Whether the manifest says so. When it does not, `public` is served at `/` only if there is such a folder.
+    pub given: bool,
+    /// Where the manifest says so; empty when it does not.
     pub span: Span,
 }
 

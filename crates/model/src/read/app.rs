@@ -7,7 +7,9 @@ use super::name::{NameOf, shorten};
 use super::outline::Outline;
 use super::{Map, ReadFile, Reader, yaml_faults};
 use crate::yaml::{self, Node, Plain};
-use crate::{Collection, Cors, Diagnostic, Durability, Limits, Model, Severity, SourceFile, Span};
+use crate::{
+    Collection, Cors, Credentials, Diagnostic, Durability, Limits, Model, Pages, Scripts, Severity, SourceFile, Span,
+};
 
 /// The format that this version reads.
 const FORMAT: &str = "1";
@@ -30,6 +32,7 @@ pub(crate) fn read(path: &str, text: &str, file: ReadFile<'_>, origin: Origin) -
         file,
         origin,
         outline: Outline::default(),
+        doubtful: Vec::new(),
         diagnostics: yaml_faults(&source, faults),
     };
     let model = match root {
@@ -72,10 +75,15 @@ impl Reader<'_> {
                 .to_owned(),
             collections: Vec::new(),
             routes: Vec::new(),
-            scripts: crate::Scripts::default(),
-            pages: None,
-            seed: None,
-            credentials: crate::Credentials::default(),
+            scripts: map.entry("scripts").map_or_else(Scripts::default, |(key, node)| self.scripts(key.span, node)),
+            pages: match map.entry("public") {
+                Some((key, node)) => self.public(key.span, node),
+                None => Some(Pages::usual()),
+            },
+            seed: map.entry("seed").and_then(|(key, node)| self.script(key.span, node, "seed")),
+            credentials: map
+                .entry("auth")
+                .map_or_else(Credentials::default, |(key, node)| self.credentials(key.span, node)),
             cors: map.entry("cors").map_or_else(Cors::default, |(key, node)| self.cors(key.span, node)),
             limits: map.entry("limits").map_or_else(Limits::default, |(key, node)| self.limits(key.span, node)),
             durability: map.entry("durability").map_or(Durability::Full, |(key, node)| self.durability(key.span, node)),
@@ -83,6 +91,9 @@ impl Reader<'_> {
         };
         if let Some(node) = map.get("collections") {
             model.collections = self.collections(node);
+        }
+        if let Some(node) = map.get("routes") {
+            model.routes = self.routes(node, &model.collections);
         }
         Some(model)
     }
@@ -117,8 +128,6 @@ impl Reader<'_> {
         let entries = self.names(node, "collections", "names and collections");
         self.outline = Outline::of(entries);
         let mut collections: Vec<Collection> = Vec::with_capacity(entries.len());
-        // Where fields are in doubt, so are the policies that speak of them: nothing more is said of those.
-        let mut doubtful = Vec::new();
         for (key, node) in entries {
             self.new_name(key, NameOf::Collection);
             let same = |other: &&Collection| other.name.eq_ignore_ascii_case(&key.text);
@@ -127,19 +136,24 @@ impl Reader<'_> {
             }
             let (collection, sound) = self.collection(key, node);
             if !sound {
-                doubtful.push(key.text.clone());
+                self.doubtful.push(key.text.clone());
             }
             collections.push(collection);
         }
         self.renamed_collections(&collections);
         self.overlapping_mounts(&collections);
         for collection in &mut collections {
-            let own = doubtful.contains(&collection.name);
-            if own || collection.policies.sources().any(|source| doubtful.iter().any(|name| source.contains(name))) {
+            let own = self.doubtful.contains(&collection.name);
+            if own || collection.policies.sources().any(|source| self.is_doubtful(source)) {
                 collection.policies = crate::Policies::default();
             }
         }
         collections
+    }
+
+    /// Whether SQL may speak of a collection whose fields have mistakes.
+    pub(super) fn is_doubtful(&self, sql: &str) -> bool {
+        self.doubtful.iter().any(|name| sql.contains(name))
     }
 
     fn renamed_collections(&mut self, collections: &[Collection]) {

@@ -106,11 +106,17 @@ impl Reader<'_> {
 
     /// One of these words.
     pub(super) fn choice<'w>(&mut self, node: &Node, at: Span, key: &str, words: &[&'w str]) -> Option<&'w str> {
-        let text = self.text(node, at, key)?;
+        let text = match &node.kind {
+            Kind::Scalar { text, .. } if !text.is_empty() => text,
+            _ => self.text(node, at, key)?,
+        };
         let found = words.iter().copied().find(|word| *word == text);
         if found.is_none() {
-            let help = suggest(text, words, &[])
-                .map_or_else(|| format!("it is one of {}", list(words)), |w| format!("did you mean `{w}`?"));
+            let help = match (suggest(text, words, &[]), words) {
+                (Some(meant), _) => format!("did you mean `{meant}`?"),
+                (None, [only]) => format!("it can only be `{only}`"),
+                (None, _) => format!("it is one of {}", list(words)),
+            };
             self.error_help(node.span, format!("`{key}` cannot be `{}`", shorten(text)), help);
         }
         found

@@ -65,6 +65,9 @@ impl Reader<'_> {
         }
         if known {
             self.constraints(&mut field, &map);
+            if let Some((key, node)) = map.entry("schema").filter(|_| field.ty == Type::Json) {
+                field.schema = self.schema(node, key.span, "schema");
+            }
             self.default(&mut field, &map);
             self.consistent(&field, &map, place, generated);
         }
@@ -72,26 +75,33 @@ impl Reader<'_> {
     }
 
     fn type_word(&mut self, node: &Node, at: Span, key: &str) -> Option<TypeWord> {
+        if let Kind::Scalar { text, .. } = &node.kind
+            && text == "ref"
+        {
+            return Some(TypeWord::Ref);
+        }
+        self.plain_type(node, at, key, TYPES).map(TypeWord::Type)
+    }
+
+    /// A type of the catalogue; `types` are those that may be named in messages.
+    pub(super) fn plain_type(&mut self, node: &Node, at: Span, key: &str, types: &[&str]) -> Option<Type> {
         let text = match &node.kind {
             Kind::Scalar { text, .. } if !text.is_empty() => text.as_str(),
             _ => {
                 let span = if node.span.start == node.span.end { at } else { node.span };
-                let help = format!("types are {}", list(TYPES));
+                let help = format!("types are {}", list(types));
                 self.error_help(span, format!("`{key}` is a type, not {}", node.what()), help);
                 return None;
             }
         };
-        if text == "ref" {
-            return Some(TypeWord::Ref);
-        }
         if let Some(ty) = Type::ALL.into_iter().find(|ty| ty.name() == text) {
-            return Some(TypeWord::Type(ty));
+            return Some(ty);
         }
         let message = format!("there is no type `{}`", shorten(text));
-        let help = match suggest(text, TYPES, TYPE_ALIASES) {
+        let help = match suggest(text, types, TYPE_ALIASES) {
             _ if text == "point" => "points are not built yet".to_owned(),
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("types are {}", list(TYPES)),
+            None => format!("types are {}", list(types)),
         };
         self.error_help(node.span, message, help);
         None
@@ -185,7 +195,7 @@ impl Reader<'_> {
         generated
     }
 
-    fn options_fit(&mut self, field: &Field, map: &Map<'_>, reference: bool) {
+    pub(super) fn options_fit(&mut self, field: &Field, map: &Map<'_>, reference: bool) {
         for (key, _) in map.entries {
             if let Err(types) = fits(&key.text, field.ty, reference) {
                 let name = if reference { "ref" } else { field.ty.name() };

@@ -110,9 +110,6 @@ impl Reader<'_> {
             self.bounds(map, "minLength", "maxLength", &least.to_string(), &greatest.to_string());
         }
         field.pattern = map.entry("pattern").and_then(|(key, node)| self.pattern(key.span, node));
-        if let Some((key, node)) = map.entry("schema").filter(|_| field.ty == Type::Json) {
-            field.schema = self.schema(key.span, node);
-        }
         if let Some((key, node)) = map.entry("enum").filter(|_| field.ty != Type::Json && field.reference.is_none()) {
             self.choices(field, key.span, node);
         }

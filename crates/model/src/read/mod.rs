@@ -1,8 +1,10 @@
 //! From the YAML tree to the model: each part of a manifest is read by a file of its own, and every mistake is noted on
 //! the way, so that all of them come at once.
 
+mod answer;
 mod app;
 mod collection;
+mod environment;
 mod expect;
 mod field;
 mod index;
@@ -11,7 +13,10 @@ mod literal;
 mod mount;
 mod name;
 mod outline;
+mod param;
 mod policy;
+mod route;
+mod route_path;
 mod schema_file;
 mod settings;
 
@@ -22,6 +27,7 @@ use keys::Table;
 #[cfg(test)]
 pub(crate) use literal::to_json;
 use outline::Outline;
+use schema_file::stays_inside;
 
 use crate::yaml::{self, Key, Kind, Node, Plain};
 use crate::{Diagnostic, Severity, SourceFile, Span};
@@ -36,6 +42,8 @@ pub(crate) struct Reader<'a> {
     origin: Origin,
     /// The collections' names and keys, which refs need before the fields are read.
     outline: Outline,
+    /// The collections whose fields have mistakes: nothing more is said of what speaks of them.
+    doubtful: Vec<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -130,6 +138,9 @@ impl Reader<'_> {
         }
         let known: Vec<&str> = table.entries.iter().map(|entry| entry.key).collect();
         let help = match name {
+            "head" | "HEAD" | "options" | "OPTIONS" if table.of == keys::ROUTE_PATH.of => {
+                "`HEAD` is answered with `get`, `OPTIONS` always".to_owned()
+            }
             "<<" => "merge keys are not supported: an alias repeats a whole value".to_owned(),
             _ => name::suggest(name, &known, keys::ALIASES).map_or_else(
                 || format!("known are {}", name::list(&known)),

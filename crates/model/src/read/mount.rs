@@ -1,13 +1,11 @@
 //! Mounts: where a collection answers as plain resources.
 
-use super::keys::{Empty, LIMIT, METHODS, REST};
+use super::keys::{Empty, LIMIT, METHODS, RESERVED, REST};
 use super::name::{list, shorten};
 use super::{Map, Reader};
 use crate::yaml::{Kind, Node};
 use crate::{Collection, Mount, Span};
 
-/// What Pintle itself answers, with all below.
-const RESERVED: &[&str] = &["/health", "/metrics", "/openapi.json", "/docs", "/rest/v1", "/auth/v1"];
 /// Records that a list holds, unless the manifest says.
 const LIMIT_DEFAULT: u64 = 1000;
 
@@ -41,21 +39,21 @@ impl Reader<'_> {
         let path = self.text(node, at, "rest")?;
         mount.span = node.span;
         path.clone_into(&mut mount.path);
-        self.path(path, node.span).then_some(mount)
+        if path == "/" {
+            let help = "give it a path of its own, such as `/api/things`";
+            self.error_help(node.span, "a collection cannot answer at `/`", help);
+            return None;
+        }
+        self.fixed_path(path, node.span).then_some(mount)
     }
 
-    fn path(&mut self, path: &str, span: Span) -> bool {
+    /// Checks a path without parameters that is not `/`.
+    pub(super) fn fixed_path(&mut self, path: &str, span: Span) -> bool {
         let shown = shorten(path);
         let good = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
         let segments = path.strip_prefix('/').unwrap_or(path);
         if !path.starts_with('/') {
             self.error_help(span, format!("the path `{shown}` does not begin with `/`"), format!("write `/{shown}`"));
-        } else if path == "/" {
-            self.error_help(
-                span,
-                "a collection cannot answer at `/`",
-                "give it a path of its own, such as `/api/things`",
-            );
         } else if path.ends_with('/') {
             let help = format!("write `{}`: requests may have the slash or not", shorten(path.trim_end_matches('/')));
             self.error_help(span, format!("the path `{shown}` ends with `/`"), help);

@@ -1,4 +1,4 @@
-//! JSON Schemas of json fields, in the manifest or in a file of their own.
+//! JSON Schemas of fields and bodies, in the manifest or in a file of their own.
 
 use std::sync::Arc;
 
@@ -13,20 +13,21 @@ const FAULTS_MAX: usize = 10;
 
 impl Reader<'_> {
     /// A schema in place (a map, `true` or `false`), or the path of a file with one.
-    pub(super) fn schema(&mut self, at: Span, node: &Node) -> Option<Schema> {
+    pub(super) fn schema(&mut self, node: &Node, at: Span, key: &str) -> Option<Schema> {
         match (&node.kind, node.plain()) {
             (Kind::Map(_), _) | (_, Some(Plain::Boolean(_))) => {
                 let source = Arc::clone(&self.source);
                 self.compile(&source, Some(node), to_json(node))
             }
             _ => {
-                let path = self.text(node, at, "schema")?;
+                let path = self.text(node, at, key)?;
                 self.schema_file(node.span, path)
             }
         }
     }
 
-    fn schema_file(&mut self, span: Span, path: &str) -> Option<Schema> {
+    /// A file that the manifest names, under the path that its user would write.
+    pub(super) fn named_file(&mut self, span: Span, path: &str) -> Option<Arc<SourceFile>> {
         if !stays_inside(path) {
             let help =
                 "a path is relative to the app's folder, has `/` between its parts, and does not leave the folder";
@@ -41,7 +42,11 @@ impl Reader<'_> {
             }
         };
         let beside = self.source.path.rsplit_once('/').map(|(folder, _)| format!("{folder}/{path}"));
-        let file = Arc::new(SourceFile { path: beside.unwrap_or_else(|| path.to_owned()), text });
+        Some(Arc::new(SourceFile { path: beside.unwrap_or_else(|| path.to_owned()), text }))
+    }
+
+    fn schema_file(&mut self, span: Span, path: &str) -> Option<Schema> {
+        let file = self.named_file(span, path)?;
         // JSON is YAML, save for odd white space: the tree gives faults their places where it can be read.
         let (tree, faults) = yaml::parse(&file.text);
         if path.ends_with(".yaml") || path.ends_with(".yml") {
@@ -115,7 +120,7 @@ fn find(tree: &Node, pointer: &str) -> Option<Span> {
 }
 
 /// Whether a path stays in the folder that it starts in.
-fn stays_inside(path: &str) -> bool {
+pub(super) fn stays_inside(path: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
     !path.contains(['\\', '\0', ':']) && path.split('/').all(plain)
 }

@@ -83,8 +83,8 @@ impl Reader<'_> {
     }
 }
 
-/// Why browsers would never send this as an origin.
-fn origin_fault(origin: &str) -> Option<&'static str> {
+/// Why this is no origin, as browsers write them.
+pub(super) fn origin_fault(origin: &str) -> Option<&'static str> {
     if origin == "*" {
         return None;
     }
@@ -106,7 +106,7 @@ fn origin_fault(origin: &str) -> Option<&'static str> {
         return Some("an origin ends with its host or port: there is no `/` behind it");
     }
     if rest.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Some("browsers send hosts in lower case");
+        return Some("hosts are written in lower case");
     }
     let (host, port) = match rest.strip_prefix('[') {
         Some(v6) => v6.split_once(']').map_or(("", ""), |(host, port)| (host, port)),
@@ -119,8 +119,8 @@ fn origin_fault(origin: &str) -> Option<&'static str> {
     }
     match port.strip_prefix(':') {
         None if port.is_empty() => None,
-        Some("443") if scheme == "https" => Some("browsers leave out the port 443 of https"),
-        Some("80") if scheme == "http" => Some("browsers leave out the port 80 of http"),
+        Some("443") if scheme == "https" => Some("leave out the port 443, which is that of https"),
+        Some("80") if scheme == "http" => Some("leave out the port 80, which is that of http"),
         Some(port) if port.parse::<u16>().is_ok_and(|n| n > 0) => None,
         _ => Some("its port is no number from 1 to 65535"),
     }

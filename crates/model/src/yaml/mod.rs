@@ -289,6 +289,12 @@ impl Builder<'_> {
             let help = Some("YAML is indented with spaces: there is a tab in this line".to_owned());
             return Err(Fault { span: Span { start: tab, end: tab + 1 }, message, help });
         }
+        let line = self.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        if let Some(dollar) = line.find("${") {
+            let span = Span { start: line_start + dollar, end: line_start + dollar + 2 };
+            let help = Some("between braces and brackets, put it in quotes: \"${env:NAME}\"".to_owned());
+            return Err(Fault { span, message, help });
+        }
         let next = self.text.get(at..).and_then(|rest| rest.chars().next());
         let end = at + next.filter(|c| *c != '\n').map_or(0, char::len_utf8);
         Err(Fault { span: Span { start: at, end }, message, help: None })

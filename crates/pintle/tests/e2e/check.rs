@@ -49,6 +49,27 @@ collections:
 }
 
 #[test]
+fn mistakes_in_routes_are_shown_like_all_others() {
+    assert_snapshot!(told(
+        "\
+pintle: 1
+name: map
+collections:
+  places: { fields: { name: text }, rest: /places }
+routes:
+  /near/{x}/{y}:
+    get: { params: { x: integer, yy: integer }, sql: SELECT 1, body: {} }
+  /near/{a}/{b}:
+    post: { params: { a: integer, b: integer }, script: routes/near.js, cache: 5m }
+  /places/search:
+    GET: { sql: SELECT 1 }
+auth:
+  tokens: { 4f8a: nanette }
+"
+    ));
+}
+
+#[test]
 fn a_manifest_that_is_no_yaml() {
     assert_snapshot!(told("pintle: 1\nname: shop\n  collections: [\n"));
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
+mod routes;
+
 use std::path::Path;
 
 use pintle_model::{
@@ -10,7 +12,7 @@ use pintle_model::{
 };
 use proptest::prelude::*;
 
-const GOOD: &str = include_str!("manifests/good.yaml");
+const GOOD: &str = include_str!("../manifests/good.yaml");
 
 /// A file that manifests of these tests may name.
 fn file(path: &str) -> Result<String, String> {
@@ -19,6 +21,10 @@ fn file(path: &str) -> Result<String, String> {
         "schemas/bad.json" => Ok("{\n  \"type\": \"objekt\",\n  \"minItems\": -1\n}".to_owned()),
         "schemas/broken.json" => Ok("{\n  \"type\": \n}".to_owned()),
         "schemas/bad.yaml" => Ok("type: [object]\nitems: { type: strin }\n".to_owned()),
+        "routes/near.sql" => Ok("SELECT 1;\n".to_owned()),
+        "routes/home.js" | "routes/view.js" | "routes/view.mjs" | "seed/world.js" => {
+            Ok("export default () => 1;\n".to_owned())
+        }
         _ => Err("there is no such file".to_owned()),
     }
 }
@@ -166,6 +172,11 @@ const GOOD_JSON: &str = r#"{
         },
         "log": { "rest": "/log", "indexes": null }
     },
+    "routes": {
+        "/": { "get": { "sql": "select 1", "result": "value", "params": null } },
+        "/a/{b}": { "post": { "params": { "b": { "type": "text", "in": "path" } }, "script": "routes/view.js", "body": true } }
+    },
+    "public": "none", "scripts": { "environment": null, "fetch": [] },
     "cors": { "origins": ["*"] }, "limits": { "body": "1MiB", "rows": "none" }, "durability": "full"
 }"#;
 
@@ -185,6 +196,12 @@ fn the_json_schema_takes_what_the_reader_takes() {
         r#"{ "pintle": 1, "collections": { "a": { "fields": { "b": { "type": "text", "required": "yes" } } } } }"#,
         r#"{ "pintle": 1, "collections": { "a": { "rest": "a" } } }"#,
         r#"{ "pintle": 1, "limits": { "body": 5 } }"#,
+        r#"{ "pintle": 1, "routes": { "a": {} } }"#,
+        r#"{ "pintle": 1, "routes": { "/a/{x}y": {} } }"#,
+        r#"{ "pintle": 1, "routes": { "/a": { "GET": {} } } }"#,
+        r#"{ "pintle": 1, "auth": { "tokens": "TOKEN" } }"#,
+        r#"{ "pintle": 1, "scripts": { "environment": ["path"] } }"#,
+        r#"{ "pintle": 1, "scripts": { "fetch": ["ftp://example.com"] } }"#,
     ] {
         let json: serde_json::Value = serde_json::from_str(bad).expect("JSON");
         assert!(!validator.is_valid(&json), "the schema takes {bad}");
@@ -205,6 +222,11 @@ fn every_key_of_the_schema_is_read() {
             format!("pintle: 1\ncollections: {{ a: {{ fields: {{ f: {{ type: {ty}, {key}: [[]] }} }} }} }}")
         }
     };
+    let param = |ty: &'static str| {
+        move |key: &str| {
+            format!("pintle: 1\nroutes: {{ /a: {{ get: {{ params: {{ p: {{ type: {ty}, {key}: [[]] }} }} }} }} }}")
+        }
+    };
     type Place<'a> = (&'a str, Box<dyn Fn(&str) -> String>);
     let of = |before: &'static str, after: &'static str| -> Box<dyn Fn(&str) -> String> {
         Box::new(move |key| format!("pintle: 1\n{before}{key}: [[]]{after}"))
@@ -216,6 +238,13 @@ fn every_key_of_the_schema_is_read() {
         ("update_policy", of("collections: { a: { policies: { update: { ", " } } } }")),
         ("rest", of("collections: { a: { rest: { ", " } } }")),
         ("limit", of("collections: { a: { rest: { path: /a, limit: { ", " } } } }")),
+        ("path", of("routes: { /a: { ", " } }")),
+        ("route", of("routes: { /a: { post: { ", " } } }")),
+        ("sql", of("routes: { /a: { post: { sql: { ", " } } } }")),
+        ("scripts", of("scripts: { ", " }")),
+        ("limits_of_scripts", of("scripts: { limits: { ", " } }")),
+        ("public", of("public: { ", " }")),
+        ("auth", of("auth: { ", " }")),
         ("cors", of("cors: { ", " }")),
         ("limits", of("limits: { ", " }")),
     ];
@@ -231,7 +260,7 @@ fn every_key_of_the_schema_is_read() {
         named(&format!("pintle: 1\n{key}: [[]]"), key);
     }
     for (definition, table) in schema["$defs"].as_object().expect("definitions") {
-        if definition == "field" {
+        if definition == "field" || definition == "parameter" {
             for key in keys(table).iter().filter(|key| *key != "type") {
                 let ty = match key.as_str() {
                     "minimum" | "maximum" | "generated" => "integer",
@@ -239,7 +268,8 @@ fn every_key_of_the_schema_is_read() {
                     "to" | "on_delete" | "index" => "ref",
                     _ => "text",
                 };
-                named(&field(ty)(key), key);
+                let text = if definition == "field" { field(ty)(key) } else { param(ty)(key) };
+                named(&text, key);
             }
             continue;
         }

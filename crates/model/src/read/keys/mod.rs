@@ -1,8 +1,14 @@
 //! Every key of a manifest with its meaning: the one table that the reader checks keys against and that the JSON Schema
 //! is made of.
 
+mod route;
+
 use Form::{
-    Any, Choice, Count, Duration, JsonSchema, List, Map, Name, Object, Origin, Path, Scalar, Size, Switch, Text,
+    Any, Choice, Count, Duration, JsonSchema, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text,
+};
+use route::PUBLIC_FORM;
+pub(crate) use route::{
+    ACCESS, AUTH, PARAM, PARAM_TYPES, PLACES, PUBLIC, ROUTE, ROUTE_PATH, SCRIPT_LIMITS, SCRIPTS, SHAPES, SQL,
 };
 
 /// What may stand at a key.
@@ -32,6 +38,12 @@ pub(crate) enum Form {
     Path,
     /// The origin of a web page.
     Origin,
+    /// `${env:NAME}`
+    Variable,
+    /// The name of a variable of the environment.
+    VariableName,
+    /// An origin of http or https, or `${env:NAME}`.
+    FetchTarget,
     /// No value.
     Nothing,
     /// Any value.
@@ -42,6 +54,8 @@ pub(crate) enum Form {
     List(&'static Form, Empty),
     /// Names and what they stand for; nothing at all is an empty one.
     Map(&'static Form),
+    /// Paths with parameters, and what stands at them; nothing at all is an empty one.
+    Routes(&'static Form),
     /// A map with fixed keys.
     Object(&'static Table),
     /// Any of these.
@@ -85,6 +99,8 @@ pub(crate) const TYPES: &[&str] =
     &["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "ref"];
 
 pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+/// What Pintle itself answers, with all below.
+pub(crate) const RESERVED: &[&str] = &["/health", "/metrics", "/openapi.json", "/docs", "/rest/v1", "/auth/v1"];
 pub(crate) const NONE: &[&str] = &["none"];
 pub(crate) const ROWS_MAX: u64 = 1_000_000_000;
 pub(crate) const DEPTH_MAX: u64 = 120;
@@ -101,6 +117,24 @@ pub(crate) static APP: Table = Table {
             Map(&Object(&COLLECTION)),
             "The app's tables, each by its name, which is also its place under `/rest/v1`.",
         ),
+        may(
+            "routes",
+            Routes(&Object(&ROUTE_PATH)),
+            "Endpoints of the app's own, by their paths: `/tiles/{x}/{y}`. What stands in braces is a parameter.",
+        ),
+        may("scripts", Object(&SCRIPTS), "What scripts may do beyond the app's data. Without it: nothing."),
+        may(
+            "seed",
+            Text,
+            "The path of an ES module that makes the app's sample data, for `pintle seed`; relative to the app's folder.",
+        ),
+        may(
+            "public",
+            PUBLIC_FORM,
+            "The folder of the app's pages: its path, or a map with `folder` and `at`, or `none`. Without it: the folder \
+             `public`, if there is one.",
+        ),
+        may("auth", Object(&AUTH), "Credentials beside Pintle's own tokens."),
         may("cors", Object(&CORS), "Which web pages of other origins may call. Without it: none."),
         may(
             "limits",
@@ -294,11 +328,35 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("properties", "fields"),
     ("read_only", "readonly"),
     ("auto", "generated"),
+    ("endpoints", "routes"),
+    ("paths", "routes"),
+    ("javascript", "scripts"),
+    ("pages", "public"),
+    ("static", "public"),
+    ("authentication", "auth"),
+    ("parameters", "params"),
+    ("arguments", "params"),
+    ("access", "auth"),
+    ("run_as", "as"),
+    ("role", "as"),
+    ("handler", "script"),
+    ("query", "sql"),
+    ("shape", "result"),
+    ("returns", "result"),
+    ("schema", "body"),
+    ("answer", "response"),
+    ("ttl", "cache"),
+    ("path", "folder"),
+    ("prefix", "at"),
+    ("env", "environment"),
+    ("hosts", "fetch"),
+    ("origins", "fetch"),
+    ("time", "read_time"),
+    ("postgresql", "postgres"),
 ];
 
 /// Keys of a manifest that later versions will have.
-pub(crate) const LATER: &[&str] =
-    &["routes", "services", "pipelines", "auth", "roles", "tests", "public", "functions", "copy", "realtime", "jobs"];
+pub(crate) const LATER: &[&str] = &["services", "pipelines", "roles", "tests", "functions", "copy", "realtime", "jobs"];
 
 /// Types that people write and what they are called here.
 pub(crate) const TYPE_ALIASES: &[(&str, &str)] = &[
