@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use pintle_model::{CollectionId, Model, OnDelete};
-use pintle_query::Write;
 use pintle_query::plan::Action;
+use pintle_query::{Read, Write};
 
 /// A model's numbers.
 #[derive(Debug)]
@@ -83,6 +83,11 @@ impl Changes {
             Action::Insert | Action::Upsert | Action::Update => std::slice::from_ref(collection),
             Action::Delete => self.of_delete(collection),
         }
+    }
+
+    /// What a statement of the app's own may change: nobody knows whether it deletes.
+    pub(crate) fn of_read<'a>(&'a self, read: &'a Read) -> impl Iterator<Item = CollectionId> + 'a {
+        read.plan.writes.iter().flat_map(|collection| self.of_delete(collection)).copied()
     }
 
     fn of_delete<'a>(&'a self, collection: &'a CollectionId) -> &'a [CollectionId] {

@@ -257,8 +257,9 @@ impl Tx for PgTx<'_> {
         if self.of.mode == Mode::Read && !read.plan.writes.is_empty() {
             return Err(Error::ReadOnly);
         }
-        self.of.tokens_changed |= read.plan.writes.iter().any(|collection| self.of.watch.is_of_tokens(*collection));
-        self.step(async |conn, around| run::read(conn, read, Some(around)).await)
+        let rows = self.step(async |conn, around| run::read(conn, read, Some(around)).await)?;
+        self.of.changed.extend(self.of.changes.of_read(read));
+        Ok(rows)
     }
 
     fn write(&mut self, write: &Write) -> Result<Written, Error> {

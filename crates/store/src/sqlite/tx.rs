@@ -69,10 +69,12 @@ impl Tx for WriteTx<'_> {
         if read.plan.writes.is_empty() {
             return run::read(self.db, read);
         }
-        savepoint(self.db, || {
+        let rows = savepoint(self.db, || {
             let outcome = run::read(self.db, read);
             (outcome.is_ok(), outcome)
-        })?
+        })??;
+        self.changed.extend(self.of.changes.of_read(read));
+        Ok(rows)
     }
 
     fn write(&mut self, write: &Write) -> Result<Written, Error> {
