@@ -1,6 +1,7 @@
 //! The life of a request.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,10 +39,11 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
     let (head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
     let found = state.routes.find(head.uri.path());
-    let made = async {
+    // Where it stands, it stays: each move would copy all that any request may need.
+    let made = pin!(async {
         let answer = answered(&state, &head, body, &found).await?;
         Ok(compress::answer(answer, &head).await)
-    };
+    });
     let outcome = within(state.model().limits.timeout, &head.method, made).await;
     let mut answer = outcome.unwrap_or_else(|failure| {
         if failure.status.is_server_error() || failure.cause.is_some() {
@@ -83,7 +85,7 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
 async fn within(
     time: Duration,
     method: &Method,
-    answered: impl Future<Output = Result<Answer, Failure>>,
+    answered: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
 ) -> Result<Answer, Failure> {
     match tokio::time::timeout(time, AssertUnwindSafe(answered).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
@@ -202,14 +204,14 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer_that_tells_nothing_of_it() {
         let broken = async { panic!("row 7 of secrets") };
-        let failure = within(Duration::from_secs(9), &Method::GET, broken).await.unwrap_err();
+        let failure = within(Duration::from_secs(9), &Method::GET, pin!(broken)).await.unwrap_err();
         assert_eq!((failure.status.as_u16(), failure.message.as_str()), (500, "internal error"));
         assert_eq!(failure.cause.as_deref(), Some("panic: row 7 of secrets"));
     }
 
     #[tokio::test]
     async fn what_takes_too_long_is_an_answer_too() {
-        let failure = within(Duration::from_millis(1), &Method::POST, std::future::pending()).await.unwrap_err();
+        let failure = within(Duration::from_millis(1), &Method::POST, pin!(std::future::pending())).await.unwrap_err();
         assert_eq!(failure.status, 504);
         assert!(failure.hint.unwrap().contains("may be done"));
     }

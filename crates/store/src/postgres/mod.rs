@@ -18,6 +18,7 @@ mod tx;
 mod url;
 mod watch;
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,7 +85,7 @@ impl Postgres {
         let mut again = true;
         loop {
             let mut conn = self.open.pool.get().await?;
-            match self.limited(run::read(&mut conn, &read, None)).await {
+            match self.limited(pin!(run::read(&mut conn, &read, None))).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Told(error)) => return Err(error),
                 // A read changes nothing, so it does not matter whether it has run.
@@ -112,7 +113,7 @@ impl Postgres {
         let mut attempts = 0;
         loop {
             let mut conn = self.open.pool.get().await?;
-            let again = match self.limited(run::write(&mut conn, &self.open.names, write, None)).await {
+            let again = match self.limited(pin!(run::write(&mut conn, &self.open.names, write, None))).await {
                 Ok(written) => return Ok(written),
                 Err(Fault::Told(error) | Fault::Broken(error)) => return Err(error),
                 Err(Fault::Conflict) => Error::Busy,
@@ -127,7 +128,7 @@ impl Postgres {
         }
     }
 
-    async fn limited<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    async fn limited<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Fault>>>) -> Result<T, Fault> {
         let limit = self.open.model.limits.timeout + GRACE;
         tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Told(Error::Timeout)))
     }

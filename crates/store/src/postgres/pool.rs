@@ -61,7 +61,7 @@ impl Conn {
         // Who leaves meanwhile leaves a statement on the server that nobody can close: the connection goes with it.
         let before = (self.idle, self.worn);
         (self.idle, self.worn) = (false, true);
-        let made = self.client.prepare(sql).await;
+        let made = Box::pin(self.client.prepare(sql)).await;
         (self.idle, self.worn) = before;
         let statement = made.map_err(|error| Fault::of_prepare(&error))?;
         if sql.len() <= KEPT_SQL_BYTES {
@@ -107,7 +107,7 @@ impl managed::Manager for Manager {
                 return Err(Error::Unavailable(pause.reason.clone().into()));
             }
         }
-        let made = self.connector.connect().await;
+        let made = Box::pin(self.connector.connect()).await;
         let mut pause = self.pause.lock();
         match made {
             Ok((client, task)) => {

@@ -68,7 +68,8 @@ pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -
     conn.idle = false;
     let outcome = match around {
         None => collected(&conn.client, &rows, read).await,
-        Some(around) => together(&conn.client, read, &rows, count.as_ref(), around).await,
+        // Apart from the read itself, which most requests wait for: a future is copied whole, also what it seldom needs.
+        Some(around) => Box::pin(together(&conn.client, read, &rows, count.as_ref(), around)).await,
     };
     settle(conn, around, &outcome).await;
     outcome
