@@ -30,6 +30,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         if let Some(programs) = &tools.python {
             command.env("PINTLE_TEST_PYTHON", programs);
         }
+        if let Some(compiler) = &tools.typescript {
+            command.env("PINTLE_TEST_TYPESCRIPT", compiler);
+        }
         if std::env::var_os(RANDOM_SEED.0).is_none() {
             command.env(RANDOM_SEED.0, RANDOM_SEED.1);
         }

@@ -1,6 +1,7 @@
 //! What some tests need beside Rust, fetched where that can be done without asking.
 //!
 //! - a Python environment in `target/tools` with schemathesis and an OpenAPI validator, from PyPI;
+//! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password);
 //! - PostgreSQL, from there too: one throwaway server for the whole run, gone with it. No cluster of the system's is made.
 //!
@@ -18,11 +19,15 @@ use crate::run::{root, run, say, succeeds};
 /// Pinned, so that a new release of theirs never breaks a build of ours.
 const PYTHON_PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
+const TYPESCRIPT: &str = "typescript@5.9.3";
+
 /// What the tests find.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
     /// The folder of the Python environment's programs; tests get it as `PINTLE_TEST_PYTHON`.
     pub(crate) python: Option<PathBuf>,
+    /// TypeScript's compiler; tests get it as `PINTLE_TEST_TYPESCRIPT`.
+    pub(crate) typescript: Option<PathBuf>,
     /// The server that all tests share; they get its address as [`pintle_testbed::SHARED`].
     pub(crate) postgres: Option<Postgres>,
     /// What is missing, which checks are left out for it, and what to install.
@@ -37,6 +42,13 @@ pub(crate) fn prepare() -> Tools {
         Err(error) => tools.missing.push(format!(
             "schemathesis and the OpenAPI validator ({error:#}): the API's document was NOT checked against the server; \
              install python3 with venv and pip, and see that PyPI can be reached"
+        )),
+    }
+    match typescript() {
+        Ok(compiler) => tools.typescript = Some(compiler),
+        Err(error) => tools.missing.push(format!(
+            "TypeScript ({error:#}): the declarations of scripts were NOT compiled; install node with npm, and see that npm's \
+             packages can be reached"
         )),
     }
     match postgres() {
@@ -82,6 +94,23 @@ fn python() -> Result<PathBuf> {
 
 fn make_venv(at: &Path) -> bool {
     succeeds("python3", &["-m", "venv", "--clear", &at.to_string_lossy()])
+}
+
+/// TypeScript's compiler; fetched at the first time, and again when the version above changes.
+fn typescript() -> Result<PathBuf> {
+    let folder = root().join("target").join("tools").join("typescript");
+    let compiler = folder.join("node_modules").join("typescript").join("bin").join("tsc");
+    let stamp = folder.join("packages.txt");
+    if compiler.is_file() && fs::read_to_string(&stamp).is_ok_and(|have| have == TYPESCRIPT) {
+        return Ok(compiler);
+    }
+    say("── fetching TypeScript into target/tools");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(TYPESCRIPT);
+    run(npm)?;
+    fs::write(&stamp, TYPESCRIPT).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(compiler)
 }
 
 /// A throwaway server; its package is installed where it is not there yet.

@@ -61,6 +61,20 @@ impl App {
         }
     }
 
+    /// The manifest of the app at a folder or a manifest, whatever its SQL and its scripts are like.
+    pub(crate) fn manifest(given: &Path) -> Result<Model, Failure> {
+        let (folder, manifest) = find(given)?;
+        let text = read(&manifest)?;
+        let (model, diagnostics) =
+            pintle_model::load(&manifest.display().to_string(), &text, &|path| beside(&folder, path));
+        let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
+        if wrong {
+            ui::err(&report::render(&diagnostics, Look::of_err()));
+        }
+        let checked = Checked { manifest, app: None, diagnostics };
+        model.filter(|_| !wrong).ok_or_else(|| Failure::new(report::verdict(&checked)))
+    }
+
     /// Runs every pass over the app at a folder or a manifest.
     pub(crate) fn check(given: &Path, dialect: Dialect) -> Result<Checked, Failure> {
         let (folder, manifest) = find(given)?;

@@ -8,6 +8,7 @@ mod app;
 mod banner;
 mod commands;
 mod copying;
+mod declarations;
 mod environment;
 mod failure;
 mod logs;
@@ -40,6 +41,8 @@ enum Command {
     New(commands::new::Args),
     /// Print the JSON Schema of the manifest, for editors
     Schema,
+    /// Print TypeScript declarations of what an app's scripts see, for editors
+    Types(commands::types::Args),
     /// Serve an app
     Serve(commands::serve::Args),
     /// Make, list and revoke tokens
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
+        Command::Types(args) => commands::types::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),

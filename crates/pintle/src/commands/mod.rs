@@ -9,3 +9,4 @@ pub(crate) mod restore;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod types;

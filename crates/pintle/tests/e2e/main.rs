@@ -21,6 +21,7 @@ mod backup;
 mod check;
 mod configs;
 mod copy;
+mod declarations;
 mod dev;
 mod errors;
 mod idempotency;
