@@ -1,23 +1,32 @@
 //! The engine: compiles scripts, calls them.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use rquickjs::{CatchResultExt, Context, Ctx, Function, Module, Runtime, Value};
 
-use crate::{Body, Failure, Host, Mistake, Request, Response};
+use crate::call::{Call, run};
+use crate::imports::{Sources, place_of_import};
+use crate::instance::{Instance, NotLoaded, load};
+use crate::pool::Pool;
+use crate::{Failure, Host, Mistake, Request, Response};
+
+/// What of the calling thread's stack a script may take at most: threads have 2 MiB.
+const STACK_BYTES_MAX: usize = 1 << 20;
 
 /// What calls may take, and what scripts see of the environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Bytes of memory that a call may take.
+    /// Bytes of memory that a call may take. Default 64 MiB.
     pub memory_bytes: usize,
-    /// Bytes of stack that a call may take: the calling thread must have more.
+    /// Bytes of stack that a call may take, at most 1 MiB: the calling thread must have 256 KiB more. Default 256 KiB.
     pub stack_bytes: usize,
-    /// Bytes that an answer may have.
+    /// Bytes that an answer may have. Default 32 MiB.
     pub output_bytes: usize,
-    /// How many instances of a program are kept ready.
+    /// How many idle instances of a program are kept ready; one takes about 1 MiB. Default 8.
     pub ready: usize,
     /// What scripts see as `env`: names and values.
     pub environment: Vec<(String, String)>,
@@ -29,34 +38,40 @@ impl Default for Settings {
             memory_bytes: 64 << 20,
             stack_bytes: 256 << 10,
             output_bytes: 32 << 20,
-            ready: 4,
+            ready: 8,
             environment: Vec::new(),
         }
     }
 }
 
 /// Compiles scripts and calls them; shared by all threads.
+#[derive(Debug)]
 pub struct Engine {
     settings: Settings,
 }
 
-/// A compiled script with all that it imports. Cheap to clone.
-#[derive(Debug, Clone)]
+/// A compiled script with all that it imports, of one engine. Cheap to clone.
+#[derive(Clone)]
 pub struct Program {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
-    path: String,
-    text: String,
     files: Vec<String>,
+    sources: Arc<Sources>,
+    instances: Pool,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Program").field(&self.inner.files).finish()
+    }
 }
 
 impl Program {
     /// The script's path in the app's folder.
     pub fn path(&self) -> &str {
-        &self.inner.path
+        &self.inner.files[0]
     }
 
     /// Every file that it is made of, itself first.
@@ -68,27 +83,52 @@ impl Program {
 impl Engine {
     /// An engine with these settings.
     pub fn new(settings: Settings) -> Engine {
-        Engine { settings }
+        let stack_bytes = settings.stack_bytes.min(STACK_BYTES_MAX);
+        Engine { settings: Settings { stack_bytes, ..settings } }
     }
 
-    /// Compiles the script `text` of the file `path` (relative to the app's folder, with `/`). `file` gives the text of another file of the folder,
-    /// or says why it does not.
+    /// Compiles the script `text` of the file `path` (relative to the app's folder, with `/`), and runs its top level. `file` gives the
+    /// text of another file of the folder, or says why it does not.
     ///
     /// # Errors
-    /// All that is wrong with it: its grammar, its imports, what its top level throws, a default export that is missing or no function.
+    /// What is wrong with it: its grammar, its imports, what its top level throws, a default export that is missing or no function.
     pub fn compile(
         &self,
         path: &str,
         text: &str,
-        _file: &dyn Fn(&str) -> Result<String, String>,
+        file: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Program, Vec<Mistake>> {
-        let inner = Inner { path: path.to_owned(), text: text.to_owned(), files: vec![path.to_owned()] };
-        let program = Program { inner: Arc::new(inner) };
-        let compiled = self.with_function(&program, None, |_, _| Ok(()));
-        compiled.map(|()| program).map_err(|failure| {
-            let (line, column, help) = (1, 1, None);
-            vec![Mistake { path: path.to_owned(), line, column, message: failure.to_string(), help }]
-        })
+        let mut sources: Sources = BTreeMap::from([(path.to_owned(), text.to_owned())]);
+        loop {
+            let known = Arc::new(sources.clone());
+            let wanted = match load(path, &known, &self.settings) {
+                Ok(first) => {
+                    let others = known.keys().filter(|file| *file != path).cloned();
+                    let files = std::iter::once(path.to_owned()).chain(others).collect();
+                    let inner = Inner { files, sources: known, instances: Pool::new(first) };
+                    return Ok(Program { inner: Arc::new(inner) });
+                }
+                Err(NotLoaded::Wrong(mistakes)) => return Err(mistakes),
+                Err(NotLoaded::Wants(wanted)) => wanted,
+            };
+            let mut mistakes = Vec::new();
+            for (base, written, wanted) in wanted {
+                if sources.contains_key(&wanted) {
+                    continue;
+                }
+                match file(&wanted) {
+                    Ok(text) => drop(sources.insert(wanted, text)),
+                    Err(why) => {
+                        let (line, column) = place_of_import(&known[&base], &written);
+                        let message = format!("{wanted} cannot be imported: {why}");
+                        mistakes.push(Mistake { path: base, line, column, message, help: None });
+                    }
+                }
+            }
+            if !mistakes.is_empty() {
+                return Err(mistakes);
+            }
+        }
     }
 
     /// Runs the program's default export for one request, for at most `time`. Blocks.
@@ -100,27 +140,13 @@ impl Engine {
         program: &Program,
         request: &Arc<Request>,
         time: Duration,
-        _host: &mut dyn Host,
+        host: &mut dyn Host,
     ) -> Result<Response, Failure> {
-        let body = self.with_function(program, Some(time), |ctx, function| {
-            let body = match &request.body {
-                Body::Json(json) => ctx.json_parse(json.to_vec())?,
-                _ => Value::new_undefined(ctx.clone()),
-            };
-            let asked = rquickjs::Object::new(ctx.clone())?;
-            asked.set("method", request.method)?;
-            asked.set("path", &request.path)?;
-            asked.set("body", body)?;
-            let answer: rquickjs::promise::MaybePromise<'_> = function.call((asked,))?;
-            let answer: Value<'_> = answer.finish()?;
-            ctx.json_stringify(answer)?.map(|text| text.to_string()).transpose()
-        })?;
-        let content_type = body.is_some().then(|| "application/json".to_owned());
-        let status = if body.is_some() { 200 } else { 204 };
-        Ok(Response { status, headers: Vec::new(), content_type, body: Bytes::from(body.unwrap_or_default()) })
+        let each = &mut |_| Err("only a seed is a generator".to_owned());
+        self.run(program, Call { begin: "call", request: Arc::clone(request), time, host, each })
     }
 
-    /// Runs the program's default export, an async generator, and hands each value that it yields to `each`, as JSON. For at most `time`.
+    /// Runs the program's default export, a generator, and hands each value that it yields to `each`, as JSON. For at most `time`.
     /// What `each` refuses is thrown into the generator.
     ///
     /// # Errors
@@ -129,33 +155,35 @@ impl Engine {
         &self,
         program: &Program,
         time: Duration,
-        _host: &mut dyn Host,
-        _each: &mut dyn FnMut(Bytes) -> Result<(), String>,
+        host: &mut dyn Host,
+        each: &mut dyn FnMut(Bytes) -> Result<(), String>,
     ) -> Result<(), Failure> {
-        self.with_function(program, Some(time), |_, _| Ok(()))
+        self.run(program, Call { begin: "produce", request: Arc::default(), time, host, each }).map(|_| ())
     }
 
-    fn with_function<T>(
-        &self,
-        program: &Program,
-        time: Option<Duration>,
-        run: impl for<'js> FnOnce(&Ctx<'js>, Function<'js>) -> rquickjs::Result<T>,
-    ) -> Result<T, Failure> {
-        let thrown = |message: String| Failure::Thrown { message, at: None, stack: String::new() };
-        let runtime = Runtime::new().map_err(|error| thrown(error.to_string()))?;
-        runtime.set_memory_limit(self.settings.memory_bytes);
-        runtime.set_max_stack_size(self.settings.stack_bytes);
-        let end = time.map(|time| Instant::now() + time);
-        runtime.set_interrupt_handler(Some(Box::new(move || end.is_some_and(|end| Instant::now() > end))));
-        let context = Context::full(&runtime).map_err(|error| thrown(error.to_string()))?;
-        context.with(|ctx| {
-            let run = || {
-                let module = Module::declare(ctx.clone(), program.path(), program.inner.text.as_str())?;
-                let (module, done) = module.eval()?;
-                done.finish::<()>()?;
-                run(&ctx, module.get("default")?)
-            };
-            run().catch(&ctx).map_err(|error| thrown(error.to_string()))
+    fn run(&self, program: &Program, call: Call<'_>) -> Result<Response, Failure> {
+        let mut instance = self.instance(program)?;
+        let ours = |path: &str| program.inner.sources.contains_key(path);
+        let done = catch_unwind(AssertUnwindSafe(|| run(&mut instance, &self.settings, ours, call)));
+        if !instance.heap.is_broken() {
+            program.inner.instances.put(instance, self.settings.ready);
+        }
+        done.unwrap_or_else(|_| Err(thrown("the server has a fault: a panic in a call of this script".to_owned())))
+    }
+
+    fn instance(&self, program: &Program) -> Result<Instance, Failure> {
+        if let Some(idle) = program.inner.instances.take() {
+            return Ok(idle);
+        }
+        load(program.path(), &program.inner.sources, &self.settings).map_err(|error| match error {
+            NotLoaded::Wrong(mistakes) => {
+                thrown(mistakes.into_iter().map(|m| m.message).collect::<Vec<_>>().join("; "))
+            }
+            NotLoaded::Wants(_) => thrown("a file of the script is gone".to_owned()),
         })
     }
+}
+
+fn thrown(message: String) -> Failure {
+    Failure::Thrown { message, at: None, stack: String::new() }
 }

@@ -101,3 +101,15 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// The first place of a stack that is in a file of the app.
+pub(crate) fn place(stack: &str, ours: impl Fn(&str) -> bool) -> Option<Place> {
+    stack.lines().find_map(|line| {
+        // `    at name (path:line:column)`, or without a name and parentheses.
+        let text = line.trim().strip_prefix("at ")?;
+        let text = text.rsplit_once('(').map_or(text, |(_, place)| place).trim_end_matches(')');
+        let mut parts = text.rsplitn(3, ':');
+        let (column, line, path) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+        ours(path).then(|| Place { path: path.to_owned(), line, column })
+    })
+}

@@ -7,11 +7,19 @@
 //!
 //! The top level of a script runs once, when it is compiled; each call begins with a copy of what that left.
 
+mod call;
 mod engine;
 mod failure;
 mod host;
 pub mod image;
+mod imports;
+mod instance;
+mod memory;
+mod native;
+mod pool;
+mod random;
 mod request;
+mod state;
 
 pub use engine::{Engine, Program, Settings};
 pub use failure::{Failure, Mistake, Place};

@@ -1,0 +1,63 @@
+// Errors that are answers.
+
+// What `fail()` throws: nobody makes one otherwise.
+class Failure extends Error {
+  #marked = true;
+
+  constructor(status, message, details, hint) {
+    super(message);
+    this.status = status;
+    this.details = details ?? null;
+    this.hint = hint ?? null;
+  }
+
+  static is(value) {
+    return typeof value === "object" && value !== null && #marked in value;
+  }
+}
+Failure.prototype.name = "Failure";
+
+// An error of the data API, as `error` of an answer and as what `throwOnError()` throws.
+export class DatabaseError extends Error {
+  #marked = true;
+
+  constructor(status, { code, message, details, hint }) {
+    super(message);
+    this.code = code ?? null;
+    this.details = details ?? null;
+    this.hint = hint ?? null;
+    Object.defineProperty(this, "status", { value: status });
+  }
+
+  toJSON() {
+    const { code, message, details, hint } = this;
+    return { code, message, details, hint };
+  }
+
+  static is(value) {
+    return typeof value === "object" && value !== null && #marked in value;
+  }
+}
+DatabaseError.prototype.name = "DatabaseError";
+
+export function fail(status, message, details, hint) {
+  if (!Number.isInteger(status) || status < 400 || status > 599) {
+    throw new TypeError(`fail(status, message, details, hint): the status is a number from 400 to 599, not ${status}`);
+  }
+  throw new Failure(status, String(message ?? ""), details, hint === undefined || hint === null ? null : String(hint));
+}
+
+const optional = (value) => (value === null || value === undefined ? undefined : String(value));
+
+// What Rust is told of whatever was thrown: an answer as [status, code, message, details, hint], or [message, stack].
+export function describe(thrown) {
+  if (Failure.is(thrown) || DatabaseError.is(thrown)) {
+    const details = thrown.details === null ? undefined : JSON.stringify(thrown.details);
+    return [thrown.status, optional(thrown.code), String(thrown.message), details, optional(thrown.hint)];
+  }
+  if (thrown instanceof Error) {
+    return [`${thrown.name}: ${thrown.message}`, String(thrown.stack ?? "")];
+  }
+  const text = typeof thrown === "object" || typeof thrown === "function" ? JSON.stringify(thrown) : String(thrown);
+  return [`the script threw ${typeof thrown === "string" ? JSON.stringify(thrown) : text}, which is no Error`, ""];
+}

@@ -1,0 +1,58 @@
+// The library's beginning: what scripts see is put into the global object here.
+
+import { ask, give, native, settle } from "./native.js";
+import { answer, response } from "./response.js";
+import { crypto } from "./crypto.js";
+import { console, log } from "./log.js";
+import { csv } from "./csv.js";
+import { db } from "./db.js";
+import { describe, fail } from "./errors.js";
+import { fetch } from "./fetch.js";
+import { image } from "./image.js";
+import { makeRequest } from "./request.js";
+import { TextDecoder, TextEncoder, atob, btoa } from "./web.js";
+import { URL, URLSearchParams } from "./url.js";
+
+const seen = { atob, btoa, console, crypto, csv, db, fail, fetch, image, log, response, TextDecoder, TextEncoder, URL, URLSearchParams };
+
+// Whatever it was, Rust hears of it: also when telling it fails.
+function failed(thrown) {
+  try {
+    native.failed(describe(thrown));
+  } catch {
+    native.failed(["the script threw something that cannot be shown", ""]);
+  }
+}
+
+// The functions that Rust calls. `functions` are Rust's own, `environment` is what the script sees as `env`.
+export function install(functions, environment) {
+  give(Object.freeze(functions));
+  for (const [name, value] of Object.entries({ ...seen, env: Object.freeze(environment) })) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+  let main;
+  const root = {
+    // What keeps the functions of Rust alive, whatever a script does.
+    functions,
+    settle,
+    describe,
+    // The script's default export.
+    use(chosen) {
+      main = chosen;
+    },
+    call() {
+      (async () => answer(await main(makeRequest())))().catch(failed);
+    },
+    produce() {
+      (async () => {
+        const made = await main();
+        if (typeof made?.[Symbol.asyncIterator] !== "function" && typeof made?.[Symbol.iterator] !== "function") {
+          throw new TypeError("the default export is no generator: write `export default async function* () { yield … }`");
+        }
+        for await (const batch of made) await ask((id) => native.batch(id, JSON.stringify(batch)));
+        native.answer(204, undefined, [], undefined);
+      })().catch(failed);
+    },
+  };
+  return Object.freeze(root);
+}

@@ -1,0 +1,280 @@
+//! The allocator of one engine: it remembers a moment, and can go back to it.
+//!
+//! Small blocks stand in chunks, one after another, and freed ones are kept by size for the next that fits. Big ones are the
+//! system's. [`Blocks::keep`] copies all that is in use; [`Blocks::reset`] writes the copy back where it was and gives back what came later.
+
+use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+/// Bytes before each block: its size.
+const HEADER_BYTES: usize = size_of::<usize>();
+/// What QuickJS aligns its blocks to.
+const ALIGN: usize = 8;
+/// Bytes of a chunk.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes, with the header, of the largest block in a chunk.
+const SMALL_BYTES_MAX: usize = 32 << 10;
+/// Sizes of small blocks: each 64 bytes up to 1 KiB, each 512 up to the largest.
+const FINE: usize = 16;
+const SIZES: usize = FINE + (SMALL_BYTES_MAX - 1024) / 512;
+
+/// Memory from the system.
+struct Chunk {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn layout(bytes: usize) -> Option<Layout> {
+        Layout::from_size_align(bytes, ALIGN).ok()
+    }
+
+    fn new(bytes: usize) -> Option<Chunk> {
+        let layout = Chunk::layout(bytes).filter(|layout| layout.size() > 0)?;
+        // SAFETY: the layout is not empty.
+        let start = NonNull::new(unsafe { alloc(layout) })?;
+        Some(Chunk { start, bytes })
+    }
+
+    /// The same with another size: what fits of its content is kept. `None` leaves it as it was.
+    fn resize(&mut self, bytes: usize) -> Option<()> {
+        let old = Chunk::layout(self.bytes)?;
+        let new = Chunk::layout(bytes).filter(|layout| layout.size() > 0)?;
+        // SAFETY: it was allocated with `old`, and the new size is a layout's and not zero.
+        self.start = NonNull::new(unsafe { realloc(self.start.as_ptr(), old, new.size()) })?;
+        self.bytes = bytes;
+        Some(())
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if let Some(layout) = Chunk::layout(self.bytes) {
+            // SAFETY: it was allocated with this layout, and nobody else frees it.
+            unsafe { dealloc(self.start.as_ptr(), layout) }
+        }
+    }
+}
+
+/// Where the next blocks come from.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Where the last chunk is still free, and its end.
+    next: *mut u8,
+    end: *mut u8,
+    /// The freed blocks of each size; each holds the address of the next.
+    free: [*mut u8; SIZES],
+    /// Bytes handed out.
+    used: usize,
+}
+
+/// The moment to go back to.
+struct Kept {
+    places: Places,
+    /// How many of the chunks there were.
+    chunks: usize,
+    /// The big blocks that there were.
+    big: Vec<Chunk>,
+    /// What stood in the chunks, as far as they were used, and in the big blocks.
+    images: Vec<Vec<MaybeUninit<u8>>>,
+}
+
+/// The allocator.
+pub(super) struct Blocks {
+    places: Places,
+    chunks: Vec<Chunk>,
+    /// Big blocks by their address, but those of the kept moment.
+    big: BTreeMap<usize, Chunk>,
+    kept: Option<Kept>,
+    limit: usize,
+    /// Whether more was wanted than there may be.
+    pub(super) ran_out: bool,
+}
+
+/// The size that a small block of so many bytes (with its header) has, and its place among the sizes.
+fn small(bytes: usize) -> (usize, usize) {
+    if bytes <= 1024 {
+        let at = bytes.div_ceil(64);
+        (at * 64, at - 1)
+    } else {
+        let at = (bytes - 1024).div_ceil(512);
+        (1024 + at * 512, FINE + at - 1)
+    }
+}
+
+impl Blocks {
+    /// An allocator that hands out at most `limit` bytes.
+    pub(super) fn new(limit: usize) -> Blocks {
+        let places = Places { next: ptr::null_mut(), end: ptr::null_mut(), free: [ptr::null_mut(); SIZES], used: 0 };
+        Blocks { places, chunks: Vec::new(), big: BTreeMap::new(), kept: None, limit, ran_out: false }
+    }
+
+    /// A block of `size` bytes, or null where the limit or the system has no more.
+    pub(super) fn allocate(&mut self, size: usize) -> *mut u8 {
+        if size > self.limit.saturating_sub(self.places.used) {
+            self.ran_out = true;
+            return ptr::null_mut();
+        }
+        // No overflow: the limit is far below what a `usize` holds.
+        let bytes = size.next_multiple_of(ALIGN) + HEADER_BYTES;
+        let (start, bytes) = if bytes <= SMALL_BYTES_MAX {
+            let (bytes, at) = small(bytes);
+            (self.take_small(bytes, at), bytes)
+        } else {
+            let chunk = Chunk::new(bytes);
+            let start = chunk.as_ref().map_or(ptr::null_mut(), |chunk| chunk.start.as_ptr());
+            self.big.extend(chunk.map(|chunk| (start.addr(), chunk)));
+            (start, bytes)
+        };
+        if start.is_null() {
+            self.ran_out = true;
+            return start;
+        }
+        self.places.used += bytes - HEADER_BYTES;
+        // SAFETY: `start` has `bytes` bytes, at least the header's, and is aligned for it.
+        unsafe {
+            start.cast::<usize>().write(bytes - HEADER_BYTES);
+            start.add(HEADER_BYTES)
+        }
+    }
+
+    fn take_small(&mut self, bytes: usize, at: usize) -> *mut u8 {
+        let free = self.places.free[at];
+        if !free.is_null() {
+            // SAFETY: a freed block has the address of the next where its content was.
+            self.places.free[at] = unsafe { free.add(HEADER_BYTES).cast::<*mut u8>().read() };
+            return free;
+        }
+        if self.places.end.addr() - self.places.next.addr() < bytes && !self.grow() {
+            return ptr::null_mut();
+        }
+        let start = self.places.next;
+        // SAFETY: there are so many bytes before the chunk's end.
+        self.places.next = unsafe { start.add(bytes) };
+        start
+    }
+
+    fn grow(&mut self) -> bool {
+        let Some(chunk) = Chunk::new(CHUNK_BYTES) else { return false };
+        self.places.next = chunk.start.as_ptr();
+        // SAFETY: the end of what was allocated.
+        self.places.end = unsafe { self.places.next.add(CHUNK_BYTES) };
+        self.chunks.push(chunk);
+        true
+    }
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    /// `block` is one of this allocator's, and not taken back yet.
+    pub(super) unsafe fn free(&mut self, block: *mut u8) {
+        // SAFETY: each block has its header before it, and was made in `allocate`.
+        let (start, size) = unsafe { (block.sub(HEADER_BYTES), Blocks::size_of(block)) };
+        self.places.used -= size;
+        if size + HEADER_BYTES > SMALL_BYTES_MAX {
+            // One of the kept moment is not there: it stays until that is over.
+            self.big.remove(&start.addr());
+            return;
+        }
+        let (_, at) = small(size + HEADER_BYTES);
+        // SAFETY: the smallest block has room for an address.
+        unsafe { block.cast::<*mut u8>().write(self.places.free[at]) };
+        self.places.free[at] = start;
+    }
+
+    /// The same block with another size, perhaps elsewhere; null leaves it as it was.
+    ///
+    /// # Safety
+    /// As for [`Blocks::free`].
+    pub(super) unsafe fn resize(&mut self, block: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: the caller's.
+        let old = unsafe { Blocks::size_of(block) };
+        if size <= old && old + HEADER_BYTES <= SMALL_BYTES_MAX {
+            return block;
+        }
+        let address = block.addr() - HEADER_BYTES;
+        let bytes = size.saturating_add(ALIGN + HEADER_BYTES) & !(ALIGN - 1);
+        if bytes > SMALL_BYTES_MAX
+            && size <= self.limit.saturating_sub(self.places.used - old)
+            && let Some(mut chunk) = self.big.remove(&address)
+        {
+            let resized = chunk.resize(bytes).is_some();
+            let (start, now) = (chunk.start.as_ptr(), chunk.bytes - HEADER_BYTES);
+            self.big.insert(start.addr(), chunk);
+            self.places.used = self.places.used - old + now;
+            self.ran_out |= !resized;
+            // SAFETY: the header and the content are where `Chunk::resize` left them.
+            return unsafe {
+                start.cast::<usize>().write(now);
+                if resized { start.add(HEADER_BYTES) } else { ptr::null_mut() }
+            };
+        }
+        let new = self.allocate(size);
+        if !new.is_null() {
+            // SAFETY: both are blocks of at least so many bytes, and not the same.
+            unsafe {
+                ptr::copy_nonoverlapping(block, new, old.min(size));
+                self.free(block);
+            }
+        }
+        new
+    }
+
+    /// The bytes of a block.
+    ///
+    /// # Safety
+    /// `block` is one of such an allocator's.
+    pub(super) unsafe fn size_of(block: *mut u8) -> usize {
+        // SAFETY: each block has its header before it.
+        unsafe { block.sub(HEADER_BYTES).cast::<usize>().read() }
+    }
+
+    /// Remembers this moment. Bytes that are copied at each [`Blocks::reset`].
+    pub(super) fn keep(&mut self) -> usize {
+        // What calls make stands in a chunk of its own, which stays: most need no more.
+        let (next, grown) = (self.places.next, self.grow());
+        let chunks = self.chunks.len();
+        let mut images = Vec::with_capacity(chunks);
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let used = if grown && at + 1 == chunks {
+                0
+            } else if grown && at + 2 == chunks || !grown && at + 1 == chunks {
+                next.addr() - chunk.start.addr().get()
+            } else {
+                chunk.bytes
+            };
+            images.push(copy(chunk, used));
+        }
+        let big: Vec<Chunk> = std::mem::take(&mut self.big).into_values().collect();
+        images.extend(big.iter().map(|chunk| copy(chunk, chunk.bytes)));
+        let bytes = images.iter().map(Vec::len).sum();
+        self.kept = Some(Kept { places: self.places, chunks, big, images });
+        bytes
+    }
+
+    /// Goes back to the moment of [`Blocks::keep`]; without one, nothing happens.
+    ///
+    /// # Safety
+    /// Nobody uses a block that is younger than that moment, or relies on what a kept one holds by now.
+    pub(super) unsafe fn reset(&mut self) {
+        let Some(kept) = &self.kept else { return };
+        self.places = kept.places;
+        self.big.clear();
+        self.chunks.truncate(kept.chunks);
+        self.ran_out = false;
+        for (chunk, image) in self.chunks.iter().chain(&kept.big).zip(&kept.images) {
+            // SAFETY: the image is no longer than the chunk that it was copied from.
+            unsafe { ptr::copy_nonoverlapping(image.as_ptr(), chunk.start.as_ptr().cast(), image.len()) }
+        }
+    }
+}
+
+/// The first bytes of a chunk, also those that nobody has written yet.
+fn copy(chunk: &Chunk, bytes: usize) -> Vec<MaybeUninit<u8>> {
+    let mut image = vec![MaybeUninit::uninit(); bytes];
+    // SAFETY: both have so many bytes, and are two.
+    unsafe { ptr::copy_nonoverlapping(chunk.start.as_ptr().cast(), image.as_mut_ptr(), bytes) };
+    image
+}

@@ -1,0 +1,156 @@
+//! The limits of a call, each with its own failure; and what comes after is unharmed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pintle_script::{Engine, Failure, Request, Settings};
+
+use crate::host::{World, call, compile, engine, failure};
+
+/// What takes too long, whatever it does.
+const ENDLESS: [&str; 12] = [
+    "for (;;) {}",
+    "while (true) { try { for (;;) {} } catch {} }",
+    "try { for (;;) {} } finally { for (;;) {} }",
+    "const again = () => Promise.resolve().then(again); await again()",
+    "for (;;) await null",
+    "/(a+)+$/.test('a'.repeat(40) + 'b')",
+    "'a'.repeat(50).replace(/(a*)*b/, '')",
+    "Array(1000).fill(1).sort(() => { for (;;) {} })",
+    "[].indexOf.call({ length: 2 ** 52 }, 1)",
+    "JSON.stringify({ toJSON() { for (;;) {} } })",
+    "for (const _ of (function* () { for (;;) yield 1 })()) {}",
+    "return { get a() { for (;;) {} } }",
+];
+
+#[test]
+fn what_does_not_end_is_ended() {
+    for body in ENDLESS {
+        let program =
+            compile(&format!("export default async ({{ method }}) => {{ if (method === 'GET') return 1; {body} }}"));
+        let (engine, world, begun) = (engine(), &mut World::default(), Instant::now());
+        let mut run = |method| {
+            let request = Request { method, ..Request::default() };
+            engine.call(&program, &Arc::new(request), Duration::from_millis(100), world)
+        };
+        assert_eq!(run("POST"), Err(Failure::Time { limit: Duration::from_millis(100) }), "{body}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{body} took {:?}", begun.elapsed());
+        assert_eq!(&run("GET").expect(body).body[..], b"1", "{body}");
+    }
+}
+
+#[test]
+fn waiting_for_what_never_comes_is_told() {
+    for body in ["await new Promise(() => {})", "await { then() {} }", "return new Promise(() => {})"] {
+        let Failure::Thrown { message, .. } = failure(body) else { panic!("{body}") };
+        assert_eq!(message, "the script awaits something that never comes: no promise is left to settle", "{body}");
+    }
+}
+
+const HOGS: [&str; 8] = [
+    "const all = []; for (;;) all.push(new Array(1000).fill(all.length))",
+    "let text = 'x'; for (;;) text += text + '!'",
+    "const all = []; try { for (;;) all.push(new Uint8Array(1 << 20)) } catch {} return 1",
+    "new ArrayBuffer(1 << 30)",
+    "const all = new Map(); for (let n = 0; ; n++) all.set(n, 'value ' + n)",
+    "'x'.repeat(1 << 28)",
+    "let f = () => 1; for (;;) { const g = f; f = () => g() }",
+    "JSON.parse('[' + '1,'.repeat(3e6) + '1]')",
+];
+
+#[test]
+fn memory_has_a_limit_also_where_the_script_would_go_on() {
+    for body in HOGS {
+        let program =
+            compile(&format!("export default async ({{ method }}) => {{ if (method === 'GET') return 1; {body} }}"));
+        let (engine, world) = (engine(), &mut World::default());
+        for _ in 0..2 {
+            let request = Request { method: "POST", ..Request::default() };
+            let failed = engine.call(&program, &Arc::new(request), Duration::from_secs(30), world);
+            assert_eq!(failed, Err(Failure::Memory { limit_bytes: 16 << 20 }), "{body}");
+            let request = Request { method: "GET", ..Request::default() };
+            let response = engine.call(&program, &Arc::new(request), Duration::from_secs(5), world);
+            assert_eq!(&response.expect(body).body[..], b"1", "{body}");
+        }
+    }
+}
+
+#[test]
+fn garbage_does_not_count() {
+    let text = "export default () => { let n = 0; for (; n < 200000; n++) { const a = { n }; a.a = a } return n }";
+    assert_eq!(&call(&compile(text), &mut World::default()).unwrap().body[..], b"200000");
+}
+
+#[test]
+fn the_stack_has_a_limit() {
+    let cases = [
+        "const deeper = () => deeper() + 1; return deeper()",
+        "return JSON.parse('['.repeat(100000))",
+        "let a = []; for (let n = 0; n < 100000; n++) a = [a]; return a",
+        "return eval('('.repeat(100000))",
+        "class A { get b() { return this.b } } return new A().b",
+        "const p = new Proxy({}, { get: (t, k, r) => r[k] }); return p.x",
+    ];
+    for body in cases {
+        assert_eq!(failure(body), Failure::Stack { limit_bytes: 256 << 10 }, "{body}");
+    }
+    let caught = "let depth = 0; const deeper = () => { depth++; deeper() }; try { deeper() } catch {} return depth";
+    eprintln!("{} calls deep", crate::host::answer(caught));
+}
+
+#[test]
+fn an_answer_has_a_limit() {
+    for body in ["return 'x'.repeat(1 << 20)", "return response.bytes(new Uint8Array((1 << 20) + 1))"] {
+        assert_eq!(failure(body), Failure::Output { limit_bytes: 1 << 20 }, "{body}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_at_once_has_a_limit() {
+    let Failure::Thrown { message, .. } =
+        failure("const a = 'x'.repeat(1 << 20); for (let n = 0; n < 20; n++) db.from('x').insert({ a }).then()")
+    else {
+        panic!("no error")
+    };
+    assert_eq!(
+        message,
+        "a promise was rejected and nobody waited for it: too much is asked for at once: await what was asked for before"
+    );
+}
+
+#[test]
+fn the_log_of_a_call_has_a_limit() {
+    let (program, world) =
+        (compile("export default () => { for (let n = 0; n < 1e5; n++) log.info('line', n) }"), &mut World::default());
+    call(&program, world).unwrap();
+    let bytes: usize = world.log.iter().map(|(_, line)| line.len()).sum();
+    assert!(bytes < 70_000, "{bytes} bytes");
+    let last = &world.log.last().unwrap().1;
+    assert!(last.starts_with("the script logs more than 65536 bytes"), "{last}");
+}
+
+#[test]
+fn the_host_ends_a_call() {
+    let program =
+        compile("export default async () => { try { await db.from('x').select() } catch {} finally { return 1 } }");
+    let mut world = World { end: true, ..World::default() };
+    assert_eq!(call(&program, &mut world), Err(Failure::Ended));
+    assert_eq!(&call(&program, &mut World::default()).unwrap().body[..], b"1");
+}
+
+#[test]
+fn a_top_level_has_limits_too() {
+    let engine = Engine::new(Settings { memory_bytes: 8 << 20, ..Settings::default() });
+    let cases = [
+        ("for (;;) {}\nexport default () => 1", "the top level runs longer than 2 s"),
+        (
+            "const all = []; for (;;) all.push(new Array(100))\nexport default () => 1",
+            "the top level wants more than 8388608 bytes of memory",
+        ),
+        ("await new Promise(() => {})\nexport default () => 1", "the top level awaits something that never comes"),
+    ];
+    for (text, message) in cases {
+        let mistakes = engine.compile("x.js", text, &|_| Err(String::new())).unwrap_err();
+        assert_eq!(mistakes[0].message, message);
+    }
+}
