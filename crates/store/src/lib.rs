@@ -118,6 +118,18 @@ impl Store {
         }
     }
 
+    /// The same open database for another model: what is open is shared, and this handle goes on working for requests that
+    /// began with it. The new one's tables are made by [`Store::migrate`], as ever.
+    ///
+    /// # Errors
+    /// When connections for the new model's limits cannot be prepared.
+    pub fn with_model(&self, model: &Arc<Model>) -> Result<Store, Error> {
+        match self {
+            Store::Sqlite(store) => Ok(Store::Sqlite(store.with_model(model))),
+            Store::Postgres(store) => store.with_model(model).map(Store::Postgres),
+        }
+    }
+
     /// What a migration to the model would do; nothing is changed. Blocks while it looks at the rows.
     ///
     /// # Errors

@@ -74,6 +74,15 @@ impl Connector {
     /// # Errors
     /// When the certificates that it names cannot be read.
     pub(super) fn new(url: &PostgresUrl, purpose: Purpose) -> Result<Connector, Error> {
+        Ok(Connector::with(url, purpose, tls::make(url.trust())?))
+    }
+
+    /// Makes connections to the same server, for another purpose.
+    pub(super) fn also(&self, url: &PostgresUrl, purpose: Purpose) -> Connector {
+        Connector::with(url, purpose, self.tls.clone())
+    }
+
+    fn with(url: &PostgresUrl, purpose: Purpose, tls: MakeRustlsConnect) -> Connector {
         let mut config = url.config().clone();
         let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
         let each = config.get_connect_timeout().copied().unwrap_or_default();
@@ -85,7 +94,7 @@ impl Connector {
             ("TimeZone", "UTC".to_owned()),
             ("statement_timeout", purpose.timeout().as_millis().to_string()),
         ];
-        Ok(Connector { config, tls: tls::make(url.trust())?, shown: url.to_string(), wanted, limit })
+        Connector { config, tls, shown: url.to_string(), wanted, limit }
     }
 
     /// Connects, and looks whether the server is one that can be worked with. The handle ends the connection at once.

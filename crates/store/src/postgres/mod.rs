@@ -68,17 +68,35 @@ impl Postgres {
     /// # Errors
     /// When certificates that the URL names cannot be read.
     pub(crate) fn open(url: &PostgresUrl, model: &Arc<Model>, access: Access) -> Result<Postgres, Error> {
-        let timeout = model.limits.timeout;
-        let requests = Connector::new(url, Purpose::Requests(timeout, model.durability))?;
-        let pool = Pool::new(requests, url.connections_max(), timeout)?;
-        let changes = Arc::new(Changes::new(model, &Arc::default()));
+        let pool = Postgres::pool(url, model, Connector::new(url, requests(model))?)?;
+        let changes = Changes::new(model, &Arc::default());
         let watch = Watch::new(Connector::new(url, Purpose::Own)?, Arc::clone(changes.numbers()));
         if access == Access::Serve {
             watch.start();
         }
+        Ok(Postgres::of(url, model, pool, watch, changes))
+    }
+
+    /// The same open database, for another model.
+    pub(crate) fn with_model(&self, model: &Arc<Model>) -> Result<Postgres, Error> {
+        let Open { url, pool, watch, .. } = &*self.open;
+        let pool = if requests(model) == requests(&self.open.model) {
+            pool.clone()
+        } else {
+            Postgres::pool(url, model, pool.connector().also(url, requests(model)))?
+        };
+        let changes = Changes::new(model, self.open.changes.numbers());
+        Ok(Postgres::of(url, model, pool, Arc::clone(watch), changes))
+    }
+
+    fn pool(url: &PostgresUrl, model: &Model, connector: Connector) -> Result<Pool, Error> {
+        Pool::new(connector, url.connections_max(), model.limits.timeout)
+    }
+
+    fn of(url: &PostgresUrl, model: &Arc<Model>, pool: Pool, watch: Arc<Watch>, changes: Changes) -> Postgres {
         let (names, wanted) = (Arc::new(Names::of(model)), migrate::hash(model));
-        let (url, model) = (url.clone(), Arc::clone(model));
-        Ok(Postgres { open: Arc::new(Open { url, model, names, pool, watch, changes, wanted }) })
+        let (url, model, changes) = (url.clone(), Arc::clone(model), Arc::new(changes));
+        Postgres { open: Arc::new(Open { url, model, names, pool, watch, changes, wanted }) }
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
@@ -175,6 +193,11 @@ impl Postgres {
         }
         self.open.changes.number(collection)
     }
+}
+
+/// What the connections for a model's requests are told.
+fn requests(model: &Model) -> Purpose {
+    Purpose::Requests(model.limits.timeout, model.durability)
 }
 
 /// Runs to the end on a thread and a runtime of its own, so that it may be called from anywhere.

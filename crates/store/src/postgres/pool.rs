@@ -165,6 +165,11 @@ impl Pool {
         Ok(Pool { connections: pool.map_err(Error::internal)?, patience })
     }
 
+    /// Makes its connections.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connections.manager().connector
+    }
+
     /// A connection to work with.
     ///
     /// # Errors

@@ -104,6 +104,15 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Conn, Error> {
     })
 }
 
+/// Says what a commit waits for; not inside a transaction.
+pub(super) fn set_durability(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Relaxed => "NORMAL",
+    };
+    db.pragma_update(None, "synchronous", synchronous)
+}
+
 fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if matches!(purpose, Purpose::Write(_)) {
@@ -129,11 +138,7 @@ fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
     match purpose {
         Purpose::Write(durability) => {
             db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-            let synchronous = match durability {
-                Durability::Full => "FULL",
-                Durability::Relaxed => "NORMAL",
-            };
-            db.pragma_update(None, "synchronous", synchronous)?;
+            set_durability(&db, durability)?;
             db.pragma_update(None, "foreign_keys", true)?;
             db.pragma_update_and_check(None, "journal_size_limit", super::wal::KEEP_BYTES, |_| Ok(()))?;
         }

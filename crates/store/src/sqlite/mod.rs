@@ -24,6 +24,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
@@ -86,13 +87,17 @@ impl Sqlite {
             Access::Beside => None,
         };
         let mut conn = connection::open(path, Purpose::Write(model.durability))?;
-        let timeout = model.limits.timeout;
         let wal = Wal::watch(&mut conn.db, beside(path, "-wal")).map_err(|error| fault::general(&error))?;
         let of = Of::new(model, &Arc::default());
         let writer = Writer::start(conn, wal, Arc::clone(of.changes.numbers()))?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-        let readers = Arc::new(Readers::new(path.to_owned(), count, timeout));
+        let readers = Arc::new(Readers::new(path.to_owned(), count));
         Ok(Sqlite { of, open: Arc::new(Open { writer, readers, path: path.to_owned(), _lock: lock }) })
+    }
+
+    /// The same open file, for another model.
+    pub(crate) fn with_model(&self, model: &Arc<Model>) -> Sqlite {
+        Sqlite { of: Of::new(model, self.of.changes.numbers()), open: Arc::clone(&self.open) }
     }
 
     /// Where the file is.
@@ -102,7 +107,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
-        self.open.readers.read(read).await
+        self.open.readers.read(read, self.timeout()).await
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
@@ -119,7 +124,7 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         if mode == Mode::Read {
-            return self.open.readers.run(move |conn| steps(&mut ReadTx(conn))).await;
+            return self.open.readers.run(self.timeout(), move |conn| steps(&mut ReadTx(conn))).await;
         }
         let (reply, answer) = oneshot::channel();
         self.open.writer.steps(
@@ -148,6 +153,10 @@ impl Sqlite {
         } else {
             Err(Error::Migration("the tables are not this model's: another version of the app changed them".to_owned()))
         }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.of.model.limits.timeout
     }
 
     pub(crate) fn plan(&self) -> Result<MigrationPlan, Error> {

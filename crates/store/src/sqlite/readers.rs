@@ -29,7 +29,6 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
-    timeout: Duration,
     /// For reads that take a moment, opened when first used.
     quick: Box<[Mutex<Option<Conn>>]>,
     next: AtomicUsize,
@@ -51,11 +50,10 @@ impl Drop for Asking {
 }
 
 impl Readers {
-    /// As many as `count` of each kind. A read may take `timeout`.
-    pub(super) fn new(path: PathBuf, count: usize, timeout: Duration) -> Readers {
+    /// As many as `count` of each kind.
+    pub(super) fn new(path: PathBuf, count: usize) -> Readers {
         Readers {
             path,
-            timeout,
             quick: (0..count).map(|_| Mutex::new(None)).collect(),
             next: AtomicUsize::new(0),
             slow: SlowPlans::new(),
@@ -65,8 +63,8 @@ impl Readers {
         }
     }
 
-    /// Runs a read: here and now if it takes a moment, else on a blocking thread.
-    pub(super) async fn read(self: &Arc<Readers>, read: Read) -> Result<Rows, Error> {
+    /// Runs a read, which may take `timeout`: here and now if it takes a moment, else on a blocking thread.
+    pub(super) async fn read(self: &Arc<Readers>, read: Read, timeout: Duration) -> Result<Rows, Error> {
         // A count is a second statement, and must see the same snapshot; and a moment's end cannot break off a call of
         // one of our functions, so a plan whose calls may take long is not tried here.
         if read.plan.inline && read.plan.count.is_none() && !self.slow.has(&*read.plan) {
@@ -77,7 +75,7 @@ impl Readers {
                 return outcome;
             }
         }
-        self.run(move |conn| run::read(&conn.db, &read)).await
+        self.run(timeout, move |conn| run::read(&conn.db, &read)).await
     }
 
     fn quick(&self, read: &Read) -> Result<Rows, Error> {
@@ -101,17 +99,18 @@ impl Readers {
         self.quick[next % self.quick.len()].lock()
     }
 
-    /// Runs `work` in a read transaction on a blocking thread, once one is free.
+    /// Runs `work` in a read transaction on a blocking thread, once one is free; all of it may take `timeout`.
     pub(super) async fn run<T, E>(
         self: &Arc<Readers>,
+        timeout: Duration,
         work: impl FnOnce(&Conn) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let due = Instant::now() + self.timeout;
-        let permit = tokio::time::timeout(self.timeout, Arc::clone(&self.may_work).acquire_owned()).await;
+        let due = Instant::now() + timeout;
+        let permit = tokio::time::timeout(timeout, Arc::clone(&self.may_work).acquire_owned()).await;
         let permit = permit.map_err(|_| Error::Timeout)?.map_err(|error| Error::Unavailable(error.into()))?;
         let asking = Asking(Arc::new(AtomicBool::new(false)));
         let cancelled = Arc::clone(&asking.0);

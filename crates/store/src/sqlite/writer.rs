@@ -13,11 +13,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pintle_model::CollectionId;
+use pintle_model::{CollectionId, Durability};
 use pintle_query::Write;
 use tokio::sync::oneshot;
 
-use super::connection::Conn;
+use super::connection::{self, Conn};
 use super::metrics::Metrics;
 use super::tx::{self, WriteTx, savepoint};
 use super::wal::Wal;
@@ -77,6 +77,7 @@ impl Writer {
             numbers,
             waiting: Arc::clone(&waiting),
             data_version: None,
+            durability: None,
             looked: Instant::now(),
             metrics: Metrics::new(),
         };
@@ -149,6 +150,8 @@ struct AtWork {
     numbers: Arc<Numbers>,
     waiting: Arc<AtomicUsize>,
     data_version: Option<i64>,
+    /// What a commit waits for.
+    durability: Option<Durability>,
     looked: Instant,
     metrics: Metrics,
 }
@@ -192,6 +195,7 @@ impl AtWork {
 
     /// Runs a batch in one transaction and commits it. On an error nothing of it remains.
     fn batch(&mut self, batch: &mut [Item]) -> Result<(), Error> {
+        self.promise(batch)?;
         // Every round but the last ends one item, so this ends.
         loop {
             self.statement("BEGIN IMMEDIATE")?;
@@ -211,6 +215,17 @@ impl AtWork {
         }
         self.metrics.committed(begun.elapsed());
         committed
+    }
+
+    /// Each write is as durable as its model says; those of several models share the strictest.
+    fn promise(&mut self, batch: &[Item]) -> Result<(), Error> {
+        let full = batch.iter().any(|item| item.of.model.durability == Durability::Full);
+        let wanted = if full { Durability::Full } else { Durability::Relaxed };
+        if self.durability != Some(wanted) {
+            connection::set_durability(&self.conn.db, wanted).map_err(|error| fault::general(&error))?;
+            self.durability = Some(wanted);
+        }
+        Ok(())
     }
 
     fn items(&mut self, batch: &mut [Item]) -> Round {
