@@ -161,8 +161,9 @@ fn authorization(head: &Parts, surface: Surface, basic: bool) -> Result<Option<&
         taken.then(|| token.trim())
     });
     token.filter(|token| !token.is_empty()).map(Some).ok_or_else(|| {
+        let also = if basic { ", or as `Authorization: Basic TOKEN`" } else { "" };
         refused("the header `Authorization` holds no token", surface)
-            .hint("send a token as `Authorization: Bearer TOKEN`")
+            .hint(format!("send a token as `Authorization: Bearer TOKEN`{also}"))
     })
 }
 

@@ -59,6 +59,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
     let (app, location) = App::load(&args.app, &args.store)?;
     let environment = environment::read(app.model())?;
+    if let Some(variable) = app.model().credentials.tokens.as_deref().filter(|name| environment.get(name).is_none()) {
+        tracing::warn!(variable, "not set: there are no tokens but those of `pintle token create`");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();

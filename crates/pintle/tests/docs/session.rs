@@ -32,9 +32,9 @@ impl Session {
 
     /// Runs a step; the error says what it printed instead.
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), String> {
-        let got = match step.command.strip_prefix("pintle serve ") {
-            Some(words) => self.serve(words),
-            None => self.shell(&step.command),
+        let got = match step.command.split_once("pintle serve ") {
+            Some((before, words)) if before.is_empty() || before.ends_with("' ") => self.serve(before, words),
+            _ => self.shell(&step.command),
         };
         let got = match self.address() {
             Some(address) => got.replace(&address, SHOWN),
@@ -50,11 +50,14 @@ impl Session {
         self.server.as_ref().map(|server| server.origin.replace("http://", ""))
     }
 
-    /// Serves until the session ends, or until its next server.
-    fn serve(&mut self, words: &str) -> String {
+    /// Serves until the session ends, or until its next server. A variable may stand before it: `NAME='VALUE' `.
+    fn serve(&mut self, before: &str, words: &str) -> String {
         self.server = None;
         let mut command = common::pintle(&["serve"]);
         command.args(words.split_whitespace()).args(["--listen", "127.0.0.1:0"]).current_dir(self.folder.path());
+        if let Some((name, value)) = before.split_once('=') {
+            command.env(name, value.trim().trim_matches('\''));
+        }
         let server = Server::start(&mut command);
         let banner = server.banner.clone();
         self.server = Some(server);
@@ -86,7 +89,8 @@ impl Session {
                 self.variables.insert(name.to_owned(), out.trim().to_owned());
                 err
             }
-            None => format!("{out}{err}"),
+            // A terminal shows no carriage returns, with which the lines of an HTTP answer's head end.
+            None => format!("{out}{err}").replace("\r\n", "\n"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{App, Place, finish, pintle, run};
+use crate::common::{App, Place, Server, finish, pintle, run};
 
 on_both_stores!(
     a_token_is_the_only_thing_on_standard_output,
@@ -157,4 +157,45 @@ fn the_store_may_stand_in_a_file_as_secrets_do() {
         err,
         "error: cannot read `/nowhere`, which PINTLE_STORE_FILE names: No such file or directory (os error 2)\n"
     );
+}
+
+const NAMED: &str = "pintle: 1\nname: named\nauth: { tokens: \"${env:AUTH_TOKENS}\" }\ncollections:\n  things:\n    policies: { select: auth.uid() = 'ann' }\n    rest: /things\n";
+
+#[tokio::test]
+async fn a_list_of_tokens_may_stand_in_a_file_and_reaches_no_log() {
+    let app = App::of(NAMED);
+    std::fs::write(app.file("tokens.json"), "{\n  \"hush-hush\": \"ann\"\n}\n").unwrap();
+    let mut serving = app.serving(&[]);
+    let server = Server::start(serving.env("AUTH_TOKENS_FILE", app.file("tokens.json")).env("PINTLE_LOG", "trace"));
+    server.get("/things").token("hush-hush").await.is(200, json!([]));
+    server.get("/things?apikey=hush-hush").await.is(200, json!([]));
+    assert!(!server.log().contains("hush-hush"));
+    drop(server);
+
+    let server = app.serve();
+    server.get("/things").token("hush-hush").await.has(401);
+    assert!(server.log().contains("AUTH_TOKENS"), "it says that there are none");
+}
+
+#[test]
+fn a_bad_list_of_tokens_is_told_at_the_start_and_none_of_it_shown() {
+    let app = App::of(NAMED);
+    std::fs::write(app.file("tokens.json"), "{}").unwrap();
+    let file = app.file("tokens.json");
+    for (set, told) in [
+        (vec![("AUTH_TOKENS", "hush")], "AUTH_TOKENS is no JSON: it cannot be read at line 1, column 1"),
+        (vec![("AUTH_TOKENS", "[\"hush\"]")], "AUTH_TOKENS is no JSON object of tokens and users"),
+        (vec![("AUTH_TOKENS", "{\"hush\": \"\"}")], "AUTH_TOKENS lists in its entry 1: a token without a user"),
+        (
+            vec![("AUTH_TOKENS", "{}"), ("AUTH_TOKENS_FILE", file.as_str())],
+            "both AUTH_TOKENS and AUTH_TOKENS_FILE are set",
+        ),
+        (vec![("AUTH_TOKENS_FILE", "/nowhere/tokens")], "cannot read `/nowhere/tokens`, which AUTH_TOKENS_FILE names"),
+    ] {
+        let (code, out, err) = finish(app.serving(&[]).envs(set.clone()));
+        assert_eq!((code, out.as_str()), (1, ""), "{set:?}: {err}");
+        assert!(err.contains(told) && err.contains("help") == (set[0].1 != "/nowhere/tokens"), "{set:?}: {err}");
+        assert!(!err.contains("hush"), "{err}");
+        assert!(!std::path::Path::new(&app.file(".pintle")).exists(), "nothing was opened");
+    }
 }
