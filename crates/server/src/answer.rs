@@ -1,14 +1,15 @@
-//! Answers: a status, headers, and a body that is whole in memory.
+//! Answers: a status, headers, and a body that is whole in memory; that of a file may come piece by piece.
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http_body_util::{BodyExt as _, Collected, Full};
+use http_body_util::{BodyExt as _, Collected, Either, Full};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
+use tower_http::services::fs::ServeFileSystemResponseBody;
 
 /// An answer.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Either<Full<Bytes>, ServeFileSystemResponseBody>>;
 
 /// The type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -18,7 +19,7 @@ const HEADERS: usize = 10;
 
 /// An answer without headers.
 pub(crate) fn bare(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(Either::Left(Full::new(body)));
     *answer.status_mut() = status;
     *answer.headers_mut() = HeaderMap::with_capacity(HEADERS);
     answer
@@ -43,6 +44,12 @@ pub(crate) fn options(allow: HeaderValue) -> Answer {
     answer
 }
 
+/// How many bytes the body has, as far as is known.
+pub(crate) fn length(answer: &Answer) -> u64 {
+    let told = answer.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    told.unwrap_or_else(|| hyper::body::Body::size_hint(answer.body()).lower())
+}
+
 /// A header's value of text that was made here; what no header can hold is left out.
 pub(crate) fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
@@ -53,7 +60,8 @@ pub(crate) fn text(head: &Parts, name: HeaderName) -> Option<&str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The body of an answer: it is whole in memory, so nothing is waited for.
+/// The body of an answer that is whole in memory, so nothing is waited for; of one that comes piece by piece nothing.
 pub(crate) fn whole(answer: &Answer) -> Bytes {
-    answer.body().clone().collect().now_or_never().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default()
+    let Either::Left(body) = answer.body() else { return Bytes::new() };
+    body.clone().collect().now_or_never().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
@@ -34,8 +34,10 @@ enum Coding {
     Brotli,
 }
 
-/// Whether this answer could have another coding for another caller, so that `Vary` must say so.
+/// Whether this answer could have another coding for another caller, so that `Vary` must say so. What comes piece by piece
+/// could not.
 pub(crate) fn may_be_coded(answer: &Answer) -> bool {
+    let Either::Left(_) = answer.body() else { return false };
     let size = hyper::body::Body::size_hint(answer.body()).lower();
     (BYTES_MIN..=BYTES_MAX).contains(&size) && !answer.headers().contains_key(header::CONTENT_ENCODING)
 }
@@ -51,7 +53,8 @@ pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
     // A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
     let coding = accepted(&asked.headers).filter(|_| asked.method != Method::HEAD);
     let Some(coding) = coding else { return Answer::from_parts(head, body) };
-    let Ok(whole) = body.collect().await;
+    let Either::Left(whole) = body else { return Answer::from_parts(head, body) };
+    let Ok(whole) = whole.collect().await;
     let bytes = whole.to_bytes();
     let plain = bytes.clone();
     let coded = if size <= INLINE_BYTES_MAX {
@@ -62,11 +65,24 @@ pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
     let body = match coded {
         Some(coded) => {
             head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+            without_parts(&mut head.headers);
             coded
         }
         None => plain,
     };
-    Answer::from_parts(head, Full::new(body))
+    Answer::from_parts(head, Either::Left(Full::new(body)))
+}
+
+/// Parts can be asked for of the plain form alone, by its strong tag; the tag of the coded form is a weak one.
+fn without_parts(headers: &mut HeaderMap) {
+    if headers.remove(header::ACCEPT_RANGES).is_none() {
+        return;
+    }
+    if let Some(tag) = headers.get_mut(header::ETAG)
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
+    {
+        *tag = weak;
+    }
 }
 
 impl Coding {

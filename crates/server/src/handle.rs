@@ -72,7 +72,7 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
             // Parameters may hold a token, so they stay out of the log.
             path = head.uri.path(),
             status = answer.status().as_u16(),
-            bytes = hyper::body::Body::size_hint(answer.body()).lower(),
+            bytes = answer::length(&answer),
             took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
@@ -143,8 +143,14 @@ async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>
 
 /// What answers everybody alike, so that a probe never waits for a token to be looked up.
 async fn open(state: &State, head: &Parts, endpoint: &Endpoint) -> Option<Result<Answer, Failure>> {
-    if let Endpoint::Docs = endpoint {
-        return Some(docs::answer(&state.pages, head).await);
+    if let (Endpoint::Home | Endpoint::Page, Some(site)) = (endpoint, &state.site)
+        // In a box, since its room would be every request's.
+        && let Some(answer) = Box::pin(site.answer(head)).await.transpose()
+    {
+        return Some(answer);
+    }
+    if let Endpoint::Docs | Endpoint::Home = endpoint {
+        return Some(docs::answer(&state.docs, head).await);
     }
     if !matches!(endpoint, Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics) {
         return None;
@@ -179,8 +185,8 @@ impl Ask<'_> {
 
 /// The answer to `HEAD`: as to `GET`, with the length of the body that is not sent.
 fn without_body(answer: Answer) -> Answer {
-    let (mut head, body) = answer.into_parts();
-    let length = hyper::body::Body::size_hint(&body).lower();
+    let length = answer::length(&answer);
+    let (mut head, _) = answer.into_parts();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     let mut bare = answer::empty(head.status);
     *bare.headers_mut() = head.headers;
@@ -204,14 +210,15 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer_that_tells_nothing_of_it() {
         let broken = async { panic!("row 7 of secrets") };
-        let failure = within(Duration::from_secs(9), &Method::GET, pin!(broken)).await.unwrap_err();
+        let failure = within(Duration::from_secs(9), &Method::GET, pin!(broken)).await.err().unwrap();
         assert_eq!((failure.status.as_u16(), failure.message.as_str()), (500, "internal error"));
         assert_eq!(failure.cause.as_deref(), Some("panic: row 7 of secrets"));
     }
 
     #[tokio::test]
     async fn what_takes_too_long_is_an_answer_too() {
-        let failure = within(Duration::from_millis(1), &Method::POST, pin!(std::future::pending())).await.unwrap_err();
+        let failure =
+            within(Duration::from_millis(1), &Method::POST, pin!(std::future::pending())).await.err().unwrap();
         assert_eq!(failure.status, 504);
         assert!(failure.hint.unwrap().contains("may be done"));
     }

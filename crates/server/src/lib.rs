@@ -5,7 +5,7 @@
 //! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
 //!    and logged of it.
 //! 3. A route is one file or folder: `rest` and `mount` for collections, `route` for those of the app's own (`script` where a
-//!    script answers), `health`, `metrics`, `docs`.
+//!    script answers), `health`, `metrics`, `docs`, `pages`.
 //! 4. What goes wrong is a `failure`; `status` says which status and code each has.
 
 mod answer;
@@ -26,6 +26,7 @@ mod ids;
 pub mod metrics;
 mod mount;
 pub mod openapi;
+mod pages;
 mod patience;
 mod rest;
 mod route;

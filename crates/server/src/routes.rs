@@ -19,8 +19,12 @@ pub(crate) enum Endpoint {
     Health,
     /// `/metrics`
     Metrics,
-    /// `/openapi.json`, `/docs`, and `/` if nothing else claims it.
+    /// `/openapi.json` and `/docs`.
     Docs,
+    /// `/`, if neither a route nor a mount claims it: a page if there is one, else as `/docs`.
+    Home,
+    /// Where the app's pages are, and nothing else is.
+    Page,
     /// `/rest/v1/COLLECTION` of a collection that there is.
     Rest(CollectionId),
     /// `/rest/v1/NAME`
@@ -96,6 +100,8 @@ impl Route {
 /// The table.
 #[derive(Debug)]
 pub(crate) struct Routes {
+    /// Where pages are served, without a slash at the end; nothing if there are none.
+    pages_at: Option<String>,
     table: matchit::Router<usize>,
     routes: Vec<Route>,
 }
@@ -120,8 +126,10 @@ impl Found<'_> {
 
 impl Routes {
     pub(crate) fn new(model: &Model) -> Result<Routes, Error> {
-        let mut routes = Routes { table: matchit::Router::new(), routes: Vec::new() };
+        let mut routes = Routes { pages_at: None, table: matchit::Router::new(), routes: Vec::new() };
+        routes.pages_at = model.pages.as_ref().map(|pages| pages.at.clone());
         routes.push("none", Endpoint::Nothing);
+        routes.push("pages", Endpoint::Page);
         routes.add(&["/health/live", "/health/live/"], Endpoint::Live)?;
         routes.add(&["/health/ready", "/health/ready/"], Endpoint::Ready)?;
         routes.add(&["/health", "/health/"], Endpoint::Health)?;
@@ -142,7 +150,7 @@ impl Routes {
             }
         }
         if routes.table.at("/").is_err() {
-            routes.add(&["/"], Endpoint::Docs)?;
+            routes.add(&["/"], Endpoint::Home)?;
         }
         Ok(routes)
     }
@@ -216,11 +224,17 @@ impl Routes {
         Ok(())
     }
 
+    /// Whether a path is where pages are.
+    fn is_page(&self, path: &str) -> bool {
+        let rest = self.pages_at.as_ref().and_then(|at| path.strip_prefix(at.as_str()));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Finds what a path means.
     pub(crate) fn find<'r>(&'r self, path: &'r str) -> Found<'r> {
         match self.table.at(path) {
             Ok(found) => Found { route: &self.routes[*found.value], parts: Some(found.params) },
-            Err(_) => Found { route: &self.routes[0], parts: None },
+            Err(_) => Found { route: &self.routes[usize::from(self.is_page(path))], parts: None },
         }
     }
 }

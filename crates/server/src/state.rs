@@ -14,6 +14,7 @@ use crate::cors::Cors;
 use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
+use crate::pages::Site;
 use crate::routes::Routes;
 use crate::{App, Error, Settings, openapi};
 
@@ -26,7 +27,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) idempotency: Idempotency,
     pub(crate) routes: Routes,
-    pub(crate) pages: axum::Router,
+    pub(crate) docs: axum::Router,
+    pub(crate) site: Option<Site>,
     pub(crate) cors: Option<Cors>,
     /// How to say who asks, for those who must.
     pub(crate) challenge: HeaderValue,
@@ -43,7 +45,8 @@ impl State {
             tokens: Tokens::new(model, &app.environment, nobody)?,
             idempotency: Idempotency::new(model).ok_or(Error::Model("_pintle_idempotency"))?,
             routes: Routes::new(model)?,
-            pages: openapi::routes(&app.planner, nobody, true),
+            docs: openapi::routes(&app.planner, nobody, true),
+            site: model.pages.as_ref().map(|pages| Site::new(pages, &app.folder)),
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),
             ids: Ids::new(),

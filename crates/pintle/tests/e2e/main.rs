@@ -28,6 +28,7 @@ mod idempotency;
 mod life;
 mod migrate;
 mod new;
+mod pages;
 mod postgrest;
 mod search;
 mod settings;
