@@ -12,6 +12,7 @@ use rquickjs::{CatchResultExt, CaughtError, Ctx, Function, IntoJs, Object, Typed
 
 use crate::engine::Settings;
 use crate::failure::place;
+use crate::imports::Sources;
 use crate::instance::Instance;
 use crate::native::{failure, json};
 use crate::state::{Asked, Shared};
@@ -28,11 +29,11 @@ pub(crate) struct Call<'a> {
     pub(crate) each: &'a mut dyn FnMut(Bytes) -> Result<(), String>,
 }
 
-/// Runs one call in an instance, and says where a failure happened; `ours` knows the app's files.
+/// Runs one call in an instance, and says where in its `sources` a failure happened.
 pub(crate) fn run(
     instance: &mut Instance,
     settings: &Settings,
-    ours: impl Fn(&str) -> bool,
+    sources: &Sources,
     mut call: Call<'_>,
 ) -> Result<Response, Failure> {
     let shared = Arc::clone(&instance.shared);
@@ -57,7 +58,7 @@ pub(crate) fn run(
             "RangeError: Maximum call stack size exceeded" => Failure::Stack { limit_bytes: settings.stack_bytes },
             // More than a billion letters.
             "InternalError: string too long" => memory,
-            _ => Failure::Thrown { message, at: place(&stack, ours), stack },
+            _ => Failure::Thrown { message, at: place(&stack, sources), stack },
         }),
         other => other,
     }

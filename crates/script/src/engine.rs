@@ -163,8 +163,8 @@ impl Engine {
 
     fn run(&self, program: &Program, call: Call<'_>) -> Result<Response, Failure> {
         let mut instance = self.instance(program)?;
-        let ours = |path: &str| program.inner.sources.contains_key(path);
-        let done = catch_unwind(AssertUnwindSafe(|| run(&mut instance, &self.settings, ours, call)));
+        let sources = &program.inner.sources;
+        let done = catch_unwind(AssertUnwindSafe(|| run(&mut instance, &self.settings, sources, call)));
         if !instance.heap.is_broken() {
             program.inner.instances.put(instance, self.settings.ready);
         }

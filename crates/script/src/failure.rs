@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::imports::Sources;
+
 /// What is wrong with a script's text, or happened while its top level ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -103,13 +105,18 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// The first place of a stack that is in a file of the app.
-pub(crate) fn place(stack: &str, ours: impl Fn(&str) -> bool) -> Option<Place> {
+pub(crate) fn place(stack: &str, sources: &Sources) -> Option<Place> {
     stack.lines().find_map(|line| {
         // `    at name (path:line:column)`, or without a name and parentheses.
         let text = line.trim().strip_prefix("at ")?;
         let text = text.rsplit_once('(').map_or(text, |(_, place)| place).trim_end_matches(')');
         let mut parts = text.rsplitn(3, ':');
-        let (column, line, path) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-        ours(path).then(|| Place { path: path.to_owned(), line, column })
+        let (column, line, path) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+        let text = sources.get(path)?.lines().nth(usize::try_from(line).ok()?.saturating_sub(1)).unwrap_or_default();
+        // The engine counts bytes.
+        let before = text.char_indices().take_while(|(at, _)| at + 1 < column).count();
+        let beyond = column.saturating_sub(text.len() + 1);
+        let column = u32::try_from(before + beyond + 1).unwrap_or(u32::MAX);
+        Some(Place { path: path.to_owned(), line, column })
     })
 }

@@ -166,13 +166,15 @@ fn mistake_of(
     imports: &[Import],
     before: &str,
 ) -> Mistake {
-    let CaughtError::Exception(exception) = &error else {
-        return first_line(path, format!("{before}{error}"));
+    let exception = match &error {
+        CaughtError::Exception(exception) => exception,
+        CaughtError::Value(_) => return first_line(path, format!("{before}something that is no Error")),
+        CaughtError::Error(error) => return first_line(path, format!("{before}{error}")),
     };
     let message = exception.message().unwrap_or_default();
     let name = exception.as_object().get::<_, String>("name").unwrap_or_default();
     ctx.catch();
-    let place = place(&exception.stack().unwrap_or_default(), |path| files.sources.contains_key(path));
+    let place = place(&exception.stack().unwrap_or_default(), &files.sources);
     let Some(Place { path, line, column }) = place else {
         // A missing export: the engine names both, but not where they are imported.
         let import = imports.iter().find(|(_, _, file)| message.ends_with(&format!("'{file}'")));

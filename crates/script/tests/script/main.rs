@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod answers;
+mod builder;
 mod host;
 mod isolation;
+mod library;
 mod limits;
+mod mistakes;
 mod speed;
