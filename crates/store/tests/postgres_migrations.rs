@@ -109,16 +109,23 @@ fn long_names_stay_apart() {
 }
 
 #[test]
-fn each_change_of_tokens_is_counted() {
+fn each_transaction_that_changes_tokens_is_logged_once() {
     let tokens = collection("_pintle_tokens", vec![field("name", Type::Text)]);
     let place = migrated(On::Postgres, model(vec![tokens]));
-    let counter = || rows(&place, "SELECT counter FROM _pintle_changes");
-    assert_eq!(counter(), ["0"]);
-    place.run("INSERT INTO _pintle_tokens VALUES ('a'), ('b'); UPDATE _pintle_tokens SET name = 'c' WHERE name = 'a'");
-    assert_eq!(counter(), ["2"]);
-    // Also by somebody whose tables are elsewhere.
-    place.run("SET search_path = pg_catalog; DELETE FROM public._pintle_tokens; TRUNCATE public._pintle_tokens");
-    assert_eq!(counter(), ["4"]);
+    let logged = || rows(&place, "SELECT count(*) FROM _pintle_changed WHERE collection = '_pintle_tokens'");
+    assert_eq!(logged(), ["0"]);
+    place.run(
+        "BEGIN; INSERT INTO _pintle_tokens VALUES ('a'), ('b'); UPDATE _pintle_tokens SET name = 'c' WHERE name = 'a'; COMMIT",
+    );
+    assert_eq!(logged(), ["1"]);
+    // Also by somebody whose tables are elsewhere, and who may do nothing else.
+    let guest = format!("guest_{}", uuid::Uuid::now_v7().simple());
+    place.run(&format!(
+        "CREATE ROLE {guest}; GRANT SELECT, DELETE, TRUNCATE ON _pintle_tokens TO {guest}; SET search_path = pg_catalog; \
+         SET ROLE {guest}; DELETE FROM public._pintle_tokens WHERE name = 'b'; COMMIT; TRUNCATE public._pintle_tokens"
+    ));
+    assert_eq!(logged(), ["3"]);
+    place.run(&format!("DROP OWNED BY {guest}; DROP ROLE {guest}"));
 }
 
 #[test]

@@ -23,12 +23,15 @@ use self::ddl::Postgres;
 use self::later::Work;
 use self::session::{Failed, Session};
 use self::system::HISTORY;
-pub(super) use self::system::WATCHED;
+pub(super) use self::system::TOLD;
 use crate::migrate::diff::{Difference, diff, other_app};
 use crate::migrate::review::{Engine as _, Review, quoted};
 use crate::migrate::snapshot::{self, Snapshot};
 use crate::migrate::{Line, Step};
 use crate::{Consent, Error, MigrationPlan, PostgresUrl};
+
+/// The collection of tokens.
+const TOKENS: &str = "_pintle_tokens";
 
 /// What the tables lack to be the model's. Nothing is changed.
 pub(super) async fn plan(url: &PostgresUrl, model: &Model) -> Result<MigrationPlan, Error> {
@@ -116,10 +119,20 @@ pub(super) async fn is_current(client: &Client, hash: &str) -> Result<bool, Erro
     }
 }
 
+/// The collections whose changes every server must learn of: tokens are remembered, and so is what cached routes read.
+fn watched(model: &Model) -> Vec<String> {
+    let caches = model.routes.iter().any(|route| route.cache.is_some());
+    let remembered =
+        model.collections.iter().filter(|collection| collection.name == TOKENS || caches && !collection.system);
+    remembered.map(|collection| collection.name.clone()).collect()
+}
+
 /// What a model wants.
 struct Wanted {
     snapshot: Snapshot,
     hash: String,
+    /// The collections whose changes every server must learn of.
+    watched: Vec<String>,
     /// The SQL of what Pintle keeps for itself.
     system: Vec<String>,
 }
@@ -127,7 +140,8 @@ struct Wanted {
 impl Wanted {
     fn of(model: &Model) -> Wanted {
         let snapshot = Snapshot::of(model, Dialect::Postgres);
-        Wanted { hash: snapshot.hash(), system: system::rest(&snapshot), snapshot }
+        let watched = watched(model);
+        Wanted { hash: snapshot.hash(), system: system::rest(&watched), watched, snapshot }
     }
 
     fn system_hash(&self) -> String {
@@ -175,6 +189,10 @@ async fn nothing_to_do(
     let Some(last) = last.filter(|last| last.finished && last.hash == wanted.hash) else { return Ok(false) };
     if last.is(wanted) || consent != Consent::Forward {
         return Ok(last.is(wanted));
+    }
+    let told: Vec<String> = session.query(system::TOLD).await?.iter().map(|row| row.get(0)).collect();
+    if wanted.watched.iter().any(|name| !told.contains(name)) {
+        return Ok(false);
     }
     // Descriptions and functions that were there before are an older app's: it undoes nothing.
     let sql = format!("SELECT 1 FROM {HISTORY} WHERE model = $1::text::jsonb AND system = $2::text LIMIT 1");
@@ -274,6 +292,7 @@ async fn change(
     session
         .one(&insert, &[&wanted.hash, &wanted.system_hash(), &is_whole(&plan, last), &sql.join(";\n"), &model, &waits])
         .await?;
+    session.step(system::ALL_CHANGED).await?;
     session.step("COMMIT").await?;
     Ok(plan)
 }
