@@ -91,6 +91,12 @@ pub enum Error {
         /// By what.
         reason: String,
     },
+    /// What should be reached by `fetch` is no URL; the name says where it stands, as the value may be a secret.
+    #[error("`{0}` holds no URL of http or https that fetch could reach")]
+    FetchTarget(String),
+    /// Nothing can be sent over HTTPS.
+    #[error("fetch cannot be made ready")]
+    Fetch(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model lacks what every model has.
     #[error("the model has no `{0}`")]
     Model(&'static str),

@@ -1,5 +1,6 @@
 //! Errors on their way to the caller, all in one shape: `{code, message, details, hint}`.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -8,6 +9,7 @@ use hyper::{Method, StatusCode};
 use pintle_query::Details;
 use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
+use serde_json::value::RawValue;
 
 use crate::answer::{self, Answer};
 
@@ -28,12 +30,22 @@ pub(crate) struct Failure {
     pub(crate) cause: Option<String>,
 }
 
+/// An error in a script's own words.
+#[derive(Debug)]
+pub(crate) struct Worded {
+    /// The code; without one it is `PT` and the status.
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    /// JSON.
+    pub(crate) details: Option<String>,
+    pub(crate) hint: Option<String>,
+}
+
 #[derive(Serialize)]
-struct Body<'f> {
+struct Body<'f, D> {
     code: &'f str,
     message: &'f str,
-    #[serde(serialize_with = "details")]
-    details: &'f Details,
+    details: D,
     hint: Option<&'f str>,
 }
 
@@ -43,17 +55,42 @@ struct Place<'f> {
     message: &'f str,
 }
 
-fn details<S: Serializer>(details: &&Details, serializer: S) -> Result<S::Ok, S::Error> {
-    match details {
-        Details::None => serializer.serialize_none(),
-        Details::Text(text) => serializer.serialize_str(text),
-        Details::List(list) => {
-            let mut sequence = serializer.serialize_seq(Some(list.len()))?;
-            for (path, message) in list {
-                sequence.serialize_element(&Place { path, message })?;
+struct Listed<'f>(&'f Details);
+
+impl Serialize for Listed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Details::None => serializer.serialize_none(),
+            Details::Text(text) => serializer.serialize_str(text),
+            Details::List(list) => {
+                let mut sequence = serializer.serialize_seq(Some(list.len()))?;
+                for (path, message) in list {
+                    sequence.serialize_element(&Place { path, message })?;
+                }
+                sequence.end()
             }
-            sequence.end()
         }
+    }
+}
+
+/// The code of an error that has none of its own.
+fn plain_code(status: StatusCode) -> String {
+    format!("PT{}", status.as_u16())
+}
+
+fn told(status: StatusCode, code: &str, json: Vec<u8>) -> Answer {
+    let mut answer = answer::json(status, json.into());
+    answer.headers_mut().insert(PROXY_STATUS, answer::value(format!("Pintle; error={code}")));
+    answer
+}
+
+impl Worded {
+    /// Writes the answer.
+    pub(crate) fn answer(self, status: StatusCode) -> Answer {
+        let code = self.code.unwrap_or_else(|| plain_code(status));
+        let details: Option<Box<RawValue>> = self.details.and_then(|json| RawValue::from_string(json).ok());
+        let body = Body { code: &code, message: &self.message, details, hint: self.hint.as_deref() };
+        told(status, &code, serde_json::to_vec(&body).unwrap_or_default())
     }
 }
 
@@ -124,22 +161,21 @@ impl Failure {
         self.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// The error as JSON.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        let code = &*self.code_text();
+        let body = Body { code, message: &self.message, details: Listed(&self.details), hint: self.hint.as_deref() };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    fn code_text(&self) -> Cow<'static, str> {
+        self.code.map_or_else(|| plain_code(self.status).into(), Cow::Borrowed)
+    }
+
     /// Writes the answer.
     pub(crate) fn answer(self) -> Answer {
-        let made;
-        let code = match self.code {
-            Some(code) => code,
-            None => {
-                made = format!("PT{}", self.status.as_u16());
-                &made
-            }
-        };
-        let body = Body { code, message: &self.message, details: &self.details, hint: self.hint.as_deref() };
-        let bytes = serde_json::to_vec(&body).unwrap_or_default();
-        let mut answer = answer::json(self.status, bytes.into());
-        let headers = answer.headers_mut();
-        headers.insert(PROXY_STATUS, answer::value(format!("Pintle; error={code}")));
-        headers.extend(self.headers);
+        let mut answer = told(self.status, &self.code_text(), self.json());
+        answer.headers_mut().extend(self.headers);
         answer
     }
 }

@@ -1,5 +1,6 @@
 //! The life of a request.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -25,15 +26,26 @@ use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest, route
 pub(crate) struct Ask<'r> {
     pub(crate) state: &'r State,
     pub(crate) head: &'r Parts,
+    pub(crate) id: &'r HeaderValue,
+    /// The address of who asks, or of a proxy.
+    pub(crate) remote: IpAddr,
     /// The parameters, without `apikey`.
     pub(crate) query: std::borrow::Cow<'r, str>,
     pub(crate) asker: Asker,
 }
 
+/// A request as it came, without its body.
+#[derive(Clone, Copy)]
+struct Sent<'r> {
+    head: &'r Parts,
+    id: &'r HeaderValue,
+    remote: IpAddr,
+}
+
 /// 1. It gets an id, and its path a route.
 /// 2. It is answered, within the time that it has; what goes wrong is an answer too, and a panic as well.
 /// 3. The answer gets what all answers have, and is counted and logged.
-pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Answer {
+pub(crate) async fn handle(state: Arc<State>, remote: IpAddr, request: Request<Incoming>) -> Answer {
     let started = Instant::now();
     let _one_more = OneMore::of(&state.totals.in_flight);
     let (head, body) = request.into_parts();
@@ -41,7 +53,7 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
     let found = state.routes.find(head.uri.path());
     // Where it stands, it stays: each move would copy all that any request may need.
     let made = pin!(async {
-        let answer = answered(&state, &head, body, &found).await?;
+        let answer = answered(&state, Sent { head: &head, id: &id, remote }, body, &found).await?;
         Ok(compress::answer(answer, &head).await)
     });
     let outcome = within(state.model().limits.timeout, &head.method, made).await;
@@ -77,7 +89,7 @@ pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
             "request"
         );
     }
-    answer.headers_mut().insert(X_REQUEST_ID, id);
+    answer.headers_mut().insert(X_REQUEST_ID, id.clone());
     answer
 }
 
@@ -109,7 +121,8 @@ async fn within(
 }
 
 /// Says who asks, then hands the request to its endpoint.
-async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
+async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
+    let Sent { head, id, remote } = sent;
     let limits = &state.model().limits;
     let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length as u64 > limits.url_bytes {
@@ -127,7 +140,7 @@ async fn answered(state: &State, head: &Parts, body: Incoming, found: &Found<'_>
     }
     let surface = found.route.surface();
     let caller = state.tokens.caller(head, surface, &state.planner, &state.store).await?;
-    let ask = || Ask { state, head, query: auth::query(head), asker: state.asker(caller) };
+    let ask = || Ask { state, head, id, remote, query: auth::query(head), asker: state.asker(caller) };
     match &found.route.endpoint {
         Endpoint::Rest(collection) => rest::answer(ask(), *collection, body).await,
         Endpoint::Own(own) => route::answer(ask(), own, found, body).await,

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use hyper::service::service_fn;
@@ -63,31 +64,33 @@ pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output =
             permit = Arc::clone(&room).acquire_owned() => permit,
             () = &mut shutdown => break,
         };
-        let stream = tokio::select! {
-            stream = accepted(&listener) => stream,
+        let (stream, peer) = tokio::select! {
+            accepted = accepted(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        connect(&mut connections, &graceful, &state, stream, permit.ok());
+        connect(&mut connections, &graceful, &state, (stream, peer.ip()), permit.ok());
         while connections.try_join_next().is_some() {}
     }
     // Those that the system has taken for us already.
-    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
-        connect(&mut connections, &graceful, &state, stream, None);
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        connect(&mut connections, &graceful, &state, (stream, peer.ip()), None);
     }
     drop(listener);
-    if tokio::time::timeout(state.settings.drain, graceful.shutdown()).await.is_err() {
+    let (stopping, drain) = (Instant::now(), state.settings.drain);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests did not end in time and are broken off");
     }
     connections.shutdown().await;
+    state.outbox.drain(drain.saturating_sub(stopping.elapsed())).await;
     upkeep.shutdown().await;
     Ok(())
 }
 
 /// The next connection. Errors are a connection's own, or pass.
-async fn accepted(listener: &TcpListener) -> TcpStream {
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(reason = %error, "no connection can be taken for now");
@@ -107,7 +110,7 @@ fn connect(
     connections: &mut JoinSet<()>,
     graceful: &GracefulShutdown,
     state: &Arc<State>,
-    stream: TcpStream,
+    (stream, remote): (TcpStream, IpAddr),
     permit: Option<tokio::sync::OwnedSemaphorePermit>,
 ) {
     // An answer is written at once and whole: waiting for more would only delay it.
@@ -126,7 +129,7 @@ fn connect(
     let answers = Arc::clone(&state);
     let service = service_fn(move |request| {
         let state = Arc::clone(&answers);
-        async move { Ok::<_, Infallible>(handle(state, request).await) }
+        async move { Ok::<_, Infallible>(handle(state, remote, request).await) }
     });
     let stream = Patient::new(stream, HEAD_TIME_MAX, WRITE_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();

@@ -16,7 +16,9 @@ use crate::ids::Ids;
 use crate::metrics::Totals;
 use crate::pages::Site;
 use crate::routes::Routes;
-use crate::{App, Error, Settings, openapi};
+use crate::script::fetch::Fetcher;
+use crate::script::outbox::Outbox;
+use crate::{App, Error, Scripts, Settings, openapi};
 
 /// An app as it is served.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub(crate) struct State {
     pub(crate) routes: Routes,
     pub(crate) docs: axum::Router,
     pub(crate) site: Option<Site>,
+    pub(crate) scripts: Scripts,
+    pub(crate) fetcher: Arc<Fetcher>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) cors: Option<Cors>,
     /// How to say who asks, for those who must.
     pub(crate) challenge: HeaderValue,
@@ -47,6 +52,9 @@ impl State {
             routes: Routes::new(model)?,
             docs: openapi::routes(&app.planner, nobody, true),
             site: model.pages.as_ref().map(|pages| Site::new(pages, &app.folder)),
+            fetcher: Arc::new(Fetcher::new(&model.scripts.fetch, &app.environment)?),
+            outbox: Arc::default(),
+            scripts: app.scripts,
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),
             ids: Ids::new(),

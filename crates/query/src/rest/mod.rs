@@ -49,6 +49,8 @@ pub struct Preferences {
     pub single: bool,
     /// `nulls=stripped`
     pub strip_nulls: bool,
+    /// The manifest's `limits.rows` does not hold: what scripts read stays inside.
+    pub all_rows: bool,
 }
 
 /// What a write answers.
@@ -137,7 +139,7 @@ impl Planner {
             values.push(count_value(rows));
             values.len() - 1
         };
-        let limit = match (query.limit, self.model.limits.rows) {
+        let limit = match (query.limit, self.model.limits.rows.filter(|_| !prefer.all_rows)) {
             (Some(asked), Some(most)) => Some(asked.min(most)),
             (asked, most) => asked.or(most),
         };

@@ -5,6 +5,7 @@ mod media;
 mod prefer;
 mod range;
 mod read;
+pub(crate) mod within;
 mod write;
 
 use hyper::body::Incoming;

@@ -61,12 +61,20 @@ impl Prefer {
     /// # Errors
     /// With `handling=strict`, for what is not understood.
     pub(super) fn of(headers: &HeaderMap, allow_tx: bool) -> Result<Prefer, Failure> {
-        let mut prefer = Prefer::default();
         if !headers.contains_key(PREFER) {
-            return Ok(prefer);
+            return Ok(Prefer::default());
         }
-        let mut strange = Vec::new();
-        for word in headers.get_all(PREFER).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')) {
+        let words = headers.get_all(PREFER).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+        Prefer::of_words(words, allow_tx)
+    }
+
+    /// Reads the words of headers.
+    ///
+    /// # Errors
+    /// As [`Prefer::of`].
+    pub(super) fn of_words<'h>(words: impl Iterator<Item = &'h str>, allow_tx: bool) -> Result<Prefer, Failure> {
+        let (mut prefer, mut strange) = (Prefer::default(), Vec::new());
+        for word in words {
             let word = word.trim();
             if !word.is_empty() && !known(word, &mut prefer) {
                 strange.push(word);
@@ -96,6 +104,7 @@ impl Prefer {
             rollback: self.tx == Some("tx=rollback"),
             single: false,
             strip_nulls: false,
+            all_rows: false,
         }
     }
 

@@ -8,8 +8,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pintle_model::CollectionId;
-use pintle_query::Planner;
-use pintle_query::rest::{Preferences, Resolution, RestWrite, Return};
+use pintle_query::rest::{Asker, Preferences, Resolution, RestWrite, Return};
+use pintle_query::{Fault, Planner};
 use pintle_store::Written;
 
 use super::media::Media;
@@ -46,7 +46,8 @@ pub(super) async fn answer(
             ask.body(body).await?
         }
     };
-    let planned = planned(&ask, collection, &asked, &body)?;
+    let planned = planned(&ask.state.planner, &ask.asker, method, collection, &ask.query, &asked, &body)
+        .map_err(|fault| ask.fault(fault, Surface::Rest))?;
     if planned.write.is_none() && media.single {
         return Err(status::single(0));
     }
@@ -69,15 +70,22 @@ pub(super) async fn answer(
     Ok(form.answer(done))
 }
 
-fn planned(ask: &Ask<'_>, collection: CollectionId, asked: &Preferences, body: &[u8]) -> Result<RestWrite, Failure> {
-    let (planner, query, asker) = (&ask.state.planner, &*ask.query, &ask.asker);
-    let planned = match ask.head.method {
+/// What a write is to run.
+pub(super) fn planned(
+    planner: &Planner,
+    asker: &Asker,
+    method: &Method,
+    collection: CollectionId,
+    query: &str,
+    asked: &Preferences,
+    body: &[u8],
+) -> Result<RestWrite, Fault> {
+    match *method {
         Method::DELETE => planner.rest_delete(collection, query, asked, asker),
         Method::POST => planner.rest_insert(collection, query, body, asked, asker),
         Method::PUT => planner.rest_put(collection, query, body, asked, asker),
         _ => planner.rest_update(collection, query, body, asked, asker),
-    };
-    planned.map_err(|fault| ask.fault(fault, Surface::Rest))
+    }
 }
 
 /// What the answer to a write is made of, beside what it did.
@@ -142,7 +150,7 @@ fn takes_json(ask: &Ask<'_>) -> Result<(), Failure> {
     }
 }
 
-fn status_of(method: &Method, asked: &Preferences, done: &Written) -> StatusCode {
+pub(super) fn status_of(method: &Method, asked: &Preferences, done: &Written) -> StatusCode {
     let shows = asked.returning == Return::Representation;
     match *method {
         Method::POST

@@ -32,7 +32,6 @@ use crate::routes::{Found, Own};
 use crate::script;
 
 /// What a route is asked, read and checked.
-#[expect(dead_code, reason = "what answers a route is on its way")]
 pub(crate) struct Call<'r> {
     pub(crate) id: RouteId,
     pub(crate) route: &'r Route,
@@ -68,7 +67,6 @@ impl Call<'_> {
         json
     }
 
-    #[expect(dead_code, reason = "scripts are on their way")]
     /// The headers that a script sees. Where its answer is kept for others, those that it declares: the answer must not depend
     /// on what the cache does not look at.
     pub(crate) fn headers(&self, all: &HeaderMap) -> HeaderMap {

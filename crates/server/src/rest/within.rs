@@ -1,0 +1,117 @@
+//! A request to the data API from inside a transaction: what a script asks for with `db.from(…)`.
+
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use pintle_model::{CollectionId, Role};
+use pintle_query::rest::{Asker, Return};
+use pintle_query::{Fault, Planner};
+use pintle_store::{Error, Tx, Written};
+
+use super::prefer::Prefer;
+use super::range::Rows;
+use super::write::status_of;
+use crate::failure::Failure;
+use crate::status::{self, Surface};
+
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Inside<'r> {
+    pub(crate) method: Method,
+    pub(crate) collection: &'r str,
+    /// The parameters, percent-encoded.
+    pub(crate) query: &'r str,
+    /// `Prefer`
+    pub(crate) prefer: &'r str,
+    /// One record is wanted, not an array.
+    pub(crate) single: bool,
+    pub(crate) body: &'r [u8],
+}
+
+/// What was done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: StatusCode,
+    /// JSON, or nothing where no representation was asked for.
+    pub(crate) body: Bytes,
+    /// How many rows there are or were written, if that was asked for.
+    pub(crate) count: Option<u64>,
+    /// What was looked into.
+    pub(crate) reads: Vec<CollectionId>,
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The request is wrong, or a rule forbids it: the transaction goes on without it.
+    Told(Box<Failure>),
+    /// The store cannot go on with the transaction.
+    Store(Error),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused::Told(Box::new(failure))
+    }
+}
+
+/// Runs a request in a transaction, as `/rest/v1` would answer it, but that the manifest's `limits.rows` does not hold: a script's rows
+/// stay inside.
+pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Inside<'_>) -> Result<Done, Refused> {
+    let found = planner.model().find(asked.collection).filter(|(_, collection)| !collection.system);
+    let Some((collection, _)) = found else {
+        let part = utf8_percent_encode(asked.collection, NON_ALPHANUMERIC).to_string();
+        return Err(super::unknown(planner.model(), &part).into());
+    };
+    let prefer = Prefer::of_words(asked.prefer.split(','), false)?;
+    let mut preferences = prefer.asked(&asked.method);
+    preferences.single = asked.single;
+    let role = asker.caller.role;
+    let told = |fault: Fault| Refused::from(status::fault(fault, Surface::Rest, role));
+    let failed = |error: Error| refused(error, role);
+    if asked.method == Method::GET || asked.method == Method::HEAD {
+        preferences.all_rows = true;
+        let planned = planner.rest_read(collection, asked.query, &preferences, asker).map_err(told)?;
+        let reads = planned.read.plan.reads.clone();
+        let found = tx.read(&planned.read).map_err(failed)?;
+        let rows = Rows { offset: planned.offset, len: found.len, total: found.total };
+        let (status, body) = if asked.single {
+            if found.len != 1 {
+                return Err(status::single(found.len).into());
+            }
+            (StatusCode::OK, found.json.slice(1..found.json.len() - 1))
+        } else {
+            (rows.status()?, found.json)
+        };
+        return Ok(Done { status, body, count: found.total, reads });
+    }
+    let planned =
+        super::write::planned(planner, asker, &asked.method, collection, asked.query, &preferences, asked.body);
+    let done = match planned.map_err(told)?.write {
+        Some(write) => tx.write(&write).map_err(failed)?,
+        None if asked.single => return Err(status::single(0).into()),
+        None => Written::default(),
+    };
+    let body = match preferences.returning {
+        Return::Representation if done.rows.json.is_empty() => Bytes::from_static(b"[]"),
+        Return::Representation if asked.single => done.rows.json.slice(1..done.rows.json.len() - 1),
+        Return::Representation => done.rows.json.clone(),
+        _ => Bytes::new(),
+    };
+    let count = preferences.count.then_some(done.affected);
+    Ok(Done { status: status_of(&asked.method, &preferences, &done), body, count, reads: Vec::new() })
+}
+
+/// An error of the store: told where it is the request's own, with which the transaction goes on.
+pub(crate) fn refused(error: Error, role: Role) -> Refused {
+    match error {
+        Error::Unique { .. }
+        | Error::ForeignKey { .. }
+        | Error::Constraint { .. }
+        | Error::Policy(_)
+        | Error::NotSingle(_)
+        | Error::MaxAffected(_)
+        | Error::TooLarge(_) => status::error(error, Surface::Rest, role).into(),
+        _ => Refused::Store(error),
+    }
+}

@@ -1,0 +1,96 @@
+//! What a call that gave no answer is told as. Callers learn what they can do something about; the rest is for the log, and in dev
+//! mode for whoever writes the script.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use pintle_model::Role;
+use pintle_script::{Failure as Failed, Place};
+
+use super::Why;
+use super::call::Work;
+use crate::answer::Answer;
+use crate::failure::{Failure, Worded};
+use crate::status::{self, Surface};
+
+/// What a caller is told of a script's mistake.
+const FAILED: &str = "the script failed";
+
+/// The answer to a call that gave none: its own, if it chose to `fail`.
+pub(super) fn told(why: Why, work: &Work) -> Result<Answer, Failure> {
+    match why {
+        Why::Store(error) => Err(of_store(error, work)),
+        Why::Answer(reason) => Err(thrown(&format!("its answer is none: {reason}"), None, "", work)),
+        Why::Script(failed) => of_script(failed, work),
+    }
+}
+
+fn of_store(error: pintle_store::Error, work: &Work) -> Failure {
+    let role: Role = work.acting.caller.role;
+    match error {
+        // The store gave up when the script's time was over.
+        pintle_store::Error::Timeout => too_long(work.time, work),
+        other => status::error(other, Surface::Plain, role),
+    }
+}
+
+fn of_script(failed: Failed, work: &Work) -> Result<Answer, Failure> {
+    Err(match failed {
+        Failed::Failed { status, code, message, details, hint } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let worded = Worded { code, message, details, hint };
+            return Ok(worded.answer(status));
+        }
+        Failed::Thrown { message, at, stack } => thrown(&message, at.as_ref(), &stack, work),
+        Failed::Time { limit } => too_long(limit, work),
+        Failed::Memory { limit_bytes } => too_much("memory", "scripts.limits.memory", limit_bytes),
+        Failed::Stack { limit_bytes } => too_much("stack", "scripts.limits.stack", limit_bytes),
+        Failed::Output { limit_bytes } => {
+            let message = format!("the script's answer is longer than {limit_bytes} bytes");
+            with_cause(StatusCode::INTERNAL_SERVER_ERROR, message).hint("answer fewer rows at a time")
+        }
+        Failed::Ended => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+    })
+}
+
+/// It threw: where and what is for the log, and in dev mode for the caller.
+fn thrown(message: &str, at: Option<&Place>, stack: &str, work: &Work) -> Failure {
+    let mut reason = message.to_owned();
+    match at {
+        Some(place) => {
+            let _ = write!(reason, " at {place}");
+        }
+        None => {
+            let _ = write!(reason, " in {}", work.program.path());
+        }
+    }
+    let mut failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED);
+    if work.dev {
+        failure = failure.details(reason.clone());
+    }
+    if !stack.is_empty() {
+        let _ = write!(reason, "\n{stack}");
+    }
+    failure.cause = Some(reason);
+    failure
+}
+
+fn too_long(limit: Duration, work: &Work) -> Failure {
+    let message = format!("the script ran longer than {} ms", limit.as_millis());
+    let name = if work.writes { "write_time" } else { "read_time" };
+    with_cause(StatusCode::GATEWAY_TIMEOUT, message)
+        .hint(format!("nothing of it was kept; the manifest's `scripts.limits.{name}` sets how long it may run"))
+}
+
+fn too_much(what: &str, name: &str, limit_bytes: usize) -> Failure {
+    with_cause(StatusCode::INTERNAL_SERVER_ERROR, format!("the script wanted more than {limit_bytes} bytes of {what}"))
+        .hint(format!("nothing of it was kept; the manifest's `{name}` sets how much it may take"))
+}
+
+/// An error that is the script's, not the caller's: the log must have it.
+fn with_cause(status: StatusCode, message: String) -> Failure {
+    let mut failure = Failure::new(status, message);
+    failure.cause = Some(failure.message.clone());
+    failure
+}

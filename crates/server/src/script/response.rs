@@ -1,0 +1,84 @@
+//! What a script answers, as an answer over HTTP.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+use pintle_script::Response;
+
+use crate::answer::{self, Answer};
+
+/// Headers that belong to the connection or are made of the answer: a script that sets one could break them.
+const OURS: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::DATE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// The answer, or why it cannot be one.
+pub(super) fn answer(response: Response) -> Result<Answer, String> {
+    let status = StatusCode::from_u16(response.status)
+        .ok()
+        .filter(|status| !status.is_informational())
+        .ok_or_else(|| format!("{} is no status of an answer, which is from 200 to 599", response.status))?;
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) && !response.body.is_empty() {
+        return Err(format!("an answer with status {} has no body", response.status));
+    }
+    let mut answer = answer::bare(status, response.body);
+    let headers = answer.headers_mut();
+    if let Some(media) = &response.content_type {
+        headers.insert(header::CONTENT_TYPE, content_type(media)?);
+    }
+    for (name, value) in &response.headers {
+        let given = name;
+        let name = HeaderName::try_from(given).map_err(|_| format!("`{given}` is no header's name"))?;
+        if OURS.contains(&name) {
+            return Err(format!("the header `{given}` is not a script's to set"));
+        }
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the value of the header `{given}` holds what no header can: {value:?}"))?;
+        headers.append(name, value);
+    }
+    Ok(answer)
+}
+
+fn content_type(media: &str) -> Result<HeaderValue, String> {
+    if media == "application/json" {
+        return Ok(answer::JSON);
+    }
+    HeaderValue::try_from(media).map_err(|_| format!("`{media}` is no content type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, headers: &[(&str, &str)], body: &'static str) -> Result<Answer, String> {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        answer(Response { status, headers, content_type: Some("text/plain".to_owned()), body: body.into() })
+    }
+
+    #[test]
+    fn headers_may_come_several_times() {
+        let answer = of(201, &[("Set-Cookie", "a=1"), ("set-cookie", "b=2")], "x").ok().unwrap();
+        assert_eq!(answer.status(), 201);
+        assert_eq!(answer.headers()["content-type"], "text/plain");
+        assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
+    }
+
+    fn told(status: u16, headers: &[(&str, &str)], body: &'static str) -> String {
+        of(status, headers, body).err().unwrap()
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        assert_eq!(told(101, &[], ""), "101 is no status of an answer, which is from 200 to 599");
+        assert_eq!(told(204, &[], "x"), "an answer with status 204 has no body");
+        assert_eq!(told(200, &[("a b", "c")], ""), "`a b` is no header's name");
+        assert!(told(200, &[("a", "b\nc: d")], "").contains("holds what no header can: \"b\\nc: d\""));
+        assert_eq!(told(200, &[("Content-Length", "7")], ""), "the header `Content-Length` is not a script's to set");
+    }
+}
