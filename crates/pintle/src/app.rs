@@ -107,6 +107,11 @@ impl App {
         Ok(find(given)?.0)
     }
 
+    /// The text of a file in its folder, or why there is none.
+    pub(crate) fn text(&self, path: &str) -> Result<String, String> {
+        beside(&self.folder, path)
+    }
+
     /// What it is made of.
     pub(crate) fn model(&self) -> &Arc<Model> {
         self.planner.model()

@@ -19,6 +19,7 @@ mod report;
 mod scripts;
 mod secret;
 mod shell;
+mod sowing;
 mod ui;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Schema,
     /// Print TypeScript declarations of what an app's scripts see, for editors
     Types(commands::types::Args),
+    /// Store an app's sample data
+    Seed(commands::seed::Args),
     /// Serve an app
     Serve(commands::serve::Args),
     /// Make, list and revoke tokens
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
         Command::Types(args) => commands::types::run(&args),
+        Command::Seed(args) => commands::seed::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),

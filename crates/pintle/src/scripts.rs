@@ -31,7 +31,7 @@ pub(crate) fn compile(
     (Scripts { engine: Arc::new(engine), programs }, found)
 }
 
-fn settings(model: &Model, environment: &Environment) -> pintle_script::Settings {
+pub(crate) fn settings(model: &Model, environment: &Environment) -> pintle_script::Settings {
     let (scripts, bytes) = (&model.scripts, |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX));
     let set = |name: &String| environment.get(name).map(|value| (name.clone(), value.to_owned()));
     pintle_script::Settings {
@@ -61,7 +61,7 @@ impl Pass<'_> {
         let program = compiled
             .map_err(|mistakes| {
                 for mistake in mistakes {
-                    let diagnostic = self.diagnostic(script, mistake);
+                    let diagnostic = diagnostic(self.folder, self.file, mistake);
                     // A file that several scripts import has its mistakes once.
                     if !self.found.contains(&diagnostic) {
                         self.found.push(diagnostic);
@@ -72,24 +72,21 @@ impl Pass<'_> {
         self.done.insert(path.clone(), program.clone());
         program
     }
+}
 
-    fn diagnostic(&self, script: &ScriptFile, mistake: Mistake) -> Diagnostic {
-        let text = if mistake.path == script.file.path {
-            script.file.text.clone()
-        } else {
-            // It was read to be compiled.
-            (self.file)(&mistake.path).unwrap_or_default()
-        };
-        let path = self.folder.join(&mistake.path).display().to_string();
-        let span = span(&text, mistake.line, mistake.column);
-        Diagnostic {
-            severity: Severity::Error,
-            message: mistake.message,
-            label: None,
-            help: mistake.help,
-            file: Arc::new(SourceFile { path, text }),
-            span,
-        }
+/// A mistake as a diagnostic. `folder` is the app's, as the user would write it, and `file` reads what stands in it.
+pub(crate) fn diagnostic(folder: &Path, file: &dyn Fn(&str) -> Result<String, String>, mistake: Mistake) -> Diagnostic {
+    // It was read to be compiled.
+    let text = file(&mistake.path).unwrap_or_default();
+    let path = folder.join(&mistake.path).display().to_string();
+    let span = span(&text, mistake.line, mistake.column);
+    Diagnostic {
+        severity: Severity::Error,
+        message: mistake.message,
+        label: None,
+        help: mistake.help,
+        file: Arc::new(SourceFile { path, text }),
+        span,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;
 pub(crate) mod schema;
+pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod types;

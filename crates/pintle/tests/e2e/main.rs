@@ -31,6 +31,7 @@ mod new;
 mod pages;
 mod postgrest;
 mod search;
+mod seed;
 mod settings;
 mod startup;
 mod system;
