@@ -30,6 +30,7 @@ mod migrate;
 mod new;
 mod pages;
 mod postgrest;
+mod scripts;
 mod search;
 mod seed;
 mod settings;
