@@ -26,11 +26,21 @@ pub struct Limits {
     pub rows: Option<u64>,
     /// How long a request may take. Default 30 s.
     pub timeout: Duration,
+    /// Bytes that answers of routes with `cache` may take together. Default 64 MiB: thousands of ordinary answers, in a server
+    /// that otherwise needs about as much.
+    pub cache_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { body_bytes: 1 << 20, url_bytes: 8 << 10, depth: 32, rows: None, timeout: Duration::from_secs(30) }
+        Limits {
+            body_bytes: 1 << 20,
+            url_bytes: 8 << 10,
+            depth: 32,
+            rows: None,
+            timeout: Duration::from_secs(30),
+            cache_bytes: 64 << 20,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ const BROTLI_WINDOW: i32 = 18;
 
 /// How an answer is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+pub(crate) enum Coding {
     Gzip,
     Brotli,
 }
@@ -47,22 +47,14 @@ pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
     if !may_be_coded(&answer) {
         return answer;
     }
-    let size = hyper::body::Body::size_hint(answer.body()).lower();
     let (mut head, body) = answer.into_parts();
     head.headers.append(header::VARY, VARY);
-    // A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
-    let coding = accepted(&asked.headers).filter(|_| asked.method != Method::HEAD);
-    let Some(coding) = coding else { return Answer::from_parts(head, body) };
+    let Some(coding) = coding(asked) else { return Answer::from_parts(head, body) };
     let Either::Left(whole) = body else { return Answer::from_parts(head, body) };
     let Ok(whole) = whole.collect().await;
     let bytes = whole.to_bytes();
     let plain = bytes.clone();
-    let coded = if size <= INLINE_BYTES_MAX {
-        coding.encode(&bytes)
-    } else {
-        tokio::task::spawn_blocking(move || coding.encode(&bytes)).await.ok().flatten()
-    };
-    let body = match coded {
+    let body = match coding.encoded(bytes).await {
         Some(coded) => {
             head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
             without_parts(&mut head.headers);
@@ -85,8 +77,23 @@ fn without_parts(headers: &mut HeaderMap) {
     }
 }
 
+/// The coding for a caller. A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
+pub(crate) fn coding(asked: &Parts) -> Option<Coding> {
+    accepted(&asked.headers).filter(|_| asked.method != Method::HEAD)
+}
+
 impl Coding {
-    fn name(self) -> &'static str {
+    pub(crate) const ALL: [Coding; 2] = [Coding::Gzip, Coding::Brotli];
+
+    /// The coded form of a body.
+    pub(crate) async fn encoded(self, bytes: Bytes) -> Option<Bytes> {
+        if bytes.len() as u64 <= INLINE_BYTES_MAX {
+            return self.encode(&bytes);
+        }
+        tokio::task::spawn_blocking(move || self.encode(&bytes)).await.ok().flatten()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Coding::Gzip => "gzip",
             Coding::Brotli => "br",

@@ -9,7 +9,7 @@ use crate::answer::{self, Answer};
 
 /// What a page's script may read beside the body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Content-Range, Content-Encoding, Content-Location, ETag, Idempotent-Replayed, Link, Location, Preference-Applied, \
+    "Cache-Status, Content-Range, Content-Encoding, Content-Location, ETag, Idempotent-Replayed, Link, Location, Preference-Applied, \
      Proxy-Status, Retry-After, WWW-Authenticate, X-Request-Id",
 );
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");

@@ -16,7 +16,7 @@ use crate::answer::{self, Answer};
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// What went wrong, as the caller is told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     /// The code; without one it is `PT` and the status.

@@ -15,6 +15,7 @@ use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
 use crate::pages::Site;
+use crate::route::Cache;
 use crate::routes::Routes;
 use crate::script::fetch::Fetcher;
 use crate::script::outbox::Outbox;
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) scripts: Scripts,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) outbox: Arc<Outbox>,
+    /// Answers of routes that are kept.
+    pub(crate) cache: Cache,
     pub(crate) cors: Option<Cors>,
     /// How to say who asks, for those who must.
     pub(crate) challenge: HeaderValue,
@@ -55,6 +58,7 @@ impl State {
             fetcher: Arc::new(Fetcher::new(&model.scripts.fetch, &app.environment)?),
             outbox: Arc::default(),
             scripts: app.scripts,
+            cache: Cache::new(model, model.limits.cache_bytes),
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),
             ids: Ids::new(),

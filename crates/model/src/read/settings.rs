@@ -42,6 +42,11 @@ impl Reader<'_> {
         {
             limits.timeout = timeout;
         }
+        if let Some((key, node)) = map.entry("cache")
+            && let Some(bytes) = self.size(node, key.span, "cache", 0, 64 << 30)
+        {
+            limits.cache_bytes = bytes;
+        }
         limits
     }
 

@@ -3,11 +3,13 @@
 //! 1. The method is one of the path's ([`crate::routes::Own`]), and the caller one of those who may ask ([`access`]).
 //! 2. [`params`] and [`body`] read what the route declares; every fault of either is told at once. Both make a [`Call`].
 //! 3. [`sql`] runs a statement, [`crate::script`] a script; both tell what they have read.
-//! 4. An answer to `GET` has a tag; who knows it is told so.
+//! 4. An answer to `GET` has a tag; who knows it is told so. With `cache:` it is kept ([`cache`], [`kept`]).
 
 mod access;
 mod body;
+mod cache;
 mod faults;
+mod kept;
 mod params;
 mod sql;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use pintle_model::{Caller, CollectionId, ParamPlace, Route, RouteAnswer, RouteId
 use pintle_query::rest::Asker;
 
 pub(crate) use self::body::Body;
+pub(crate) use self::cache::Cache;
 use crate::answer::{self, Answer};
 use crate::compress;
 use crate::etag::{self, Conditions};
@@ -45,7 +48,6 @@ pub(crate) struct Call<'r> {
 }
 
 /// What a route answers, and which collections it read for that.
-#[expect(dead_code, reason = "the cache is on its way")]
 pub(crate) struct Told {
     pub(crate) answer: Answer,
     pub(crate) reads: Vec<CollectionId>,
@@ -104,8 +106,11 @@ pub(crate) async fn answer(ask: Ask<'_>, own: &Own, found: &Found<'_>, body: Inc
     if let Some(key) = key {
         call.repeat = Some(Repeat::begin(&ask, &asked(&ask, &call, key))?);
     }
-    let told = made(&ask, &call).await?;
-    if reads { tagged(told.answer, &conditions) } else { Ok(told.answer) }
+    match route.cache.filter(|_| reads) {
+        Some(time) => kept::answer(&ask, &call, time, &conditions).await,
+        None if reads => tagged(made(&ask, &call).await?.answer, &conditions),
+        None => Ok(made(&ask, &call).await?.answer),
+    }
 }
 
 async fn made(ask: &Ask<'_>, call: &Call<'_>) -> Result<Told, Failure> {

@@ -309,6 +309,7 @@ pub(crate) static LIMITS: Table = Table {
             "Rows that one answer of `/rest/v1` may hold. Default: none, which is any number.",
         ),
         may("timeout", Duration, "How long a request may take, 100ms to 1h. Default: 30s."),
+        may("cache", Size, "Bytes that kept answers of routes may take together, up to 64GiB. Default: 64MiB."),
     ],
 };
 
