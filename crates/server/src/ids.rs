@@ -1,6 +1,7 @@
 //! Ids of requests: the caller's own if it is one, else made here.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::HeaderMap;
@@ -13,15 +14,15 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 const LENGTH_MAX: usize = 128;
 
 /// Makes ids: a word of chance for the process, then a number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ids {
     process: String,
-    next: AtomicU64,
+    next: Arc<AtomicU64>,
 }
 
 impl Ids {
     pub(crate) fn new() -> Ids {
-        Ids { process: format!("{:016x}-", RandomState::new().hash_one("process")), next: AtomicU64::new(1) }
+        Ids { process: format!("{:016x}-", RandomState::new().hash_one("process")), next: Arc::new(AtomicU64::new(1)) }
     }
 
     /// The id of a request. What could forge a line of a log is no id.

@@ -1,7 +1,7 @@
 //! The HTTP server of an app: authenticate, route, call, answer. The only place that knows status codes.
 //!
 //! 1. [`run()`] is the life of the process: it takes connections from a listener until it is told to stop, and then ends
-//!    what it has begun.
+//!    what it has begun. The [`Server`] may be given a newer app meanwhile.
 //! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
 //!    and logged of it.
 //! 3. A route is one file or folder: `rest` and `mount` for collections, `route` for those of the app's own (`script` where a
@@ -38,4 +38,4 @@ mod status;
 
 pub use app::{App, Error, Scripts, Settings};
 pub use environment::Environment;
-pub use run::run;
+pub use run::{Server, run};

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use parking_lot::RwLock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -37,25 +38,55 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long to wait when the system has no more files for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves an app until `shutdown` ends.
+/// A server of an app, which may be given a newer one while it serves. Cheap to clone; all clones are one server.
+#[derive(Debug, Clone)]
+pub struct Server(Arc<RwLock<Arc<State>>>);
+
+impl Server {
+    /// Makes what requests share of an app.
+    ///
+    /// # Errors
+    /// When the app cannot be served as it is told.
+    pub fn new(app: App) -> Result<Server, Error> {
+        Ok(Server(Arc::new(RwLock::new(Arc::new(State::new(app, None)?)))))
+    }
+
+    /// Serves this app from now on, whole. Requests that were begun end with the one that they began with. How it is served
+    /// ([`App::settings`]) stays as it was.
+    ///
+    /// # Errors
+    /// When the app cannot be served as it is told; then all is as before.
+    pub fn replace(&self, app: App) -> Result<(), Error> {
+        let earlier = self.state();
+        let newer = Arc::new(State::new(App { settings: earlier.settings.clone(), ..app }, Some(&earlier))?);
+        *self.0.write() = newer;
+        Ok(())
+    }
+
+    /// What requests that begin now share.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.0.read())
+    }
+}
+
+/// Serves until `shutdown` ends.
 ///
-/// 1. The state is made of the app.
-/// 2. Connections are taken, up to a bound, each with a task of its own.
-/// 3. When told to stop, no more are taken; requests that were begun are answered, for as long as `drain` says.
-/// 4. With the last of them the store is closed, which ends what still waits for it.
+/// 1. Connections are taken, up to a bound, each with a task of its own.
+/// 2. When told to stop, no more are taken; requests that were begun are answered, for as long as `drain` says.
+/// 3. With the last of them the store is closed, which ends what still waits for it.
 ///
 /// # Errors
 /// When the app cannot be served as it is told.
-pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Listener)?;
-    if app.settings.dev && !address.ip().is_loopback() {
+    let settings = server.state().settings.clone();
+    if settings.dev && !address.ip().is_loopback() {
         return Err(Error::DevBeyondLoopback(address));
     }
-    let state = Arc::new(State::new(app)?);
     let mut upkeep = JoinSet::new();
     upkeep.spawn(metrics::upkeep());
-    upkeep.spawn(idempotency::sweep(Arc::clone(&state)));
-    let room = Arc::new(Semaphore::new(state.settings.connections_max));
+    upkeep.spawn(idempotency::sweep(server.clone()));
+    let room = Arc::new(Semaphore::new(settings.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -68,20 +99,20 @@ pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output =
             accepted = accepted(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        connect(&mut connections, &graceful, &state, (stream, peer.ip()), permit.ok());
+        connect(&mut connections, &graceful, &server, (stream, peer.ip()), permit.ok());
         while connections.try_join_next().is_some() {}
     }
     // Those that the system has taken for us already.
     while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        connect(&mut connections, &graceful, &state, (stream, peer.ip()), None);
+        connect(&mut connections, &graceful, &server, (stream, peer.ip()), None);
     }
     drop(listener);
-    let (stopping, drain) = (Instant::now(), state.settings.drain);
+    let (stopping, drain) = (Instant::now(), settings.drain);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests did not end in time and are broken off");
     }
     connections.shutdown().await;
-    state.outbox.drain(drain.saturating_sub(stopping.elapsed())).await;
+    server.state().outbox.drain(drain.saturating_sub(stopping.elapsed())).await;
     upkeep.shutdown().await;
     Ok(())
 }
@@ -109,12 +140,13 @@ fn is_of_connection(error: &io::Error) -> bool {
 fn connect(
     connections: &mut JoinSet<()>,
     graceful: &GracefulShutdown,
-    state: &Arc<State>,
+    server: &Server,
     (stream, remote): (TcpStream, IpAddr),
     permit: Option<tokio::sync::OwnedSemaphorePermit>,
 ) {
     // An answer is written at once and whole: waiting for more would only delay it.
     let _ = stream.set_nodelay(true);
+    let state = server.state();
     let url_bytes = usize::try_from(state.model().limits.url_bytes).unwrap_or(usize::MAX);
     let head_bytes = HEAD_BYTES_MAX.saturating_add(url_bytes);
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -125,18 +157,19 @@ fn connect(
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIME_MAX);
-    let state = Arc::clone(state);
-    let answers = Arc::clone(&state);
+    let server = server.clone();
     let service = service_fn(move |request| {
-        let state = Arc::clone(&answers);
+        // Each request has the app as it is when it begins, to its end.
+        let state = server.state();
         async move { Ok::<_, Infallible>(handle(state, remote, request).await) }
     });
     let stream = Patient::new(stream, HEAD_TIME_MAX, WRITE_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
+    let connections_open = state.totals.connections.clone();
     connections.spawn(async move {
         let _permit = permit;
-        let _one_more = OneMore::of(&state.totals.connections);
+        let _one_more = OneMore::of(&connections_open);
         if let Err(error) = connection.await {
             tracing::debug!(reason = %error, "connection ended");
         }

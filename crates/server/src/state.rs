@@ -45,23 +45,25 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(app: App) -> Result<State, Error> {
+    /// What an app's requests share; `earlier` is the state whose place it takes.
+    pub(crate) fn new(app: App, earlier: Option<&State>) -> Result<State, Error> {
         let totals = Totals::new()?;
         let model = app.planner.model();
         let nobody = if app.settings.dev { Role::ServiceRole } else { Role::Anon };
         Ok(State {
             tokens: Tokens::new(model, &app.environment, nobody)?,
-            idempotency: Idempotency::new(model).ok_or(Error::Model("_pintle_idempotency"))?,
+            idempotency: Idempotency::new(model, earlier.map(|earlier| &earlier.idempotency))
+                .ok_or(Error::Model("_pintle_idempotency"))?,
             routes: Routes::new(model)?,
             docs: openapi::routes(&app.planner, nobody, true),
             site: model.pages.as_ref().map(|pages| Site::new(pages, &app.folder)),
             fetcher: Arc::new(Fetcher::new(&model.scripts.fetch, &app.environment)?),
-            outbox: Arc::default(),
+            outbox: earlier.map_or_else(Arc::default, |earlier| Arc::clone(&earlier.outbox)),
             scripts: app.scripts,
             cache: Cache::new(model, model.limits.cache_bytes),
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),
-            ids: Ids::new(),
+            ids: earlier.map_or_else(Ids::new, |earlier| earlier.ids.clone()),
             totals,
             planner: app.planner,
             store: app.store,

@@ -103,6 +103,8 @@ async fn dev_mode_refuses_what_may_come_from_elsewhere() {
 async fn dev_mode_is_refused_beyond_loopback() {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let (app, _folder) = support::app(support::APP, pintle_server::Settings { dev: true, ..Default::default() });
-    let refused = pintle_server::run(listener, app, std::future::pending()).await.unwrap_err();
+    let refused = pintle_server::run(listener, pintle_server::Server::new(app).unwrap(), std::future::pending())
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("dev mode listens on loopback alone"), "{refused}");
 }

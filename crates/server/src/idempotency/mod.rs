@@ -65,10 +65,11 @@ pub(crate) struct Asked {
 }
 
 impl Idempotency {
-    /// Reads the collection of a model; `None` if it has none.
-    pub(crate) fn new(model: &Model) -> Option<Idempotency> {
+    /// Reads the collection of a model; `None` if it has none. Keys that `earlier` has at work are so here too.
+    pub(crate) fn new(model: &Model, earlier: Option<&Idempotency>) -> Option<Idempotency> {
         let (collection, _) = model.find(COLLECTION)?;
-        Some(Idempotency { collection, service: Arc::new(Caller::of(Role::ServiceRole)), running: Running::default() })
+        let running = earlier.map_or_else(Running::default, |earlier| earlier.running.clone());
+        Some(Idempotency { collection, service: Arc::new(Caller::of(Role::ServiceRole)), running })
     }
 }
 

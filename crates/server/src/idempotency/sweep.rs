@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::KEPT;
 use super::kept::timestamp;
+use crate::run::Server;
 use crate::state::State;
 
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -23,12 +24,12 @@ struct Row {
 }
 
 /// Removes what is too old, forever.
-pub(crate) async fn sweep(state: Arc<State>) {
+pub(crate) async fn sweep(server: Server) {
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         ticks.tick().await;
         loop {
-            match batch(&state).await {
+            match batch(&server.state()).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(reason) => {

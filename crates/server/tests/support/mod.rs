@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pintle_model::{Caller, Role, Severity, Value as FieldValue};
 use pintle_query::rest::{Asker, Preferences};
 use pintle_query::{Dialect, Planner};
-use pintle_server::{App, Environment, Error, Scripts, Settings};
+use pintle_server::{App, Environment, Error, Scripts, Server, Settings};
 use pintle_store::{Access, Location, Store};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -97,7 +97,7 @@ async fn serve_in(folder: tempfile::TempDir, manifest: &str, settings: Settings)
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let task = tokio::spawn(pintle_server::run(listener, app, shutdown));
+    let task = tokio::spawn(pintle_server::run(listener, Server::new(app).unwrap(), shutdown));
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     Served { address, client, folder, planner, store: Some(store), stop: Some(stop), task }
 }
