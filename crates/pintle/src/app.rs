@@ -1,5 +1,7 @@
 //! Finds an app, reads its manifest and checks it, in the same passes for every command.
 
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub(crate) struct App {
     pub(crate) folder: PathBuf,
     /// Its manifest, typed, with its policies compiled.
     pub(crate) planner: Planner,
+    /// Differs when a file differs that was read: the manifest, or one that it names.
+    pub(crate) fingerprint: u64,
     /// The scripts of its routes, compiled.
     pub(crate) scripts: Scripts,
 }
@@ -36,6 +40,8 @@ pub(crate) struct App {
 pub(crate) struct Checked {
     /// The manifest's path.
     pub(crate) manifest: PathBuf,
+    /// As [`App::fingerprint`], also of an app that is not right.
+    pub(crate) fingerprint: u64,
     /// The app, unless a mistake forbids to serve it.
     pub(crate) app: Option<App>,
     /// Every mistake, in the manifest's order; then those of scripts.
@@ -71,7 +77,7 @@ impl App {
         if wrong {
             ui::err(&report::render(&diagnostics, Look::of_err()));
         }
-        let checked = Checked { manifest, app: None, diagnostics };
+        let checked = Checked { manifest, fingerprint: 0, app: None, diagnostics };
         model.filter(|_| !wrong).ok_or_else(|| Failure::new(report::verdict(&checked)))
     }
 
@@ -79,15 +85,20 @@ impl App {
     pub(crate) fn check(given: &Path, dialect: Dialect) -> Result<Checked, Failure> {
         let (folder, manifest) = find(given)?;
         let text = read(&manifest)?;
-        let (model, mut diagnostics) =
-            pintle_model::load(&manifest.display().to_string(), &text, &|path| beside(&folder, path));
+        let files = RefCell::new(DefaultHasher::new());
+        text.hash(&mut *files.borrow_mut());
+        let file = |path: &str| {
+            let found = beside(&folder, path);
+            (path, &found).hash(&mut *files.borrow_mut());
+            found
+        };
+        let (model, mut diagnostics) = pintle_model::load(&manifest.display().to_string(), &text, &file);
         let (mut planner, mut compiled, mut of_scripts) = (None, None, Vec::new());
         if let Some(model) = model {
             // A variable that cannot be read is told where it is needed.
             let environment = environment::read(&model).unwrap_or_default();
             let beside_manifest = manifest.parent().unwrap_or(Path::new(""));
-            let (scripts, found) =
-                scripts::compile(&model, &environment, beside_manifest, &|path| beside(&folder, path));
+            let (scripts, found) = scripts::compile(&model, &environment, beside_manifest, &file);
             (compiled, of_scripts) = (Some(scripts), found);
             match Planner::new(Arc::new(model), dialect) {
                 Ok(made) => planner = Some(made),
@@ -98,8 +109,9 @@ impl App {
         diagnostics.extend(of_scripts);
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
         let made = planner.zip(compiled).filter(|_| !wrong);
-        let app = made.map(|(planner, scripts)| App { given: given.to_owned(), folder, planner, scripts });
-        Ok(Checked { manifest, app, diagnostics })
+        let fingerprint = files.borrow().finish();
+        let app = made.map(|(planner, scripts)| App { given: given.to_owned(), folder, planner, fingerprint, scripts });
+        Ok(Checked { manifest, fingerprint, app, diagnostics })
     }
 
     /// The folder of an app whose manifest does not matter.

@@ -19,6 +19,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
     /// Anonymous callers on loopback act as service_role.
     pub(crate) dev: bool,
+    /// Changes of the app are taken over.
+    pub(crate) watch: bool,
     pub(crate) look: Look,
 }
 
@@ -47,7 +49,8 @@ impl Banner<'_> {
             true => writeln!(text, "\n{}\n\n  Write:\n\n{}", self.warning(), self.first_write(None)),
             false => writeln!(text, "\n{}", self.first_token()),
         };
-        let _ = write!(text, "  {}", look.dim("Ctrl-C stops it."));
+        let watches = if self.watch { "Changes of its files are taken over. " } else { "" };
+        let _ = write!(text, "  {}", look.dim(&format!("{watches}Ctrl-C stops it.")));
         text
     }
 
@@ -64,7 +67,7 @@ impl Banner<'_> {
         format!("http://{address}")
     }
 
-    fn places(&self, model: &Model) -> [(&'static str, Vec<String>); 4] {
+    fn places(&self, model: &Model) -> Vec<(&'static str, Vec<String>)> {
         let origin = self.origin();
         let mut api = Vec::new();
         for collection in model.collections.iter().filter(|c| !c.system) {
@@ -75,12 +78,15 @@ impl Banner<'_> {
         if api.len() > 6 {
             api.drain(5..api.len() - 1);
         }
-        [
+        let pages = model.pages.as_ref().filter(|pages| self.app.folder.join(&pages.folder).is_dir());
+        let mut places = vec![
             ("API", api),
             ("Docs", vec![format!("{origin}/docs")]),
             ("Health", vec![format!("{origin}/health")]),
             ("Metrics", vec![format!("{origin}/metrics")]),
-        ]
+        ];
+        places.extend(pages.map(|pages| ("Pages", vec![format!("{origin}{}/", pages.at)])));
+        places
     }
 
     fn warning(&self) -> String {

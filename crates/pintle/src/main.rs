@@ -15,12 +15,14 @@ mod logs;
 mod migration;
 mod place;
 mod progress;
+mod reload;
 mod report;
 mod scripts;
 mod secret;
 mod shell;
 mod sowing;
 mod ui;
+mod watch;
 
 use std::process::ExitCode;
 

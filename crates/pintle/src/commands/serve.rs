@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
-use pintle_server::{Environment, Settings};
-use pintle_store::{Access, Consent, Location, Store};
+use pintle_query::Dialect;
+use pintle_server::{Environment, Server, Settings};
+use pintle_store::{Access, Location, Store};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
@@ -14,9 +15,10 @@ use crate::banner::Banner;
 use crate::environment;
 use crate::failure::Failure;
 use crate::logs;
-use crate::migration;
 use crate::place::StoreArg;
+use crate::reload::{self, Reload};
 use crate::ui::{self, Look};
+use crate::watch::Watcher;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// Let anonymous callers act as service_role: for trying things out, on loopback alone
     #[arg(long, env = "PINTLE_DEV", value_parser = BoolishValueParser::new())]
     dev: bool,
+    /// Take over each change of the app's files; a mistake in them is shown, and the app is served as before
+    #[arg(long, env = "PINTLE_WATCH", value_parser = BoolishValueParser::new())]
+    watch: bool,
     /// How log lines look [default: pretty on a terminal, json otherwise]; PINTLE_LOG says how much (info)
     #[arg(long, env = "PINTLE_LOG_FORMAT", value_enum)]
     log_format: Option<logs::Format>,
@@ -51,7 +56,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// 1. The app is checked. 2. The address is taken. 3. The store is opened and brought to the model. 4. It is served and
-///    the lines are printed. 5. A signal drains it.
+///    the lines are printed; meanwhile changes are taken over, with --watch or when SIGHUP says so. 5. A signal drains it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     refuse_open_dev(args)?;
     logs::start(args.log_format)?;
@@ -67,7 +72,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let _inside = runtime.enter();
     let listener = listen(args.listen)?;
     let store = open(args, &app, &location)?;
-    runtime.block_on(serve(args, app, environment, store, listener))
+    let pages = app.model().pages.as_ref().map(|pages| pages.folder.as_str());
+    let watcher = args.watch.then(|| Watcher::start(&app.folder, pages)).transpose()?;
+    runtime.block_on(serve(args, app, location.dialect(), environment, store, listener, watcher))
 }
 
 fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
@@ -112,24 +119,26 @@ const OTHER_STORE: &str = "--store sqlite:PATH names another file";
 fn open(args: &Args, app: &App, location: &Location) -> Result<Store, Failure> {
     let store = Store::open(location, app.model(), Access::Serve)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
-    let plan = store.migrate(Consent::Forward).map_err(|error| migration::refused(&error, app, &args.store))?;
-    for change in migration::changes(&plan) {
-        tracing::info!(change, "migrated");
-    }
+    reload::migrate(&store, app, &args.store)?;
     Ok(store)
 }
 
 async fn serve(
     args: &Args,
     app: App,
+    dialect: Dialect,
     environment: Environment,
     store: Store,
     listener: TcpListener,
+    watcher: Option<Watcher>,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
+    let (given, seen) = (app.given.clone(), Some(app.fingerprint));
     let address = listener.local_addr().map_err(failed)?;
     let ended = ended().map_err(failed)?;
-    let banner = Banner { app: &app, store: &args.store, address, dev: args.dev, look: Look::of_out() }.text();
+    let banner =
+        Banner { app: &app, store: &args.store, address, dev: args.dev, watch: args.watch, look: Look::of_out() }
+            .text();
     let settings = Settings {
         dev: args.dev,
         access_log: !args.no_access_log,
@@ -141,12 +150,19 @@ async fn serve(
         scripts: app.scripts,
         folder: app.folder,
         environment,
-        store,
+        store: store.clone(),
         settings,
     };
+    let stopped = |error: pintle_server::Error| Failure::because("the server stopped", &error);
+    let server = Server::new(app).map_err(stopped)?;
+    let reload = Reload { given, store_arg: args.store.clone(), dialect, server: server.clone(), store, seen };
+    let changes = reload.follow(watcher).map_err(failed)?;
     tracing::info!(address = %address, "ready");
     ui::out(&banner);
-    pintle_server::run(listener, app, ended).await.map_err(|error| Failure::because("the server stopped", &error))
+    tokio::select! {
+        ended = pintle_server::run(listener, server, ended) => ended.map_err(stopped),
+        never = changes => match never {},
+    }
 }
 
 /// Ends at SIGTERM or SIGINT; a second one ends the process at once.

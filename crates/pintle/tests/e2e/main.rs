@@ -38,3 +38,4 @@ mod startup;
 mod system;
 mod tokens;
 mod types;
+mod watch;

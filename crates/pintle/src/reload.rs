@@ -1,0 +1,141 @@
+//! Takes over an app that changed while it is served.
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pintle_query::Dialect;
+use pintle_server::{Server, Settings};
+use pintle_store::{Consent, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::{App, Checked};
+use crate::environment;
+use crate::failure::Failure;
+use crate::migration;
+use crate::place::StoreArg;
+use crate::report;
+use crate::ui::{self, Look};
+use crate::watch::Watcher;
+
+/// An app that is served, and where it comes from.
+pub(crate) struct Reload {
+    /// What the user called the app.
+    pub(crate) given: PathBuf,
+    pub(crate) store_arg: StoreArg,
+    pub(crate) dialect: Dialect,
+    pub(crate) server: Server,
+    pub(crate) store: Store,
+    /// The state of its files when they were looked at last.
+    pub(crate) seen: Option<u64>,
+}
+
+impl Reload {
+    /// Looks at the app whenever something changed, and when SIGHUP says so; but the SIGHUP of a terminal that is closed ends
+    /// the process, as ever.
+    ///
+    /// # Errors
+    /// When the system does not let it wait for signals.
+    pub(crate) fn follow(mut self, mut watcher: Option<Watcher>) -> io::Result<impl Future<Output = Infallible>> {
+        let of_terminal = io::stderr().is_terminal();
+        let mut hangup = (!of_terminal).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(async move {
+            // At first for what changed before anybody looked out.
+            let mut due = watcher.is_some().then_some(false);
+            loop {
+                let always = match due.take() {
+                    Some(always) => always,
+                    None => tokio::select! {
+                        () = changed(&mut watcher) => false,
+                        () = hung_up(&mut hangup) => true,
+                    },
+                };
+                let look = move || {
+                    self.look(always);
+                    self
+                };
+                self = match tokio::task::spawn_blocking(look).await {
+                    Ok(reload) => reload,
+                    // It panicked, and said so: the server goes on as it is.
+                    Err(_) => std::future::pending().await,
+                };
+            }
+        })
+    }
+
+    /// Looks at the app, and serves it from now on as it is, whole; or says why not, and serves it as before. With `always` also when
+    /// none of its files changed. Blocks.
+    fn look(&mut self, always: bool) {
+        let checked = match App::check(&self.given, self.dialect) {
+            Ok(checked) => checked,
+            Err(failure) => return self.refuse(None, &failure),
+        };
+        let now = Some(checked.fingerprint);
+        if now == self.seen && !always {
+            return;
+        }
+        if !checked.diagnostics.is_empty() {
+            ui::err(&report::render(&checked.diagnostics, Look::of_err()));
+        }
+        let verdict = report::verdict(&checked);
+        match self.take_over(checked) {
+            Ok(()) => {
+                self.seen = now;
+                tracing::info!("the app changed and is served as it is now: {verdict}");
+            }
+            Err(failure) => self.refuse(now, &failure),
+        }
+    }
+
+    fn take_over(&mut self, checked: Checked) -> Result<(), Failure> {
+        let verdict = report::verdict(&checked);
+        let app = checked.app.ok_or_else(|| Failure::new(verdict))?;
+        let environment = environment::read(app.model())?;
+        let store = self
+            .store
+            .with_model(app.model())
+            .map_err(|error| Failure::because("cannot open the store for it", &error))?;
+        migrate(&store, &app, &self.store_arg)?;
+        let app = pintle_server::App {
+            planner: Arc::new(app.planner),
+            scripts: app.scripts,
+            folder: app.folder,
+            environment,
+            store: store.clone(),
+            settings: Settings::default(),
+        };
+        self.server.replace(app).map_err(|error| Failure::because("cannot serve it", &error))?;
+        self.store = store;
+        Ok(())
+    }
+
+    fn refuse(&mut self, now: Option<u64>, failure: &Failure) {
+        self.seen = now;
+        ui::err(&failure.to_string());
+        tracing::error!("the app changed, but is served as it was before");
+    }
+}
+
+async fn changed(watcher: &mut Option<Watcher>) {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => _ = hangup.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Brings the store's tables to the model of an app, as far as that loses nothing.
+pub(crate) fn migrate(store: &Store, app: &App, store_arg: &StoreArg) -> Result<(), Failure> {
+    let plan = store.migrate(Consent::Forward).map_err(|error| migration::refused(&error, app, store_arg))?;
+    for change in migration::changes(&plan) {
+        tracing::info!(change, "migrated");
+    }
+    Ok(())
+}
