@@ -17,7 +17,7 @@ pub struct Failure {
 /// What a failure's text begins with on its way through the database.
 const MARK: &str = "pintle-failure ";
 /// The SQLSTATEs that a failure can have.
-const STATES: [&str; 5] = ["22P02", "22003", "22007", "22008", "54001"];
+const STATES: [&str; 6] = ["22P02", "22003", "22007", "22008", "42501", "54001"];
 
 impl Failure {
     /// The failure as the text of a database's error.

@@ -7,6 +7,7 @@
 mod cast;
 mod decimal;
 mod json;
+mod number;
 mod pattern;
 
 use std::borrow::Cow;
@@ -28,6 +29,11 @@ pub(crate) mod name {
     pub(crate) const MATCH: &str = "pintle_match(";
     pub(crate) const IMATCH: &str = "pintle_imatch(";
     pub(crate) const LOWER: &str = "pintle_lower(";
+    pub(crate) const UPPER: &str = "pintle_upper(";
+    pub(crate) const SUBSTR: &str = "pintle_substr(";
+    pub(crate) const ROUNDED: &str = "pintle_rounded(";
+    pub(crate) const IN_RANGE: &str = "pintle_in_range(";
+    pub(crate) const DENY: &str = "pintle_deny(";
     pub(crate) const GET: &str = "pintle_get(";
     pub(crate) const GET_TEXT: &str = "pintle_get_text(";
     pub(crate) const JSON_KEY: &str = "pintle_json_key(";
@@ -40,12 +46,14 @@ pub(crate) mod name {
 }
 
 /// Functions that walk a text or a json from end to end, or hold one against another: nothing can break off a call.
-const SLOW: [&str; 12] = [
+const SLOW: [&str; 14] = [
     name::LIKE,
     name::ILIKE,
     name::MATCH,
     name::IMATCH,
     name::LOWER,
+    name::UPPER,
+    name::SUBSTR,
     name::GET,
     name::GET_TEXT,
     name::JSON_KEY,
@@ -102,12 +110,14 @@ pub struct Function {
     pub name: &'static str,
     /// How many arguments it takes.
     pub arity: usize,
+    /// Whether the same arguments always give the same: then it may be worked out before any row is looked at.
+    pub deterministic: bool,
     /// What it does; called with `arity` arguments.
     pub call: for<'a> fn(&[Arg<'a>]) -> Answer<'a>,
 }
 
 const fn function(name: &'static str, arity: usize, call: for<'a> fn(&[Arg<'a>]) -> Answer<'a>) -> Function {
-    Function { name, arity, call }
+    Function { name, arity, deterministic: true, call }
 }
 
 /// Every function that statements for SQLite use.
@@ -125,6 +135,20 @@ pub const FUNCTIONS: &[Function] = &[
     function("pintle_match", 2, |args| texts(args, |value, re| Answer::Boolean(pattern::matches(value, re, false)))),
     function("pintle_imatch", 2, |args| texts(args, |value, re| Answer::Boolean(pattern::matches(value, re, true)))),
     function("pintle_lower", 1, |args| text(args, |value| Answer::Text(pattern::lower(value)))),
+    function("pintle_upper", 1, |args| text(args, |value| Answer::Text(value.to_uppercase().into()))),
+    function("pintle_substr", 3, |args| match args {
+        [Arg::Text(text), Arg::Integer(from), Arg::Integer(count)] => Answer::Text(number::substr(text, *from, *count)),
+        _ => Answer::Null,
+    }),
+    function("pintle_rounded", 2, |args| match args {
+        [value, Arg::Text(how)] => number::rounded(*value, how),
+        _ => Answer::Null,
+    }),
+    function("pintle_in_range", 2, |args| match args {
+        [value, Arg::Text(ty)] => number::in_range(*value, ty),
+        _ => Answer::Null,
+    }),
+    Function { deterministic: false, ..function("pintle_deny", 1, |args| text(args, number::deny)) },
     function("pintle_get", 2, |args| {
         texts(args, |json, steps| json::get(json, steps).map_or(Answer::Null, |found| Answer::Text(found.into())))
     }),

@@ -1,22 +1,41 @@
 //! SQL of the app's own: a route's statement, or a script's.
 //!
-//! 1. The text is parsed as one statement, to its end.
-//! 2. Every name is looked up and every expression typed; each table becomes the rows that the role may see. What is not
-//!    known to mean the same on both stores is refused.
+//! 1. The text is parsed as one statement, to its end ([`parse`]).
+//! 2. Every name is looked up ([`scope`]) and every expression typed ([`expr`]); each table becomes the rows that the role may
+//!    see ([`from`]). What is not known to mean the same on both stores is refused, or written so that it does.
 //! 3. What comes out is a [`ReadPlan`] as a request's is: words of this crate's source, quoted names and bound values. No
 //!    piece of the text itself goes to a database.
 //!
 //! Routes are compiled when the planner is made, and their mistakes are diagnostics. What scripts run is compiled when it
 //! is first met, and kept in a bounded cache.
 
+mod aggregate;
+mod expr;
+mod from;
+mod function;
+mod insert;
+mod lower;
+mod parse;
+mod query;
+mod scope;
+mod select;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod write;
+
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use pintle_model::{Diagnostic, Role, RouteId, Type};
+use pintle_model::{
+    Diagnostic, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, Span, SqlAnswer, SqlText, Type,
+};
 
-use crate::plan::ReadPlan;
+use crate::plan::{Dialect, ReadPlan};
 use crate::planner::Planner;
+use crate::policy::mistake::Mistake;
 use crate::{Fault, FaultKind};
+use lower::{Given, Wrong};
 
 /// Bytes of statements and plans that are kept for scripts, roughly.
 const KEPT_BYTES_MAX: u64 = 4 << 20;
@@ -65,8 +84,113 @@ impl Own {
     /// # Errors
     /// Every mistake in them.
     pub(crate) fn new(planner: &Planner) -> Result<Own, Vec<Diagnostic>> {
-        let routes = planner.model.routes.iter().map(|_| [None, None, None]).collect();
-        Ok(Own { routes, ..Own::default() })
+        let mut diagnostics = Vec::new();
+        let routes = planner.model.routes.iter().map(|route| compiled(planner, route, &mut diagnostics)).collect();
+        if diagnostics.is_empty() { Ok(Own { routes, ..Own::default() }) } else { Err(diagnostics) }
+    }
+}
+
+/// A statement, and all that its meaning hangs on beside the role.
+#[derive(Debug, Clone, Copy)]
+struct Text<'a> {
+    source: &'a str,
+    params: &'a [Given],
+    dialect: Dialect,
+    may_write: bool,
+}
+
+/// The plans of one route.
+fn compiled(
+    planner: &Planner,
+    route: &Route,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> [Option<Result<OwnPlan, Fault>>; 3] {
+    let mut plans = [None, None, None];
+    let RouteAnswer::Sql(answer) = &route.answer else { return plans };
+    let params = params(route);
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        // The other store's statement is looked at too, where it is another one.
+        let text = text_for(answer, dialect);
+        if dialect != planner.dialect && text.text == text_for(answer, planner.dialect).text {
+            continue;
+        }
+        let mut mistakes: Vec<Mistake> = Vec::new();
+        for role in Role::ALL.into_iter().filter(|role| may_call(route.access, *role)) {
+            let acts_as = route.acts_as.unwrap_or(role);
+            let of = Text { source: &text.text, params: &params, dialect, may_write: route.method != "GET" };
+            let plan = match parse::parse(of.source).map_err(Wrong::Mistake) {
+                Ok(parsed) => lower::compile(planner, &of, &parsed, acts_as),
+                Err(wrong) => Err(wrong),
+            };
+            match plan {
+                Err(Wrong::Mistake(mistake)) if mistakes.contains(&mistake) => {}
+                Err(Wrong::Mistake(mistake)) => mistakes.push(mistake),
+                Err(Wrong::Denied(fault)) if dialect == planner.dialect => plans[place(role)] = Some(Err(fault)),
+                Ok(plan) if dialect == planner.dialect => plans[place(role)] = Some(Ok(plan)),
+                _ => {}
+            }
+        }
+        diagnostics.extend(mistakes.into_iter().map(|mistake| diagnostic(mistake, text)));
+    }
+    plans
+}
+
+fn text_for(answer: &SqlAnswer, dialect: Dialect) -> &SqlText {
+    match dialect {
+        Dialect::Sqlite => &answer.sqlite,
+        Dialect::Postgres => &answer.postgres,
+    }
+}
+
+fn may_call(access: RouteAccess, role: Role) -> bool {
+    match access {
+        RouteAccess::Optional => true,
+        RouteAccess::Required => role != Role::Anon,
+        RouteAccess::ServiceRole => role == Role::ServiceRole,
+    }
+}
+
+/// What a route's statement may speak of.
+fn params(route: &Route) -> Vec<Given> {
+    let declared = route.params.iter().map(|param| (param.field.name.clone(), param.field.ty));
+    let body = route.body.iter().map(|_| ("body".to_owned(), Type::Json));
+    declared.chain(body).map(|(name, ty)| Given { name, ty, declared: true }).collect()
+}
+
+/// A mistake at the very words where the file has the text as it is, else at the whole.
+fn diagnostic(mistake: Mistake, text: &SqlText) -> Diagnostic {
+    let whole = text.span;
+    let as_it_is = whole.end - whole.start == text.text.len();
+    let span = match mistake.at {
+        Some(at) if as_it_is => Span { start: whole.start + at.start, end: whole.start + at.end },
+        _ => whole,
+    };
+    Diagnostic {
+        severity: Severity::Error,
+        message: mistake.message,
+        label: mistake.label,
+        help: mistake.help,
+        file: Arc::clone(&text.file),
+        span,
+    }
+}
+
+/// A mistake in a script's statement.
+fn fault(mistake: Mistake, source: &str) -> Fault {
+    let mut fault = Fault::new(FaultKind::Parse, mistake.message);
+    if let Some(at) = mistake.at {
+        let before = source.get(..at.start).unwrap_or_default();
+        let (line, column) =
+            (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+        let piece = source.get(at).unwrap_or_default();
+        fault = fault.details(format!(
+            "line {line}, column {column} of the statement: {}",
+            crate::fault::shortened(piece, crate::fault::NAMED_MAX)
+        ));
+    }
+    match mistake.help {
+        Some(help) => fault.hint(help),
+        None => fault,
     }
 }
 
@@ -111,6 +235,18 @@ impl Planner {
         if let Some(plan) = self.own.scripts.get(&key) {
             return Ok(plan);
         }
-        Err(Fault::new(FaultKind::Unsupported, "SQL of the app's own is not built yet"))
+        let params: Vec<Given> =
+            params.iter().map(|(name, ty)| Given { name: name.clone(), ty: *ty, declared: false }).collect();
+        let of = Text { source: text, params: &params, dialect: self.dialect, may_write };
+        let parsed = parse::parse(text).map_err(|mistake| fault(mistake, text))?;
+        match lower::compile(self, &of, &parsed, role) {
+            Ok(plan) => {
+                let plan = Arc::new(plan);
+                self.own.scripts.insert(key, Arc::clone(&plan));
+                Ok(plan)
+            }
+            Err(Wrong::Mistake(mistake)) => Err(fault(mistake, text)),
+            Err(Wrong::Denied(fault)) => Err(fault),
+        }
     }
 }

@@ -38,7 +38,7 @@ impl Planner {
     ///
     /// # Errors
     /// [`FaultKind::Denied`] when there is no policy: none is no grant.
-    pub(super) fn right(&self, collection: CollectionId, role: Role, right: Right) -> Result<Expr, Fault> {
+    pub(crate) fn right(&self, collection: CollectionId, role: Role, right: Right) -> Result<Expr, Fault> {
         if role == Role::ServiceRole {
             return Ok(Expr::TRUE);
         }

@@ -11,6 +11,7 @@ mod read;
 mod write;
 
 pub use access::Right;
+pub(crate) use write::is_unique;
 
 use std::sync::Arc;
 

@@ -51,8 +51,8 @@ impl Planner {
         Ok(ReadPlan { rows, count, columns, strip_nulls, point, inline, reads, writes: Vec::new() })
     }
 
-    pub(super) fn scope(&self) -> Scope<'_> {
-        Scope { model: &self.model, qualified: false, shown: false }
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { model: &self.model, qualified: false, shown: false, row: None, fenced: false }
     }
 
     /// The place of what is answered.

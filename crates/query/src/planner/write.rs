@@ -7,7 +7,7 @@
 mod postgres;
 mod sqlite;
 
-use pintle_model::{CollectionId, KeyOrigin, Role, Type};
+use pintle_model::{Collection, CollectionId, KeyOrigin, Role, Type};
 
 use super::Planner;
 use super::access::Right;
@@ -244,21 +244,7 @@ impl Planner {
 
     /// `ON CONFLICT` needs a key or something unique.
     fn check_target(&self, place: Place, conflict: &Conflict) -> Result<(), Fault> {
-        let collection = self.model.collection(place.collection);
-        let mut target = conflict.target.clone();
-        target.sort_unstable();
-        target.dedup();
-        let is = |mut fields: Vec<usize>| {
-            fields.sort_unstable();
-            fields == target
-        };
-        let known = is((0..collection.key.len).collect())
-            || matches!(target[..], [one] if collection.fields[one].unique)
-            || collection.indexes.iter().any(|index| {
-                index.unique
-                    && index.parts.iter().all(|part| part.path.is_empty())
-                    && is(index.parts.iter().map(|part| part.field).collect())
-            });
+        let known = is_unique(self.model.collection(place.collection), &conflict.target);
         if known {
             return Ok(());
         }
@@ -268,6 +254,24 @@ impl Planner {
         )
         .hint("on_conflict names the key, a unique field, or the fields of a unique index"))
     }
+}
+
+/// Whether these fields are the key, a unique field, or those of a unique index.
+pub(crate) fn is_unique(collection: &Collection, fields: &[usize]) -> bool {
+    let mut target = fields.to_vec();
+    target.sort_unstable();
+    target.dedup();
+    let is = |mut fields: Vec<usize>| {
+        fields.sort_unstable();
+        fields == target
+    };
+    is((0..collection.key.len).collect())
+        || matches!(target[..], [one] if collection.fields[one].unique)
+        || collection.indexes.iter().any(|index| {
+            index.unique
+                && index.parts.iter().all(|part| part.path.is_empty())
+                && is(index.parts.iter().map(|part| part.field).collect())
+        })
 }
 
 /// The parts that must all hold.

@@ -2,7 +2,7 @@
 
 use pintle_model::{Model, Type, Value};
 
-use super::Sql;
+use super::{Fragment, Sql};
 use crate::expr::{Binary, Column, Expr, Function, type_of};
 use crate::plan::{Dialect, Param};
 use crate::request::{Comparison, Truth};
@@ -16,6 +16,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) qualified: bool,
     /// Whether this is answered, and nothing is found by it: then no path needs to stand as an index has it.
     pub(crate) shown: bool,
+    /// What the columns of the outermost row are, where they are not simply its own.
+    pub(crate) row: Option<&'a [Fragment]>,
+    /// Whether nothing may be asked of the rows of a table before its policy holds of them.
+    pub(crate) fenced: bool,
 }
 
 /// More conditions than this are put into groups, so that no expression grows deeper than SQLite allows.
@@ -103,6 +107,9 @@ impl Sql {
     }
 
     pub(super) fn column(&mut self, scope: Scope<'_>, column: &Column) {
+        if let Some(field) = scope.row.filter(|_| column.depth == 0).and_then(|row| row.get(column.field)) {
+            return self.fragment(Scope { row: None, ..scope }, field);
+        }
         let collection = scope.model.collection(column.collection);
         if column.depth > 0 {
             self.alias(column.depth).word(".");

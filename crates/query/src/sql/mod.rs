@@ -8,12 +8,14 @@
 //! [`expr`] writes what is the same in both dialects, [`sqlite`] and [`postgres`] what is not.
 
 mod expr;
+mod fragment;
 mod path;
 mod postgres;
 mod regex;
 mod sqlite;
 
 pub(crate) use expr::Scope;
+pub(crate) use fragment::{Fragment, Piece};
 pub use path::index_part;
 pub use postgres::POSTGRES_FUNCTIONS;
 pub(crate) use postgres::element_value;

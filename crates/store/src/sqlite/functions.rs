@@ -14,8 +14,10 @@ const ARITY_MAX: usize = 4;
 /// When SQLite refuses one.
 pub(super) fn register(db: &Connection) -> rusqlite::Result<()> {
     // Innocuous: they touch nothing but their arguments, so indexes and checks may use them in an untrusted schema.
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS | FunctionFlags::SQLITE_DETERMINISTIC;
+    let always = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
     for function in FUNCTIONS {
+        let same = if function.deterministic { FunctionFlags::SQLITE_DETERMINISTIC } else { FunctionFlags::empty() };
+        let flags = always | same;
         let arity = i32::try_from(function.arity).unwrap_or(-1);
         db.create_scalar_function(function.name, arity, flags, move |context| call(function, context))?;
     }
