@@ -1,10 +1,33 @@
 //! Broken constraints in PostgreSQL's words, the same whichever engine saw them. Values stand in them only where the
 //! caller gave them.
 
+use std::sync::Arc;
+
 use pintle_model::{Collection, Field, Model, Value};
-use pintle_query::Write;
+use pintle_query::plan::Action;
+use pintle_query::{Read, Write, WritePlan};
 
 use crate::{Error, names};
+
+/// What a statement of the app's own writes, as far as the words of its error must know; nothing if it only reads.
+pub(crate) fn written_by(read: &Read) -> Option<Write> {
+    let removes = read.plan.rows.sql.starts_with("DELETE");
+    let plan = WritePlan {
+        collection: *read.plan.writes.first()?,
+        action: if removes { Action::Delete } else { Action::Update },
+        fields: Vec::new(),
+        check: None,
+        probe: None,
+        write: read.plan.rows.clone(),
+        tells_new: false,
+        verdicts: 0,
+        columns: Vec::new(),
+        sort: Vec::new(),
+        strip_nulls: false,
+    };
+    let inputs = read.inputs.clone();
+    Some(Write { plan: Arc::new(plan), inputs, rows: Vec::new(), single: false, max_affected: None, rollback: false })
+}
 
 /// A unique value is taken. `fields` are those of the constraint, or none where it spans paths inside json; `name` is the
 /// constraint's.

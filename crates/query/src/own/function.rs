@@ -8,9 +8,9 @@ use sqlparser::ast;
 use sqlparser::tokenizer::Span;
 
 use super::lower::Lower;
-use super::typed::{Known, Typed, What, pg_type};
+use super::typed::{Known, Typed, What};
 use crate::Dialect;
-use crate::functions::{castable, name, type_named};
+use crate::functions::name;
 use crate::plan::Param;
 use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::sql::{Fragment, Piece};
@@ -130,7 +130,6 @@ impl Lower<'_> {
     }
 
     fn call(&mut self, call: &Call<'_>) -> Result<What, Mistake> {
-        let known = |sql, ty| Ok(What::Known(Known::new(sql, ty)));
         match (call.name.as_str(), &call.args[..]) {
             ("auth.uid", []) => Ok(What::Known(Known::bound(Param::Uid, Type::Text))),
             ("auth.role", []) => Ok(What::Known(Known::bound(Param::Role, Type::Text))),
@@ -151,6 +150,18 @@ impl Lower<'_> {
                 Ok(What::Known(Known::new(sql, ty).exact(exact)))
             }
             ("greatest" | "least", [_, _, ..]) => self.extreme(call).map(What::Known),
+            ("jsonb_array_length", [json]) => self.array_length(json).map(What::Known),
+            ("abs" | "round" | "ceil" | "floor" | "trunc" | "sign" | "sqrt", [number]) => {
+                self.rounded(call, number).map(What::Known)
+            }
+            _ => self.text_call(call).map(What::Known),
+        }
+    }
+
+    /// A function of texts.
+    fn text_call(&mut self, call: &Call<'_>) -> Result<Known, Mistake> {
+        let known = |sql, ty| Ok(Known::new(sql, ty));
+        match (call.name.as_str(), &call.args[..]) {
             ("lower" | "upper", [text]) => {
                 let text = self.expr_of(text, Type::Text)?.sql;
                 known(self.folded(text, call.name == "upper"), Type::Text)
@@ -159,11 +170,9 @@ impl Lower<'_> {
                 let typed = self.expr(value)?;
                 let ty = if typed.ty() == Some(Type::Bytes) { Type::Bytes } else { Type::Text };
                 let sql = self.of(typed, ty)?.sql.between("length(", ")");
-                Ok(What::Known(Known::new(self.whole(sql), Type::Integer).exact(true)))
+                Ok(Known::new(self.whole(sql), Type::Integer).exact(true))
             }
-            ("substr", [text, from, rest @ ..]) if rest.len() < 2 => {
-                self.substr(text, from, rest.first().copied()).map(What::Known)
-            }
+            ("substr", [text, from, rest @ ..]) if rest.len() < 2 => self.substr(text, from, rest.first().copied()),
             ("replace", [text, old, new]) => {
                 let text = self.expr_of(text, Type::Text)?.sql.between("replace(", ", ");
                 let (old, new) = (self.expr_of(old, Type::Text)?.sql, self.expr_of(new, Type::Text)?.sql);
@@ -182,31 +191,25 @@ impl Lower<'_> {
                 let (text, sought) = (self.expr_of(text, Type::Text)?.sql, self.expr_of(sought, Type::Text)?.sql);
                 let open = if self.dialect == Dialect::Sqlite { "instr(" } else { "strpos(" };
                 let sql = text.between(open, ", ").and(sought).then(")");
-                Ok(What::Known(Known::new(self.whole(sql), Type::Integer).exact(true)))
-            }
-            ("abs" | "round" | "ceil" | "floor" | "trunc" | "sign" | "sqrt", [number]) => {
-                self.rounded(call, number).map(What::Known)
-            }
-            ("jsonb_array_length", [json]) => {
-                let json = self.expr_of(json, Type::Json)?.sql;
-                let sql = match self.dialect {
-                    Dialect::Sqlite => {
-                        let again = json.clone();
-                        json.between("(CASE json_type(", ") WHEN 'array' THEN json_array_length(")
-                            .and(again)
-                            .then(") END)")
-                    }
-                    Dialect::Postgres => {
-                        let again = json.clone();
-                        json.between("(CASE jsonb_typeof(", ") WHEN 'array' THEN jsonb_array_length(")
-                            .and(again)
-                            .then(")::int8 END)")
-                    }
-                };
-                Ok(What::Known(Known::new(sql, Type::Integer).exact(true)))
+                Ok(Known::new(self.whole(sql), Type::Integer).exact(true))
             }
             _ => Err(self.wrong(format!("`{}` does not take {} arguments", call.name, call.args.len()), call.span)),
         }
+    }
+
+    fn array_length(&mut self, json: &ast::Expr) -> Result<Known, Mistake> {
+        let json = self.expr_of(json, Type::Json)?.sql;
+        let again = json.clone();
+        let sql = match self.dialect {
+            Dialect::Sqlite => {
+                json.between("(CASE json_type(", ") WHEN 'array' THEN json_array_length(").and(again).then(") END)")
+            }
+            Dialect::Postgres => json
+                .between("(CASE jsonb_typeof(", ") WHEN 'array' THEN jsonb_array_length(")
+                .and(again)
+                .then(")::int8 END)"),
+        };
+        Ok(Known::new(sql, Type::Integer).exact(true))
     }
 
     /// A whole number of PostgreSQL's that has 32 bits.
@@ -343,59 +346,5 @@ impl Lower<'_> {
             What::Known(known) => Ok(known),
             _ => Err(self.unknown(span)),
         }
-    }
-
-    pub(super) fn data_type(&self, data_type: &ast::DataType, span: Span) -> Result<Type, Mistake> {
-        let name = data_type.to_string().to_lowercase();
-        type_named(&name).ok_or_else(|| {
-            let names = Type::ALL.map(Type::name);
-            self.wrong(format!("there is no type `{name}`"), span).help(did_you_mean(&name, names, "there are"))
-        })
-    }
-
-    pub(super) fn cast(&mut self, inner: &ast::Expr, data_type: &ast::DataType, span: Span) -> Result<What, Mistake> {
-        let ty = self.data_type(data_type, span)?;
-        let typed = self.expr(inner)?;
-        let What::Known(known) = typed.what else { return self.of(typed, ty).map(What::Known) };
-        let days = matches!(
-            (known.ty, ty),
-            (Type::Timestamp, Type::Date) | (Type::Date, Type::Timestamp) | (Type::Boolean, Type::Integer)
-        );
-        let refused = (known.ty, ty) == (Type::Text, Type::Bytes);
-        if refused || !(days || castable(known.ty, ty)) {
-            return Err(self.wrong(format!("{} cannot be cast to {}", known.ty.name(), ty.name()), span));
-        }
-        self.fallible |= known.ty != ty && (known.ty == Type::Text || ty == Type::Integer);
-        Ok(What::Known(self.cast_known(known, ty)))
-    }
-
-    /// A cast of types that can be.
-    pub(super) fn cast_known(&self, known: Known, ty: Type) -> Known {
-        if known.ty == ty {
-            return known;
-        }
-        let constant = known.constant;
-        let exact = known.exact || known.ty == Type::Text;
-        let sql = match self.dialect {
-            Dialect::Postgres => known.sql.between("CAST(", " AS ").then(pg_type(ty)).then(")"),
-            Dialect::Sqlite => match (known.ty, ty) {
-                (Type::Integer, Type::Text) => known.sql.between("CAST(", " AS TEXT)"),
-                (Type::Integer, Type::Number) => known.sql.between("CAST(", " AS REAL)"),
-                (Type::Boolean, Type::Text) => {
-                    known.sql.between("CASE ", " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
-                }
-                (Type::Number, Type::Text) => known.sql.between(name::NUMBER_TEXT, ")"),
-                (Type::Timestamp, Type::Text) => known.sql.between(name::TIMESTAMP_TEXT, ")"),
-                (Type::Bytes, Type::Text) => known.sql.between(name::BYTES_TEXT, ")"),
-                (Type::Timestamp, Type::Date) => known.sql.between("substr(", ", 1, 10)"),
-                (Type::Date, Type::Timestamp) => known.sql.between("(", " || 'T00:00:00.000000Z')"),
-                (Type::Text, _) | (Type::Number, Type::Integer) => {
-                    known.sql.between(name::CAST, ", ").with(Piece::Quoted(ty.name().to_owned())).then(")")
-                }
-                // Texts, dates, uuids and json are kept as the texts that they print.
-                _ => known.sql,
-            },
-        };
-        Known { constant, ..Known::new(sql, ty).exact(exact || !matches!(ty, Type::Integer | Type::Number)) }
     }
 }

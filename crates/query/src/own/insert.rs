@@ -8,7 +8,7 @@ use super::lower::{Lower, Lowered};
 use super::scope::{Level, Row};
 use super::write::{Target, types};
 use crate::expr::Expr;
-use crate::planner::{Right, is_unique};
+use crate::planner::{Right, distinct_parts, is_unique};
 use crate::policy::mistake::Mistake;
 use crate::sql::{Fragment, Piece};
 
@@ -75,7 +75,7 @@ impl Lower<'_> {
             let denied = self.deny(target);
             sql.and(held(check, rows.row, Fragment::word("TRUE"), denied))
         };
-        self.returned(target, sql.and(conflict), insert.returning.as_deref(), vec![collection])
+        self.returned(target, sql.and(conflict), insert.returning.as_deref())
     }
 
     /// Nothing in it but what is known here.
@@ -146,12 +146,12 @@ impl Lower<'_> {
             row[*field] = Fragment::column(from, Piece::Column(n + 1));
         }
         let (count, mut fields, mut values) = (given.len(), given, values);
-        for field in 0..all.len() {
+        for (field, known) in row.iter_mut().enumerate() {
             if fields.contains(&field) {
                 continue;
             }
             if let Some(default) = self.default_of(target.collection, field) {
-                row[field] = default.clone();
+                *known = default.clone();
                 fields.push(field);
                 values.push(default);
             }
@@ -165,7 +165,7 @@ impl Lower<'_> {
         if reads {
             check.push(self.right(target.collection, Right::Select));
         }
-        let check = Expr::all(check);
+        let check = distinct_parts(check);
         let collection = self.planner.model.collection(target.collection);
         let unknown = |field: usize| {
             let counted = field == 0 && collection.key.origin == KeyOrigin::Counted;
@@ -215,7 +215,7 @@ impl Lower<'_> {
         let set = self.assignments(target, &update.assignments)?;
         let wanted = update.selection.as_ref().map(|selection| self.boolean(selection)).transpose()?;
         let select = self.right(target.collection, Right::Select);
-        let old = Expr::all([self.right(target.collection, Right::UpdateUsing), select.clone()]);
+        let old = distinct_parts([self.right(target.collection, Right::UpdateUsing), select.clone()]);
         let check = self.right(target.collection, Right::UpdateCheck);
         let new = self.new_row(&old, Expr::all([check, select]), &set);
         if old.sought().contains(&target.collection) || new.sought().contains(&target.collection) {

@@ -10,6 +10,8 @@
 //! is first met, and kept in a bounded cache.
 
 mod aggregate;
+mod cast;
+mod condition;
 mod expr;
 mod from;
 mod function;
@@ -17,11 +19,14 @@ mod insert;
 mod lower;
 mod parse;
 mod query;
+mod returning;
 mod scope;
 mod select;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod with;
 mod write;
 
 use std::sync::Arc;

@@ -8,12 +8,10 @@ use sqlparser::ast::{self, SetExpr, Spanned};
 use sqlparser::tokenizer::Span;
 
 use super::lower::{Lower, Lowered};
-use super::scope::{Column, With};
 use super::typed::{Known, Typed, What};
-use crate::Dialect;
 use crate::plan;
 use crate::policy::mistake::Mistake;
-use crate::sql::{Fragment, Piece};
+use crate::sql::Fragment;
 
 /// A column of a result.
 #[derive(Debug, Clone)]
@@ -56,7 +54,7 @@ pub(super) enum Body {
 
 impl Body {
     /// The leaves' items, those of a column together.
-    fn columns(&self) -> Vec<Vec<Item>> {
+    pub(super) fn columns(&self) -> Vec<Vec<Item>> {
         match self {
             Body::Select { items, .. } => items.iter().map(|item| vec![item.clone()]).collect(),
             Body::Values(rows) => {
@@ -170,127 +168,6 @@ impl Lower<'_> {
         Ok(Found { sql: self.bounded(withs.and(found.0).and(limit))?, columns: found.1, limited })
     }
 
-    /// `WITH …`, which is in sight until it is cut off again.
-    pub(super) fn with(&mut self, with: &ast::With) -> Result<Fragment, Mistake> {
-        let mut parts = Vec::with_capacity(with.cte_tables.len());
-        for cte in &with.cte_tables {
-            parts.push(self.deeper(cte, |lower| lower.one_with(cte, with.recursive))?);
-        }
-        let sql = Fragment::list(parts, ", ");
-        Ok(sql.between(if with.recursive { "WITH RECURSIVE " } else { "WITH " }, " "))
-    }
-
-    fn one_with(&mut self, cte: &ast::Cte, recursive: bool) -> Result<Fragment, Mistake> {
-        let ast::Cte { alias, query, from: None, materialized, .. } = cte else {
-            return Err(self.unknown(cte.span()));
-        };
-        let (name, id) = (alias.name.value.clone(), self.fresh());
-        if self.planner.model.find(&name).is_some() {
-            return Err(self
-                .wrong(format!("`{name}` is a collection, and cannot be a name after WITH"), alias.name.span)
-                .help("give it another name"));
-        }
-        // A name of its own level hides one further out; twice on one level would be a slip.
-        let names: Vec<String> = alias.columns.iter().map(|column| column.name.value.clone()).collect();
-        let body = match &*query.body {
-            SetExpr::SetOperation { op: ast::SetOperator::Union, set_quantifier, left, right }
-                if recursive && self.names_itself(right, &name) =>
-            {
-                if query.order_by.is_some() || query.limit_clause.is_some() || query.with.is_some() {
-                    return Err(self.wrong("a recursive query has no order, limit or WITH of its own", cte.span()));
-                }
-                self.recursion(id, &name, &names, (left, right, set_quantifier), cte.span())?
-            }
-            _ => {
-                let found = self.query(query, None)?;
-                let columns = self.named_columns(&found.columns, &names, alias.name.span)?;
-                self.withs.push(With { id, name, columns, making: None });
-                found.sql
-            }
-        };
-        let width = self.withs.last().map_or(0, |with| with.columns.len());
-        let columns = Fragment::list((1..=width).map(|n| Fragment::of(Piece::Column(n))), ", ");
-        let hint = match materialized {
-            Some(ast::CteAsMaterialized::Materialized) => ") AS MATERIALIZED (",
-            Some(ast::CteAsMaterialized::NotMaterialized) => ") AS NOT MATERIALIZED (",
-            None => ") AS (",
-        };
-        Ok(Fragment::of(Piece::With(id)).then("(").and(columns).then(hint).and(body).then(")"))
-    }
-
-    fn names_itself(&self, body: &SetExpr, name: &str) -> bool {
-        use sqlparser::ast::visit_relations;
-        let mut found = false;
-        let _ = visit_relations(body, |relation| {
-            found |= matches!(&relation.0[..], [part] if part.as_ident().is_some_and(|ident| ident.value == name));
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-        found
-    }
-
-    fn recursion(
-        &mut self,
-        id: usize,
-        name: &str,
-        names: &[String],
-        (left, right, quantifier): (&SetExpr, &SetExpr, &ast::SetQuantifier),
-        span: Span,
-    ) -> Result<Fragment, Mistake> {
-        let body = self.body(left)?;
-        let (first, outs) = self.settle(body, None)?;
-        let mut columns = self.named_columns(&outs, names, span)?;
-        for column in &mut columns {
-            column.exact = false;
-        }
-        let types: Vec<Type> = columns.iter().map(|column| column.ty).collect();
-        let making = Some((self.levels.len() + self.apart, 0));
-        self.withs.push(With { id, name: name.to_owned(), columns, making });
-        let place = self.withs.len() - 1;
-        let body = self.body(right)?;
-        let Body::Select { .. } = body else {
-            return Err(self.wrong("what repeats is one SELECT", right.span()));
-        };
-        let (again, more) = self.settle(body, Some(&types))?;
-        if more.len() != types.len() {
-            return Err(
-                self.wrong(format!("{} columns before UNION, and {} behind it", types.len(), more.len()), right.span())
-            );
-        }
-        if let Some((ty, column)) = types.iter().zip(&more).find(|(ty, column)| **ty != column.ty) {
-            let message = format!("this is {}, and it begins as {}", column.ty.name(), ty.name());
-            return Err(self.wrong(message, column.span).help(format!("write `CAST(… AS {})`", ty.name())));
-        }
-        self.withs[place].making = None;
-        let all = match quantifier {
-            ast::SetQuantifier::All => " UNION ALL ",
-            ast::SetQuantifier::None | ast::SetQuantifier::Distinct => " UNION ",
-            _ => return Err(self.unknown(span)),
-        };
-        Ok(first.then(all).and(again))
-    }
-
-    /// A result's columns under the names that stand behind an alias, or their own.
-    pub(super) fn named_columns(&self, columns: &[Out], names: &[String], span: Span) -> Result<Vec<Column>, Mistake> {
-        if names.len() > columns.len() {
-            return Err(self.wrong(format!("{} names for {} columns", names.len(), columns.len()), span));
-        }
-        let mut named: Vec<Column> = Vec::with_capacity(columns.len());
-        for (n, column) in columns.iter().enumerate() {
-            let name = names.get(n).cloned().or_else(|| column.name.clone());
-            let Some(name) = name else {
-                return Err(self.wrong("this column of a subquery has no name", column.span).help("write `… AS name`"));
-            };
-            if named.iter().any(|other| other.name == name) {
-                return Err(self
-                    .wrong(format!("two columns of this subquery are called `{name}`"), column.span)
-                    .help("write `… AS another_name`"));
-            }
-            let (sql, exact) = (Piece::Column(n + 1), column.exact);
-            named.push(Column { name, ty: column.ty, sql, plain: true, exact, required: false, merged: false });
-        }
-        Ok(named)
-    }
-
     pub(super) fn body(&mut self, body: &SetExpr) -> Result<Body, Mistake> {
         self.deeper(body, |lower| lower.body_of(body))
     }
@@ -351,118 +228,6 @@ impl Lower<'_> {
         }
     }
 
-    /// Settles the types of a query's columns, and writes it.
-    pub(super) fn settle(&mut self, body: Body, expected: Option<&[Type]>) -> Result<(Fragment, Vec<Out>), Mistake> {
-        let columns = body.columns();
-        let mut outs = Vec::with_capacity(columns.len());
-        for (n, column) in columns.iter().enumerate() {
-            let typed: Vec<Typed> = column.iter().map(|item| item.typed.clone()).collect();
-            let wanted = expected.and_then(|expected| expected.get(n)).copied();
-            let ty = match (self.common(&typed)?, wanted) {
-                // A whole number goes where a number is wanted.
-                (Some(Type::Integer), Some(Type::Number)) => Type::Number,
-                (Some(ty), _) => ty,
-                (None, Some(ty)) => ty,
-                (None, None) => {
-                    if let Some(null) = typed.iter().find(|one| matches!(one.what, What::Null))
-                        && typed.iter().all(|one| matches!(one.what, What::Null))
-                    {
-                        self.alone(null.clone())?;
-                    }
-                    self.common_or(&typed)?
-                }
-            };
-            let exact = typed.iter().all(|one| !matches!(&one.what, What::Known(known) if !known.exact));
-            let span = column.first().map_or_else(Span::empty, |item| item.typed.span);
-            outs.push(Out { name: column.first().and_then(|item| item.name.clone()), ty, exact, span });
-        }
-        let types: Vec<Type> = outs.iter().map(|out| out.ty).collect();
-        let sql = self.written(body, &types)?;
-        Ok((sql, outs))
-    }
-
-    fn written(&mut self, body: Body, types: &[Type]) -> Result<Fragment, Mistake> {
-        match body {
-            Body::Select { head, items, tail } => {
-                let items = self.items(items.into_iter().map(|item| item.typed).collect(), types, true)?;
-                Ok(head.and(items).and(tail))
-            }
-            Body::Values(rows) => {
-                let row = self.fresh();
-                let rows: Vec<Fragment> = rows
-                    .into_iter()
-                    .map(|row| {
-                        let values = row.into_iter().map(|item| item.typed).collect();
-                        Ok(self.items(values, types, false)?.between("(", ")"))
-                    })
-                    .collect::<Result<_, Mistake>>()?;
-                let named = (1..=types.len()).map(|n| {
-                    Fragment::of(Piece::Row(row))
-                        .then(".\"column")
-                        .with(Piece::Number(n))
-                        .then("\" AS ")
-                        .with(Piece::Column(n))
-                });
-                let head = Fragment::list(named, ", ").between("SELECT ", " FROM (VALUES ");
-                Ok(head.and(Fragment::list(rows, ", ")).then(") AS ").with(Piece::Row(row)))
-            }
-            Body::Nested(found) => {
-                let span = found.columns.first().map_or_else(Span::empty, |column| column.span);
-                Ok(self.around(found.sql, &found.columns, types, span)?)
-            }
-            Body::Both { left, words, right } => {
-                if words != " UNION ALL " && types.contains(&Type::Json) {
-                    let help = "cast it to text, or write UNION ALL";
-                    return Err(Mistake::new("json cannot be told apart on both stores alike").help(help));
-                }
-                // A chain of one operator reads from the left; all else is put into a subquery, since SQLite knows no
-                // parentheses here, and other precedences.
-                let chained = matches!(&*left, Body::Both { words: before, .. } if *before == words);
-                let left = self.operand(*left, types, chained)?;
-                let right = self.operand(*right, types, false)?;
-                Ok(left.then(words).and(right))
-            }
-        }
-    }
-
-    fn operand(&mut self, body: Body, types: &[Type], chained: bool) -> Result<Fragment, Mistake> {
-        if chained || !matches!(body, Body::Both { .. }) {
-            return self.written(body, types);
-        }
-        let outs: Vec<Out> =
-            types.iter().map(|ty| Out { name: None, ty: *ty, exact: true, span: Span::empty() }).collect();
-        let sql = self.written(body, types)?;
-        self.around(sql, &outs, types, Span::empty())
-    }
-
-    /// `SELECT … FROM (…)`
-    fn around(&mut self, sql: Fragment, columns: &[Out], types: &[Type], span: Span) -> Result<Fragment, Mistake> {
-        let row = self.fresh();
-        let items = columns.iter().enumerate().map(|(n, column)| {
-            let known = Known::new(Fragment::column(row, Piece::Column(n + 1)), column.ty).exact(column.exact);
-            Typed { what: What::Known(Known { plain: true, ..known }), span }
-        });
-        let items = self.items(items.collect(), types, true)?;
-        Ok(items.between("SELECT ", " FROM (").and(sql).then(") AS ").with(Piece::Row(row)))
-    }
-
-    /// Items, each of its type; on PostgreSQL a text that is no field is told the collation of our columns, so that all
-    /// that is made of it is ordered by code point.
-    fn items(&mut self, items: Vec<Typed>, types: &[Type], named: bool) -> Result<Fragment, Mistake> {
-        let mut parts = Vec::with_capacity(items.len());
-        for (n, (item, ty)) in items.into_iter().zip(types).enumerate() {
-            let known = self.of(item, *ty)?;
-            let sql = match self.dialect {
-                Dialect::Postgres => self.key(&known),
-                // The answer's own columns.
-                Dialect::Sqlite if self.depth == 0 => self.finished(known),
-                Dialect::Sqlite => known.sql,
-            };
-            parts.push(if named { sql.then(" AS ").with(Piece::Column(n + 1)) } else { sql });
-        }
-        Ok(Fragment::list(parts, ", "))
-    }
-
     /// A query that is more than one `SELECT`, ordered by its columns.
     fn ordered_around(
         &mut self,
@@ -487,60 +252,5 @@ impl Lower<'_> {
             None => Fragment::default(),
         };
         Ok((sql.and(order), columns))
-    }
-
-    fn limit(&mut self, clause: Option<&ast::LimitClause>) -> Result<Fragment, Mistake> {
-        let Some(clause) = clause else { return Ok(Fragment::default()) };
-        let (limit, offset) = match clause {
-            ast::LimitClause::LimitOffset { limit, offset, limit_by } if limit_by.is_empty() => {
-                (limit.as_ref(), offset.as_ref().map(|offset| &offset.value))
-            }
-            ast::LimitClause::OffsetCommaLimit { offset, limit } => (Some(limit), Some(offset)),
-            ast::LimitClause::LimitOffset { .. } => return Err(Mistake::new("LIMIT BY is not known")),
-        };
-        let mut sql = Fragment::default();
-        match limit {
-            Some(limit) => sql = sql.then(" LIMIT ").and(self.count(limit, "coalesce(max(", ", 0), -1)")?),
-            // SQLite knows no offset without a limit.
-            None if self.dialect == Dialect::Sqlite && offset.is_some() => sql = sql.then(" LIMIT -1"),
-            None => {}
-        }
-        if let Some(offset) = offset {
-            sql = sql.then(" OFFSET ").and(self.count(offset, "coalesce(max(", ", 0), 0)")?);
-        }
-        Ok(sql)
-    }
-
-    /// A number of rows: a literal or a parameter. Below zero is zero, and null is no limit.
-    fn count(&mut self, expr: &ast::Expr, before: &'static str, after: &'static str) -> Result<Fragment, Mistake> {
-        let typed = self.expr(expr)?;
-        let span = typed.span;
-        let known = self.of(typed, Type::Integer)?;
-        if !known.constant {
-            return Err(self.wrong("a limit or offset is a number or a parameter", span));
-        }
-        if let ast::Expr::Value(value) = expr
-            && matches!(value.value, ast::Value::Number(..))
-        {
-            return Ok(known.sql);
-        }
-        Ok(match self.dialect {
-            Dialect::Sqlite => known.sql.between(before, after),
-            Dialect::Postgres => {
-                let again = known.sql.clone();
-                known.sql.between("CASE WHEN ", " < 0 THEN 0 ELSE ").and(again).then(" END")
-            }
-        })
-    }
-
-    /// A whole number that stands as it is in the text.
-    pub(super) fn ordinal(expr: &ast::Expr) -> Option<usize> {
-        match expr {
-            ast::Expr::Value(value) => match &value.value {
-                ast::Value::Number(text, false) => text.parse().ok(),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 }

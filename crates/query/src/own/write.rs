@@ -3,19 +3,16 @@
 //! The rules are those of [`crate::planner`]'s writes, which are PostgreSQL's, and stricter in two things: a statement
 //! that changes or removes rows always asks the `select` policy too, and what cannot be held is refused by name.
 
-use pintle_model::{CollectionId, DefaultValue, KeyOrigin, OnDelete, Type};
+use pintle_model::{CollectionId, Type};
 use sqlparser::ast::{self, SetExpr, Spanned, Statement};
 use sqlparser::tokenizer::Span;
 
 use super::lower::{Lower, Lowered};
-use super::query::Out;
 use super::scope::{Level, Row};
-use super::typed::Known;
 use crate::Dialect;
 use crate::expr::Expr;
 use crate::functions::name;
-use crate::plan::{self, Param};
-use crate::planner::Right;
+use crate::planner::{Right, distinct_parts, parts};
 use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::sql::{Fragment, Piece};
 
@@ -92,7 +89,7 @@ impl Lower<'_> {
         let (using, check) =
             (self.right(target.collection, Right::UpdateUsing), self.right(target.collection, Right::UpdateCheck));
         let select = self.right(target.collection, Right::Select);
-        let old = Expr::all([using, select.clone()]);
+        let old = distinct_parts([using, select.clone()]);
         let new = self.new_row(&old, Expr::all([check, select]), &set);
         if new.sought().contains(&target.collection) {
             return Err(self.itself(target, "update", assignments_span(assignments)));
@@ -123,7 +120,7 @@ impl Lower<'_> {
             .and(Fragment::list(parts, ", "))
             .and(from)
             .and(condition);
-        self.returned(target, sql, returning.as_deref(), vec![target.collection])
+        self.returned(target, sql, returning.as_deref())
     }
 
     pub(super) fn delete(&mut self, delete: &ast::Delete, withs: Fragment) -> Result<Lowered, Mistake> {
@@ -154,31 +151,10 @@ impl Lower<'_> {
         let target = self.target(&table.relation)?;
         let policy = self.right(target.collection, Right::Delete);
         let select = self.right(target.collection, Right::Select);
-        let condition = self.condition(target, &Expr::all([policy, select]), selection.as_ref())?;
+        let condition = self.condition(target, &distinct_parts([policy, select]), selection.as_ref())?;
         self.end_level()?;
         let sql = withs.then("DELETE FROM ").and(self.aliased(target)).and(condition);
-        let writes = self.reached(target.collection);
-        self.returned(target, sql, returning.as_deref(), writes)
-    }
-
-    /// A collection, and those whose rows go or change with its own.
-    fn reached(&self, collection: CollectionId) -> Vec<CollectionId> {
-        let mut reached = vec![collection];
-        let mut at = 0;
-        while let Some(&target) = reached.get(at) {
-            for (n, other) in self.planner.model.collections.iter().enumerate() {
-                let follows = other
-                    .fields
-                    .iter()
-                    .filter_map(|field| field.reference.as_ref())
-                    .any(|reference| reference.collection == target && reference.on_delete != OnDelete::Restrict);
-                if follows && !reached.contains(&CollectionId(n)) {
-                    reached.push(CollectionId(n));
-                }
-            }
-            at += 1;
-        }
-        reached
+        self.returned(target, sql, returning.as_deref())
     }
 
     /// The collection that is written, brought into sight.
@@ -283,14 +259,7 @@ impl Lower<'_> {
     pub(super) fn new_row(&self, old: &Expr, new: Expr, set: &[Set]) -> Expr {
         let changes = |field: usize| set.iter().any(|one| one.field == field);
         let known = parts(old.clone());
-        let asked = parts(new).into_iter().filter(|part| part.mentions(&changes) || !known.contains(part));
-        let mut all: Vec<Expr> = Vec::new();
-        for part in asked {
-            if !all.contains(&part) {
-                all.push(part);
-            }
-        }
-        Expr::all(all)
+        distinct_parts(parts(new).into_iter().filter(|part| part.mentions(&changes) || !known.contains(part)))
     }
 
     /// The row as it becomes.
@@ -344,83 +313,6 @@ impl Lower<'_> {
             span,
         )
         .help(AS_SERVICE)
-    }
-
-    /// ` RETURNING …`
-    pub(super) fn returned(
-        &mut self,
-        target: Target,
-        sql: Fragment,
-        returning: Option<&[ast::SelectItem]>,
-        writes: Vec<CollectionId>,
-    ) -> Result<Lowered, Mistake> {
-        let mut columns: Vec<plan::Column> = Vec::new();
-        let mut sql = sql;
-        if let Some(items) = returning {
-            let name = self.planner.model.collection(target.collection).name.clone();
-            // SQLite knows no alias there.
-            let id = (self.dialect == Dialect::Postgres).then_some(target.row);
-            let rows = vec![Row { id, name, columns: self.fields(target.collection) }];
-            self.levels.push(Level { rows, ..Level::default() });
-            self.returning = true;
-            let items = self.projection(items)?;
-            self.returning = false;
-            self.end_level()?;
-            let mut outs = Vec::with_capacity(items.len());
-            let mut shown = Vec::with_capacity(items.len());
-            for item in items {
-                let span = item.typed.span;
-                let known: Known = self.alone(item.typed)?;
-                outs.push(Out { name: item.name, ty: known.ty, exact: known.exact, span });
-                shown.push(self.finished(known));
-            }
-            columns = self.answered(&outs)?;
-            sql = sql.then(" RETURNING ").and(Fragment::list(shown, ", "));
-        }
-        Ok(Lowered { sql: self.bounded(sql)?, columns, writes })
-    }
-
-    /// What a field gets that is left out; nothing where the store itself knows, or it becomes null.
-    pub(super) fn default_of(&self, collection: CollectionId, field: usize) -> Option<Fragment> {
-        let collection = self.planner.model.collection(collection);
-        let of = &collection.fields[field];
-        let bound = |param: Param| Some(Fragment::of(Piece::Bind(param, of.ty)));
-        match &of.default {
-            Some(DefaultValue::Literal(value)) => bound(Param::Literal(value.clone())),
-            Some(DefaultValue::Now) => bound(Param::Now),
-            Some(DefaultValue::Uid) => bound(Param::Uid),
-            Some(DefaultValue::Uuid) => Some(self.new_uuid()),
-            None if field == 0 && collection.key.origin == KeyOrigin::UuidV7 => Some(self.new_uuid()),
-            None => None,
-        }
-    }
-
-    /// A random UUID: one for each row, which a bound value could not be.
-    fn new_uuid(&self) -> Fragment {
-        Fragment::word(match self.dialect {
-            Dialect::Postgres => "gen_random_uuid()",
-            Dialect::Sqlite => {
-                "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' \
-                 || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
-            }
-        })
-    }
-
-    /// Whether a field's value is made anew each time that it is written down.
-    pub(super) fn is_random(&self, collection: CollectionId, field: usize) -> bool {
-        let collection = self.planner.model.collection(collection);
-        let of = &collection.fields[field];
-        of.default == Some(DefaultValue::Uuid)
-            || (of.default.is_none() && field == 0 && collection.key.origin == KeyOrigin::UuidV7)
-    }
-}
-
-/// The parts that must all hold.
-pub(super) fn parts(expr: Expr) -> Vec<Expr> {
-    match expr {
-        Expr::And(parts) => parts,
-        other if other.is_true() => Vec::new(),
-        other => vec![other],
     }
 }
 

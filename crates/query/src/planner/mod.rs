@@ -11,7 +11,7 @@ mod read;
 mod write;
 
 pub use access::Right;
-pub(crate) use write::is_unique;
+pub(crate) use write::{distinct_parts, is_unique, parts};
 
 use std::sync::Arc;
 

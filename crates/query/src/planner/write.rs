@@ -275,7 +275,7 @@ pub(crate) fn is_unique(collection: &Collection, fields: &[usize]) -> bool {
 }
 
 /// The parts that must all hold.
-fn parts(expr: Expr) -> Vec<Expr> {
+pub(crate) fn parts(expr: Expr) -> Vec<Expr> {
     match expr {
         Expr::And(parts) => parts,
         other if other.is_true() => Vec::new(),
@@ -284,7 +284,7 @@ fn parts(expr: Expr) -> Vec<Expr> {
 }
 
 /// All of these, each once.
-fn distinct_parts(exprs: impl IntoIterator<Item = Expr>) -> Expr {
+pub(crate) fn distinct_parts(exprs: impl IntoIterator<Item = Expr>) -> Expr {
     let mut kept: Vec<Expr> = Vec::new();
     for part in exprs.into_iter().flat_map(parts) {
         if !kept.contains(&part) {

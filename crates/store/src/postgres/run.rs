@@ -20,7 +20,7 @@ use super::names::Names;
 use super::pool::Conn;
 use crate::json::Array;
 use crate::sort::Sorted;
-use crate::{Error, Rows, Written};
+use crate::{Error, Rows, Written, fault as shared};
 
 /// Room for an answer of one row without growing.
 const ROW_CAPACITY: usize = 512;
@@ -56,6 +56,32 @@ const SNAPSHOT: Around =
 /// A write of several statements.
 const TRANSACTION: Around = Around { open: "BEGIN", keep: "COMMIT", undo: "ROLLBACK" };
 
+/// Runs a statement of the app's own that writes, inside a transaction.
+pub(super) async fn own(conn: &mut Conn, names: &Names, read: &Read, around: Around) -> Result<Rows, Fault> {
+    let prepared = conn.prepared(&read.plan.rows.sql).await?;
+    conn.idle = false;
+    let outcome = owned(&conn.client, names, read, &prepared, around).await;
+    settle(conn, Some(around), &outcome).await;
+    outcome
+}
+
+async fn owned(
+    client: &Client,
+    names: &Names,
+    read: &Read,
+    prepared: &Prepared,
+    around: Around,
+) -> Result<Rows, Fault> {
+    control(client, Some(around.open)).await?;
+    let failed = |error: tokio_postgres::Error| match shared::written_by(read) {
+        Some(write) => Fault::of_write(&error, names, &write, &[]),
+        None => Fault::general(&error),
+    };
+    let rows = collected(client, prepared, read, failed).await?;
+    control(client, Some(around.keep)).await?;
+    Ok(rows)
+}
+
 /// Runs a read: by itself, or (`around`) inside a transaction.
 pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -> Result<Rows, Fault> {
     let plan = &*read.plan;
@@ -67,7 +93,7 @@ pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -
     let around = around.or(count.is_some().then_some(SNAPSHOT));
     conn.idle = false;
     let outcome = match around {
-        None => collected(&conn.client, &rows, read).await,
+        None => collected(&conn.client, &rows, read, general).await,
         // Apart from the read itself, which most requests wait for: a future is copied whole, also what it seldom needs.
         Some(around) => Box::pin(together(&conn.client, read, &rows, count.as_ref(), around)).await,
     };
@@ -84,7 +110,7 @@ async fn together(
     around: Around,
 ) -> Result<Rows, Fault> {
     let mut open = pin!(maybe_done(control(client, Some(around.open))));
-    let mut rows = pin!(maybe_done(collected(client, rows, read)));
+    let mut rows = pin!(maybe_done(collected(client, rows, read, general)));
     let mut total = pin!(maybe_done(counted(client, count, &read.inputs)));
     let mut keep = pin!(maybe_done(control(client, Some(around.keep))));
     begin(&mut open).await;
@@ -99,15 +125,24 @@ async fn together(
 }
 
 /// Reads all rows.
-async fn collected(client: &Client, prepared: &Prepared, read: &Read) -> Result<Rows, Fault> {
+async fn collected(
+    client: &Client,
+    prepared: &Prepared,
+    read: &Read,
+    failed: impl Fn(tokio_postgres::Error) -> Fault,
+) -> Result<Rows, Fault> {
     let plan = &*read.plan;
     let mut array = Array::new(if plan.point { ROW_CAPACITY } else { LIST_CAPACITY });
     let values = plan.rows.values(&read.inputs, &[]);
-    let mut found = pin!(sent(client, prepared, values).await.map_err(|error| Fault::general(&error))?);
-    while let Some(row) = found.try_next().await.map_err(|error| Fault::general(&error))? {
+    let mut found = pin!(sent(client, prepared, values).await.map_err(&failed)?);
+    while let Some(row) = found.try_next().await.map_err(&failed)? {
         json::push(&mut array, &row, 0, &plan.columns, plan.strip_nulls)?;
     }
     Ok(array.finish())
+}
+
+fn general(error: tokio_postgres::Error) -> Fault {
+    Fault::general(&error)
 }
 
 async fn counted(

@@ -257,7 +257,11 @@ impl Tx for PgTx<'_> {
         if self.of.mode == Mode::Read && !read.plan.writes.is_empty() {
             return Err(Error::ReadOnly);
         }
-        let rows = self.step(async |conn, around| run::read(conn, read, Some(around)).await)?;
+        if read.plan.writes.is_empty() {
+            return self.step(async |conn, around| run::read(conn, read, Some(around)).await);
+        }
+        let names = Arc::clone(&self.of.names);
+        let rows = self.step(async |conn, around| run::own(conn, &names, read, around).await)?;
         self.of.changed.extend(self.of.changes.of_read(read));
         Ok(rows)
     }

@@ -1,9 +1,9 @@
 //! SQLite's errors, told apart by what can be done about them, in PostgreSQL's words.
 
 use pintle_model::{Collection, Model, OnDelete, Value};
-use pintle_query::Write;
 use pintle_query::functions::Failure;
 use pintle_query::plan::Action;
+use pintle_query::{Read, Write};
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::bind::bind_value;
@@ -16,6 +16,9 @@ pub(super) fn general(error: &rusqlite::Error) -> Error {
         return Error::internal(error.to_string());
     };
     if let Some(failure) = message.as_deref().and_then(Failure::from_text) {
+        if failure.state == "42501" {
+            return Error::Policy(failure.message);
+        }
         return Error::Constraint { code: failure.state, message: failure.message };
     }
     match code.code {
@@ -53,6 +56,14 @@ pub(super) fn of_write(error: &rusqlite::Error, db: &Connection, model: &Model, 
         }
         ffi::SQLITE_CONSTRAINT_CHECK => shared::check(&collection.name, named),
         _ => general(error),
+    }
+}
+
+/// An error of a statement of the app's own that writes.
+pub(super) fn of_own(error: &rusqlite::Error, db: &Connection, model: &Model, read: &Read) -> Error {
+    match shared::written_by(read) {
+        Some(write) => of_write(error, db, model, &write, &[]),
+        None => general(error),
     }
 }
 

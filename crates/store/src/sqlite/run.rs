@@ -25,15 +25,7 @@ const LIST_CAPACITY: usize = 8192;
 /// Runs a read. A count is read on the same snapshot, so the connection must be in a transaction if there is one.
 pub(super) fn read(db: &Connection, read: &Read) -> Result<Rows, Error> {
     let plan = &*read.plan;
-    let capacity = if plan.point { ROW_CAPACITY } else { LIST_CAPACITY };
-    let mut array = Array::new(capacity);
-    let mut statement = prepared(db, &plan.rows, read, &[])?;
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(|error| fault::general(&error))? {
-        json::push(&mut array, row, 0, &plan.columns, plan.strip_nulls)?;
-    }
-    drop(rows);
-    let mut found = array.finish();
+    let mut found = rows(db, read, fault::general)?;
     if let Some(count) = &plan.count {
         let mut statement = prepared(db, count, read, &[])?;
         let mut rows = statement.raw_query();
@@ -44,6 +36,22 @@ pub(super) fn read(db: &Connection, read: &Read) -> Result<Rows, Error> {
         found.total = Some(u64::try_from(total).unwrap_or(0));
     }
     Ok(found)
+}
+
+/// Runs a statement of the app's own that writes. After an error a part of it may remain.
+pub(super) fn own(db: &Connection, model: &Model, read: &Read) -> Result<Rows, Error> {
+    rows(db, read, |error| fault::of_own(error, db, model, read))
+}
+
+fn rows(db: &Connection, read: &Read, failed: impl Fn(&rusqlite::Error) -> Error) -> Result<Rows, Error> {
+    let plan = &*read.plan;
+    let mut array = Array::new(if plan.point { ROW_CAPACITY } else { LIST_CAPACITY });
+    let mut statement = prepared(db, &plan.rows, read, &[])?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(|error| failed(&error))? {
+        json::push(&mut array, row, 0, &plan.columns, plan.strip_nulls)?;
+    }
+    Ok(array.finish())
 }
 
 /// What placeholders are filled from.

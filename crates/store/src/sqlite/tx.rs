@@ -70,7 +70,7 @@ impl Tx for WriteTx<'_> {
             return run::read(self.db, read);
         }
         let rows = savepoint(self.db, || {
-            let outcome = run::read(self.db, read);
+            let outcome = run::own(self.db, &self.of.model, read);
             (outcome.is_ok(), outcome)
         })??;
         self.changed.extend(self.of.changes.of_read(read));
