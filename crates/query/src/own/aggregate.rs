@@ -147,15 +147,15 @@ impl Lower<'_> {
 
     /// The call up to its closing parenthesis.
     fn called(&mut self, name: &str, args: &[&ast::Expr], distinct: bool, span: Span) -> Result<Written, Mistake> {
-        let typed = args.iter().map(|arg| self.expr(arg)).collect::<Result<Vec<_>, _>>()?;
-        let mut args = Vec::with_capacity(typed.len());
-        for arg in typed {
-            args.push(self.alone(arg)?);
+        let mut known = Vec::with_capacity(args.len());
+        for arg in args {
+            let typed = self.expr(arg)?;
+            known.push(self.alone(typed)?);
         }
         let sqlite = self.dialect == Dialect::Sqlite;
         let whole = |sql: Fragment| Written { sql, cast: "::int8", ty: Type::Integer, exact: true };
         let same = |sql: Fragment, known: &Known| Written { sql, cast: "", ty: known.ty, exact: known.exact };
-        match (name, &mut args[..]) {
+        match (name, &known[..]) {
             ("count", [one]) => {
                 if distinct && one.ty == Type::Json {
                     return Err(self.wrong("json cannot be told apart on both stores alike", span));
@@ -164,17 +164,7 @@ impl Lower<'_> {
                 Ok(whole(Fragment::word(open).and(one.sql.clone())))
             }
             ("sum" | "avg", [one]) if matches!(one.ty, Type::Integer | Type::Number) => {
-                let sum = name == "sum";
-                let open = match (sum, distinct) {
-                    (true, false) => "sum(",
-                    (true, true) => "sum(DISTINCT ",
-                    (false, false) => "avg(",
-                    (false, true) => "avg(DISTINCT ",
-                };
-                let sql = if sum { one.sql.clone() } else { self.cast_known(one.clone(), Type::Number).sql };
-                let (cast, ty) =
-                    if sum && one.ty == Type::Integer { ("::int8", Type::Integer) } else { ("", Type::Number) };
-                Ok(Written { sql: Fragment::word(open).and(sql), cast, ty, exact: false })
+                Ok(self.summed(name == "sum", one, distinct))
             }
             ("min" | "max", [one]) if !matches!(one.ty, Type::Json | Type::Uuid | Type::Bytes | Type::Boolean) => {
                 let open = if name == "min" { "min(" } else { "max(" };
@@ -197,14 +187,14 @@ impl Lower<'_> {
                 let sql = Fragment::word(open).and(one.sql.clone()).then(", ").and(between.sql.clone());
                 Ok(Written { sql, cast: "", ty: Type::Text, exact: true })
             }
-            ("row_number", []) => Ok(whole(Fragment::word("row_number("))),
-            ("rank", []) => Ok(whole(Fragment::word("rank("))),
-            ("dense_rank", []) => Ok(whole(Fragment::word("dense_rank("))),
-            ("percent_rank", []) => {
-                Ok(Written { sql: Fragment::word("percent_rank("), cast: "", ty: Type::Number, exact: true })
-            }
-            ("cume_dist", []) => {
-                Ok(Written { sql: Fragment::word("cume_dist("), cast: "", ty: Type::Number, exact: true })
+            ("row_number" | "rank" | "dense_rank", []) => Ok(whole(Fragment::word(match name {
+                "row_number" => "row_number(",
+                "rank" => "rank(",
+                _ => "dense_rank(",
+            }))),
+            ("percent_rank" | "cume_dist", []) => {
+                let sql = Fragment::word(if name == "cume_dist" { "cume_dist(" } else { "percent_rank(" });
+                Ok(Written { sql, cast: "", ty: Type::Number, exact: true })
             }
             ("first_value" | "last_value", [one]) => {
                 let open = if name == "first_value" { "first_value(" } else { "last_value(" };
@@ -212,10 +202,23 @@ impl Lower<'_> {
             }
             ("lag" | "lead", [one, rest @ ..]) if rest.len() < 3 => self.neighbour(name, one, rest, span),
             _ => {
-                let types: Vec<&str> = args.iter().map(|arg| arg.ty.name()).collect();
+                let types: Vec<&str> = known.iter().map(|arg| arg.ty.name()).collect();
                 Err(self.wrong(format!("`{name}` does not take ({})", types.join(", ")), span))
             }
         }
+    }
+
+    fn summed(&self, sum: bool, one: &Known, distinct: bool) -> Written {
+        let open = match (sum, distinct) {
+            (true, false) => "sum(",
+            (true, true) => "sum(DISTINCT ",
+            (false, false) => "avg(",
+            (false, true) => "avg(DISTINCT ",
+        };
+        let sql = if sum { one.sql.clone() } else { self.cast_known(one.clone(), Type::Number).sql };
+        let whole = sum && one.ty == Type::Integer;
+        let (cast, ty) = if whole { ("::int8", Type::Integer) } else { ("", Type::Number) };
+        Written { sql: Fragment::word(open).and(sql), cast, ty, exact: false }
     }
 
     fn neighbour(&mut self, name: &str, one: &Known, rest: &[Known], span: Span) -> Result<Written, Mistake> {

@@ -33,14 +33,14 @@ async fn nothing_is_seen_of_hidden_rows_on_postgres_and_sqlite() {
     let rounds = setting("PINTLE_ORACLE_ROUNDS").unwrap_or(240);
     let first = setting("PINTLE_ORACLE_SEED").unwrap_or(1);
     let mut count = Count::default();
+    let whole = [Served::new(On::Sqlite), Served::new(On::Postgres)];
+    let part = [Served::new(On::Sqlite), Served::new(On::Postgres)];
     let mut seed = first;
     while count.rounds < rounds {
         let mut chance = Chance::new(seed);
         let caller = caller(&mut chance);
         let world = World::new(&mut chance, &caller);
         let visible = world.seen_by(&caller);
-        let whole = [Served::new(On::Sqlite), Served::new(On::Postgres)];
-        let part = [Served::new(On::Sqlite), Served::new(On::Postgres)];
         for (all, some) in whole.iter().zip(&part) {
             all.fill(&world).await;
             some.fill(&visible).await;

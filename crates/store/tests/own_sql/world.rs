@@ -115,13 +115,13 @@ impl World {
         self.people.iter().map(|person| person.id).filter(hidden).collect()
     }
 
-    /// Statements that store it.
+    /// Statements that store it in the place of what was there.
     pub(crate) fn inserts(&self) -> Vec<String> {
         let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
         let people = self.people.iter().map(|one| {
             format!(
-                "insert into people (id, name, team, level, score, active, seen, born, digits) values ({}, {}, {}, {}, {}, {}, {}, {}, {})",
+                "({}, {}, {}, {}, {}, {}, {}, {}, {})",
                 one.id,
                 text(&one.name),
                 or_null(one.team.map(text)),
@@ -135,7 +135,7 @@ impl World {
         });
         let posts = self.posts.iter().map(|one| {
             format!(
-                "insert into posts (person, title, likes, data, digits) values ({}, {}, {}, {}, {})",
+                "({}, {}, {}, {}, {})",
                 one.person,
                 or_null(one.title.as_deref().map(text)),
                 or_null(one.likes.map(|likes| likes.to_string())),
@@ -143,10 +143,14 @@ impl World {
                 text(one.digits),
             )
         });
-        let marks = self
-            .marks
-            .iter()
-            .map(|one| format!("insert into marks (x, y, kind) values ({}, {}, {})", one.x, one.y, text(one.kind)));
-        people.chain(posts).chain(marks).collect()
+        let marks = self.marks.iter().map(|one| format!("({}, {}, {})", one.x, one.y, text(one.kind)));
+        let of = |head: &str, rows: Vec<String>| {
+            (!rows.is_empty()).then(|| format!("insert into {head} values {}", rows.join(", ")))
+        };
+        let people = of("people (id, name, team, level, score, active, seen, born, digits)", people.collect());
+        let posts = of("posts (person, title, likes, data, digits)", posts.collect());
+        let marks = of("marks (x, y, kind)", marks.collect());
+        let empty = ["people", "posts", "marks"].map(|table| format!("delete from {table}"));
+        empty.into_iter().chain(people).chain(posts).chain(marks).collect()
     }
 }

@@ -19,6 +19,7 @@ async fn only_what_the_policies_allow_is_written_on_postgres_and_sqlite() {
     let rounds = crate::setting("PINTLE_ORACLE_ROUNDS").unwrap_or(48);
     let mut seed = crate::setting("PINTLE_ORACLE_SEED").unwrap_or(1) + 1_000_000;
     let (mut done, mut denied, mut wrote) = (0, 0, 0);
+    let stores = [On::Sqlite, On::Postgres].map(|on| (on, Served::new(on), Served::new(on)));
     while done < rounds {
         let mut chance = Chance::new(seed);
         let caller = crate::caller(&mut chance);
@@ -27,8 +28,7 @@ async fn only_what_the_policies_allow_is_written_on_postgres_and_sqlite() {
         for _ in 0..STATEMENTS.min(rounds - done) {
             let sql = statement(&mut chance);
             let mut tables = Vec::new();
-            for on in [On::Sqlite, On::Postgres] {
-                let (whole, part) = (Served::new(on), Served::new(on));
+            for (on, whole, part) in &stores {
                 whole.fill(&world).await;
                 part.fill(&world.seen_by(&caller)).await;
                 let service = Caller { role: Role::ServiceRole, ..caller.clone() };

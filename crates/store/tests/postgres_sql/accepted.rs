@@ -108,6 +108,7 @@ const RETURNED: Preferences = Preferences {
     resolution: None,
     missing_default: false,
     max_affected: None,
+    all_rows: false,
     rollback: false,
     single: false,
     strip_nulls: false,
