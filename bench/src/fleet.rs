@@ -26,6 +26,10 @@ pub(crate) enum Target {
     Mount,
     /// Pintle, through `/rest/v1`.
     Rest,
+    /// Pintle, through a route that a statement answers.
+    Sql,
+    /// Pintle, through routes that scripts answer.
+    Script,
 }
 
 impl Target {
@@ -35,6 +39,8 @@ impl Target {
             Target::Control => "control",
             Target::Mount => "Pintle, mount",
             Target::Rest => "Pintle, /rest/v1",
+            Target::Sql => "Pintle, SQL route",
+            Target::Script => "Pintle, script",
         }
     }
 }
@@ -133,18 +139,23 @@ impl Fleet {
         match target {
             Target::Bare => &self.bare,
             Target::Control => &self.control,
-            Target::Mount | Target::Rest => &self.served,
+            Target::Mount | Target::Rest | Target::Sql | Target::Script => &self.served,
         }
     }
 
     /// What is asked of a target.
     pub(crate) fn work(&self, target: Target, operation: Operation) -> Work {
-        let ours = matches!(target, Target::Mount | Target::Rest);
+        let ours = !matches!(target, Target::Bare | Target::Control);
         // The control on SQLite does not ask who calls.
         let headers = if ours || self.stores.kind() == Kind::Postgres { self.pintle.headers() } else { String::new() };
         Work {
             operation,
-            grammar: if target == Target::Rest { Grammar::Rest } else { Grammar::Plain },
+            grammar: match target {
+                Target::Bare | Target::Control | Target::Mount => Grammar::Plain,
+                Target::Rest => Grammar::Rest,
+                Target::Sql => Grammar::Sql,
+                Target::Script => Grammar::Script,
+            },
             headers: headers.into(),
             created: Arc::clone(&self.created[usize::from(ours)]),
         }

@@ -16,6 +16,7 @@ mod item;
 mod measure;
 mod process;
 mod report;
+mod scripts;
 mod stores;
 mod work;
 mod wrk;
@@ -141,6 +142,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
     }
     let again_mib = fleet.served.resident_mib()?;
     let rows = plan.rows(fleet, folder)?;
+    let scripts = scripts::run(fleet, plan)?;
     progress("starting twenty times");
     let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
     Ok(Report {
@@ -150,6 +152,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
         findings,
         rates,
         rows,
+        scripts,
         memory: Memory { idle_mib, loaded_mib, again_mib },
         start_ms: measure::start_ms(fleet)?,
         binary_mib,

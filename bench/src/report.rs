@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::fleet::Target;
 use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
+use crate::scripts::{CREATORS, Scripts};
 use crate::stores::Kind;
 use crate::wrk::Rate;
 
@@ -14,6 +15,10 @@ use crate::wrk::Rate;
 const RATE_MIN: [f64; 2] = [0.8, 0.6];
 /// The greatest multiple of the control's processor time for a request, through the mount.
 const CPU_MAX: f64 = 1.35;
+/// The greatest multiple of a SQL route's latency that a script which reads the same row may have.
+const SCRIPT_LATENCY_MAX: f64 = 2.5;
+/// The least answers a second of a script that reads a row.
+const SCRIPT_RATE_MIN: f64 = 6000.0;
 const IDLE_MIB_MAX: f64 = 25.0;
 const LOADED_MIB_MAX: f64 = 60.0;
 const START_MS_MAX: f64 = 20.0;
@@ -39,6 +44,7 @@ pub(crate) struct Report {
     pub(crate) rates: Vec<Rate>,
     /// Posted to Pintle, and of the bare loop.
     pub(crate) rows: [f64; 2],
+    pub(crate) scripts: Scripts,
     pub(crate) memory: Memory,
     pub(crate) start_ms: f64,
     pub(crate) binary_mib: f64,
@@ -52,6 +58,7 @@ impl Report {
         if !self.rates.is_empty() {
             self.by_wrk(&mut text);
         }
+        self.scripts(&mut text);
         self.others(&mut text);
         text
     }
@@ -113,6 +120,31 @@ impl Report {
         }
     }
 
+    fn scripts(&self, text: &mut String) {
+        let Scripts { latency_ms: [sql, script], per_second, create_ms: [alone, beside], visits } = &self.scripts;
+        text.push_str("\n| a route of the app's own | SQL | script | |\n|---|--:|--:|--:|\n");
+        let ratio = script / sql;
+        let cells = |what: &str, values: [String; 3]| [&[what.to_owned()], &values[..]].concat();
+        let ratio = at_most(ratio, SCRIPT_LATENCY_MAX, "");
+        line(
+            text,
+            &cells("one row, one connection: median", [format!("{sql:.3} ms"), format!("{script:.3} ms"), ratio]),
+        );
+        let rate = if per_second[1] < SCRIPT_RATE_MIN {
+            format!("should be {}", thousands(SCRIPT_RATE_MIN))
+        } else {
+            String::new()
+        };
+        let [of_sql, of_script] = per_second.map(thousands);
+        line(text, &cells(&format!("one row, {CONNECTIONS} connections: answers a second"), [of_sql, of_script, rate]));
+        let _ = writeln!(
+            text,
+            "\nCreates by `/rest/v1` on {CREATORS} connections: 99 % within {alone:.2} ms; with writing scripts beside them, {} a second, \
+             within {beside:.2} ms.",
+            thousands(*visits)
+        );
+    }
+
     fn others(&self, text: &mut String) {
         let Memory { idle_mib, loaded_mib, again_mib } = self.memory;
         let [posted, bare] = self.rows;
@@ -138,7 +170,7 @@ fn bar(target: Target) -> f64 {
     match target {
         Target::Mount => RATE_MIN[0],
         Target::Rest => RATE_MIN[1],
-        Target::Bare | Target::Control => 0.0,
+        Target::Bare | Target::Control | Target::Sql | Target::Script => 0.0,
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) enum Grammar {
     Plain,
     /// PostgREST's, at `/rest/v1`.
     Rest,
+    /// A route that a statement answers.
+    Sql,
+    /// Routes that scripts answer.
+    Script,
 }
 
 /// What is asked.
@@ -25,6 +29,8 @@ pub(crate) enum Operation {
     Create,
     /// Many items in one request; `/rest/v1` alone has it.
     Rows(u64),
+    /// A script that reads and writes some rows.
+    Visit,
 }
 
 impl Operation {
@@ -35,6 +41,7 @@ impl Operation {
             Operation::List => "filtered list",
             Operation::Create => "create",
             Operation::Rows(_) => "rows",
+            Operation::Visit => "writing script",
         }
     }
 }
@@ -64,7 +71,7 @@ impl Work {
         request.extend_from_slice(self.headers.as_bytes());
         body.clear();
         let prefer = match (self.operation, self.grammar) {
-            (Operation::Create, Grammar::Plain) => {
+            (Operation::Create, Grammar::Plain | Grammar::Sql | Grammar::Script) => {
                 item::write(self.created.fetch_add(1, Ordering::Relaxed), body);
                 ""
             }
@@ -95,12 +102,17 @@ impl Work {
         let _ = match (self.operation, self.grammar) {
             (Operation::Bare, _) => write!(request, "GET /"),
             (Operation::Read, Grammar::Plain) => write!(request, "GET /items/{key}"),
+            (Operation::Read, Grammar::Sql) => write!(request, "GET /sql/{key}"),
+            (Operation::Read, Grammar::Script) => write!(request, "GET /script/{key}"),
+            (Operation::Visit, _) => write!(request, "POST /visits/{category}"),
             (Operation::Read, Grammar::Rest) => write!(request, "GET /rest/v1/items?key=eq.{key}"),
-            (Operation::List, Grammar::Plain) => write!(request, "GET /items?category={category}&limit={page}"),
+            (Operation::List, Grammar::Plain | Grammar::Sql | Grammar::Script) => {
+                write!(request, "GET /items?category={category}&limit={page}")
+            }
             (Operation::List, Grammar::Rest) => {
                 write!(request, "GET /rest/v1/items?category=eq.{category}&order=key&limit={page}")
             }
-            (Operation::Create, Grammar::Plain) => write!(request, "POST /items"),
+            (Operation::Create, Grammar::Plain | Grammar::Sql | Grammar::Script) => write!(request, "POST /items"),
             (Operation::Create, Grammar::Rest) | (Operation::Rows(_), _) => write!(request, "POST /rest/v1/items"),
         };
     }

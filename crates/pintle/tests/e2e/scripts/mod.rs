@@ -176,7 +176,10 @@ async fn policies_are_the_caller_s_unless_the_route_acts_as_the_service(place: P
     assert_eq!(owners, ["ann", "bob", "bob"]);
     // What nobody but the service may do is refused under the caller's policies, and told as the data API tells it.
     let refused = server.post("/denied/1", json!({})).token(&bob).await.has(403).json();
-    assert_eq!((&refused["code"], &refused["message"]), (&json!("42501"), &json!("permission denied for table counts")));
+    assert_eq!(
+        (&refused["code"], &refused["message"]),
+        (&json!("42501"), &json!("permission denied for table counts"))
+    );
     server.post("/denied/1", json!({})).await.has(401);
 }
 
