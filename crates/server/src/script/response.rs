@@ -40,7 +40,11 @@ pub(super) fn answer(response: Response) -> Result<Answer, String> {
         }
         let value = HeaderValue::try_from(value)
             .map_err(|_| format!("the value of the header `{given}` holds what no header can: {value:?}"))?;
-        headers.append(name, value);
+        if name == header::CONTENT_TYPE {
+            headers.insert(name, value);
+        } else {
+            headers.append(name, value);
+        }
     }
     Ok(answer)
 }

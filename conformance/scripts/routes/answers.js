@@ -1,0 +1,13 @@
+export default async function ({ params }) {
+  switch (params.kind) {
+    case "json": return { b: 1, a: [true, null, "é"] };
+    case "nothing": return;
+    case "text": return response.text("plain", { status: 202 });
+    case "html": return response.html("<p>page</p>");
+    case "bytes": return response.bytes(new Uint8Array([104, 105]), { headers: { "Content-Type": "application/x-own" } });
+    case "empty": return response.empty({ status: 205 });
+    case "headers": return response.json([], { headers: { "X-Own": "yes", "Cache-Control": "no-store" } });
+    case "fail": fail(404, "there is no such thing", "looked everywhere", "look again");
+    case "list": fail(422, "several faults", [{ path: "a", message: "is odd" }]);
+  }
+}
