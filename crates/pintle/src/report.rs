@@ -33,7 +33,9 @@ pub(crate) fn verdict(checked: &Checked) -> String {
     match (&checked.app, count(Severity::Error), count(Severity::Warning)) {
         (Some(app), _, warned) => {
             let collections = app.model().collections.iter().filter(|c| !c.system).count();
-            let what = format!("{manifest} is right: {}", plural(collections, "collection"));
+            let routes = app.model().routes.len();
+            let and_routes = if routes == 0 { String::new() } else { format!(", {}", plural(routes, "route")) };
+            let what = format!("{manifest} is right: {}{and_routes}", plural(collections, "collection"));
             if warned == 0 { what } else { format!("{what}, {warnings}") }
         }
         (None, errors, 0) => format!("{manifest} has {}", plural(errors, "error")),

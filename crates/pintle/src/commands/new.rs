@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::App;
+use crate::commands::types::write;
 use crate::failure::Failure;
-use crate::{shell, ui};
+use crate::{declarations, shell, ui};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -12,14 +14,18 @@ pub(crate) struct Args {
 }
 
 /// The files, by their path in the app. `APP` in them is the app's name.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     ("pintle.yaml", include_str!("../../templates/pintle.yaml")),
+    ("routes/tidy.js", include_str!("../../templates/tidy.js")),
+    ("jsconfig.json", include_str!("../../templates/jsconfig.json")),
     ("README.md", include_str!("../../templates/README.md")),
     (".gitignore", include_str!("../../templates/gitignore")),
 ];
 
 /// Where editors find the manifest's schema.
 const SCHEMA: &str = ".pintle/schema.json";
+/// Where editors find what scripts see; `jsconfig.json` names it.
+const TYPES: &str = ".pintle/types.d.ts";
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let dir = &args.dir;
@@ -29,11 +35,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         write(&dir.join(path), &text.replace("{{name}}", &name))?;
     }
     write(&dir.join(SCHEMA), &format!("{:#}\n", pintle_model::schema()))?;
+    write(&dir.join(TYPES), &declarations::of(&App::manifest(dir)?))?;
 
     let program = shell::program();
     let app = shell::quote(dir);
     ui::out(&format!("`{}` is an app now. Serve it:\n\n  {program} serve {app}\n", dir.display()));
-    ui::out(&format!("Its collections and policies stand in `{}`.", dir.join("pintle.yaml").display()));
+    ui::out(&format!(
+        "Its collections and policies stand in `{}`, its own routes in `{}`.",
+        dir.join("pintle.yaml").display(),
+        dir.join("routes").display()
+    ));
     Ok(())
 }
 
@@ -62,11 +73,6 @@ fn name_of(dir: &Path) -> String {
     let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("app_{name}") }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, text));
-    written.map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), &error))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod schema;
 
 use std::fmt::Write;
 
-use pintle_model::{Collection, Field, KeyOrigin, Model, Route, RouteParam, Type, Value};
+use pintle_model::{Collection, Field, KeyOrigin, Model, Route, RouteAnswer, RouteParam, Type, Value};
 
 /// What editors read to check an app's scripts.
 pub(crate) fn of(model: &Model) -> String {
@@ -15,8 +15,8 @@ pub(crate) fn of(model: &Model) -> String {
     for collection in model.collections.iter().filter(|collection| !collection.system) {
         of_collection(&mut text, collection);
     }
-    text.push_str("}\n\n/** What the app's routes take, by method and path. */\ninterface Routes {\n");
-    for route in &model.routes {
+    text.push_str("}\n\n/** What the scripts of the app's routes get, by method and path. */\ninterface Routes {\n");
+    for route in model.routes.iter().filter(|route| matches!(route.answer, RouteAnswer::Script(_))) {
         of_route(&mut text, route);
     }
     text.push_str("}\n");
@@ -59,14 +59,8 @@ fn of_route(text: &mut String, route: &Route) {
     // A script without a schema takes any body.
     let body = route.body.as_ref().map_or_else(|| "any".to_owned(), |body| schema::of(&body.source));
     let body = if route.method == "GET" { "undefined" } else { &body };
-    line(
-        text,
-        1,
-        &format!(
-            "{}: {{ params: {params}; body: {body} }};",
-            schema::quoted(&format!("{} {}", route.method, route.path))
-        ),
-    );
+    let name = schema::quoted(&format!("{} {}", route.method, route.path));
+    line(text, 1, &format!("{name}: Request<{params}, {body}>;"));
 }
 
 /// A parameter that is not given and has no default is null.

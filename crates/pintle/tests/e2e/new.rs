@@ -15,7 +15,7 @@ async fn a_new_app_is_right_and_runs_at_once() {
 
     let (code, out, err) = run(&["check", dir]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(out, format!("{dir}/pintle.yaml is right: 1 collection\n"));
+    assert_eq!(out, format!("{dir}/pintle.yaml is right: 1 collection, 1 route\n"));
 
     let server = Server::start(&mut pintle(&["serve", dir, "--listen", "127.0.0.1:0"]));
     let (_, token, _) = run(&["token", "create", "me", "--role", "authenticated", "--app", dir]);
@@ -30,6 +30,10 @@ async fn a_new_app_is_right_and_runs_at_once() {
         .await
         .is(200, json!([{ "id": 1, "title": "Buy milk" }]));
     server.post("/notes", json!({ "title": "x", "tags": [1] })).token(token.trim_end()).await.has(400);
+
+    server.post("/notes", json!({ "title": "Old", "done": true })).token(token.trim_end()).await.has(201);
+    server.post("/tidy", json!(null)).await.has(401);
+    server.post("/tidy", json!(null)).token(token.trim_end()).await.is(200, json!({ "deleted": ["Old"] }));
 }
 
 #[test]
@@ -57,5 +61,5 @@ fn an_empty_folder_will_do() {
     assert_eq!((code, err.as_str()), (0, ""));
     let mut names: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, [".gitignore", ".pintle", "README.md", "pintle.yaml"]);
+    assert_eq!(names, [".gitignore", ".pintle", "README.md", "jsconfig.json", "pintle.yaml", "routes"]);
 }

@@ -287,7 +287,7 @@ declare const csv: {
 };
 
 /** `"#33cc33"`, or red, green and blue from 0 to 255; a fourth is how opaque it is. */
-type Color = string | [number, number, number] | [number, number, number, number];
+type Color = string | number[];
 
 declare const image: {
   /**
