@@ -17,7 +17,7 @@ pub(crate) const LIBRARY: &str = "pintle:";
 pub(crate) const MAIN: &str = include_str!("library/main.js");
 
 /// The library's other files.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("builder.js", include_str!("library/builder.js")),
     ("crypto.js", include_str!("library/crypto.js")),
     ("csv.js", include_str!("library/csv.js")),
@@ -30,6 +30,7 @@ const FILES: [(&str, &str); 13] = [
     ("request.js", include_str!("library/request.js")),
     ("response.js", include_str!("library/response.js")),
     ("url.js", include_str!("library/url.js")),
+    ("warm.js", include_str!("library/warm.js")),
     ("web.js", include_str!("library/web.js")),
 ];
 

@@ -90,8 +90,10 @@ fn library<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>, settings: &Settings) -> rq
     for (name, value) in &settings.environment {
         environment.set(name.as_str(), value.as_str())?;
     }
+    let rehearsed: Value<'js> = main.get::<_, Function<'js>>("rehearse")?.call(())?;
+    while ctx.execute_pending_job() {}
     let install: Function<'js> = main.get("install")?;
-    install.call((native::functions(ctx, shared)?, environment))
+    install.call((native::functions(ctx, shared)?, environment, rehearsed))
 }
 
 /// Runs the top level, and gives the default export to the library.

@@ -3,6 +3,7 @@
 //! - A fenced `console` block is a shell session: lines that begin with `$ ` are run, in order and in a folder of their
 //!   own, and what they print must be what stands below them. `…` stands for anything. All blocks of a page are one
 //!   session; `pintle serve` starts a server that the page's later commands ask.
+//! - A block whose fence names a file (`js app/routes/x.js`) is that file of the session's folder, from there on.
 //! - A fenced `yaml` block is a manifest: `pintle check` must find nothing wrong with it. Pieces are `yaml fragment`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
@@ -16,7 +17,6 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use markdown::Block;
 use session::Session;
 
 fn root() -> PathBuf {
@@ -42,13 +42,16 @@ fn every_session_prints_what_the_page_says() {
     let mut sessions = 0;
     let mut faults = Vec::new();
     for page in pages() {
-        let steps: Vec<_> =
-            markdown::blocks(&text(&page)).into_iter().filter(|block| block.kind == "console").collect();
         let mut session = Session::new();
-        for step in steps.iter().flat_map(Block::steps) {
-            sessions += 1;
-            if let Err(fault) = session.run(&step) {
-                faults.push(format!("{}:{}: {fault}", page.display(), step.line));
+        for block in markdown::blocks(&text(&page)) {
+            if let Some(file) = block.file() {
+                session.write(file, &block.text);
+            }
+            for step in if block.kind == "console" { block.steps() } else { Vec::new() } {
+                sessions += 1;
+                if let Err(fault) = session.run(&step) {
+                    faults.push(format!("{}:{}: {fault}", page.display(), step.line));
+                }
             }
         }
     }

@@ -36,6 +36,11 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
 }
 
 impl Block {
+    /// The file that it is, where its fence names one: `js app/routes/x.js`.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.kind.split_once(' ').map(|(_, file)| file).filter(|file| file.contains('/'))
+    }
+
     /// The commands of a session. One that ends with `\` goes on in the next line.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
@@ -63,4 +68,6 @@ fn a_page_is_cut_into_steps() {
     assert_eq!((blocks[0].kind.as_str(), blocks[1].kind.as_str(), steps.len()), ("console", "sh", 2));
     assert_eq!(steps[0], Step { line: 4, command: "one \\\n  two".to_owned(), expected: "\nanswer".to_owned() });
     assert_eq!((steps[1].line, steps[1].expected.as_str()), (7, ""));
+    let named = |kind: &str| Block { kind: kind.to_owned(), line: 1, text: String::new() }.file().map(str::to_owned);
+    assert_eq!([named("js a/b.js"), named("yaml fragment"), named("js")], [Some("a/b.js".to_owned()), None, None]);
 }

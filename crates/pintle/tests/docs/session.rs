@@ -30,6 +30,13 @@ impl Session {
         Session { folder, variables: BTreeMap::new(), server: None }
     }
 
+    /// Writes a file that the page shows.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     /// Runs a step; the error says what it printed instead.
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), String> {
         let got = match step.command.split_once("pintle serve ") {

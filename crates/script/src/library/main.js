@@ -12,6 +12,7 @@ import { image } from "./image.js";
 import { makeRequest } from "./request.js";
 import { TextDecoder, TextEncoder, atob, btoa } from "./web.js";
 import { URL, URLSearchParams } from "./url.js";
+import { warm } from "./warm.js";
 
 const seen = { atob, btoa, console, crypto, csv, db, fail, fetch, image, log, response, TextDecoder, TextEncoder, URL, URLSearchParams };
 
@@ -24,25 +25,37 @@ function failed(thrown) {
   }
 }
 
+let main;
+
+const call = () => {
+  (async () => answer(await main(makeRequest())))().catch(failed);
+};
+
+// Called by Rust before `install`.
+export function rehearse() {
+  return warm((played) => {
+    main = played;
+    call();
+  });
+}
+
 // The functions that Rust calls. `functions` are Rust's own, `environment` is what the script sees as `env`.
-export function install(functions, environment) {
+export function install(functions, environment, rehearsed) {
   give(Object.freeze(functions));
   for (const [name, value] of Object.entries({ ...seen, env: Object.freeze(environment) })) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
-  let main;
   const root = {
     // What keeps the functions of Rust alive, whatever a script does.
     functions,
+    rehearsed,
     settle,
     describe,
     // The script's default export.
     use(chosen) {
       main = chosen;
     },
-    call() {
-      (async () => answer(await main(makeRequest())))().catch(failed);
-    },
+    call,
     produce() {
       (async () => {
         const made = await main();

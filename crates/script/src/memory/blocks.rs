@@ -4,7 +4,7 @@
 //! system's. [`Blocks::keep`] copies all that is in use; [`Blocks::reset`] writes the copy back where it was and gives back what came later.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
@@ -16,14 +16,17 @@ const ALIGN: usize = 8;
 const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes, with the header, of the largest block in a chunk.
 const SMALL_BYTES_MAX: usize = 32 << 10;
-/// Sizes of small blocks: each 64 bytes up to 1 KiB, each 512 up to the largest.
-const FINE: usize = 16;
-const SIZES: usize = FINE + (SMALL_BYTES_MAX - 1024) / 512;
+/// Sizes of small blocks: each 64 bytes up to this, each 512 up to the largest. Most are QuickJS's own chunks, of about 4 KiB.
+const FINE_BYTES_MAX: usize = 8 << 10;
+const FINE: usize = FINE_BYTES_MAX / 64;
+const SIZES: usize = FINE + (SMALL_BYTES_MAX - FINE_BYTES_MAX) / 512;
 
 /// Memory from the system.
 struct Chunk {
     start: NonNull<u8>,
     bytes: usize,
+    /// How many of them are blocks, once the chunk is full.
+    used: usize,
 }
 
 impl Chunk {
@@ -35,7 +38,7 @@ impl Chunk {
         let layout = Chunk::layout(bytes).filter(|layout| layout.size() > 0)?;
         // SAFETY: the layout is not empty.
         let start = NonNull::new(unsafe { alloc(layout) })?;
-        Some(Chunk { start, bytes })
+        Some(Chunk { start, bytes, used: bytes })
     }
 
     /// The same with another size: what fits of its content is kept. `None` leaves it as it was.
@@ -75,10 +78,16 @@ struct Kept {
     places: Places,
     /// How many of the chunks there were.
     chunks: usize,
-    /// The big blocks that there were.
-    big: Vec<Chunk>,
-    /// What stood in the chunks, as far as they were used, and in the big blocks.
-    images: Vec<Vec<MaybeUninit<u8>>>,
+    /// The big blocks that there were: held until this moment is over.
+    _big: Vec<Chunk>,
+    /// What stood in the chunks, where it was in use, and in the big blocks.
+    images: Vec<Image>,
+}
+
+/// What stood at a place.
+struct Image {
+    start: *mut u8,
+    content: Vec<MaybeUninit<u8>>,
 }
 
 /// The allocator.
@@ -95,12 +104,12 @@ pub(super) struct Blocks {
 
 /// The size that a small block of so many bytes (with its header) has, and its place among the sizes.
 fn small(bytes: usize) -> (usize, usize) {
-    if bytes <= 1024 {
+    if bytes <= FINE_BYTES_MAX {
         let at = bytes.div_ceil(64);
         (at * 64, at - 1)
     } else {
-        let at = (bytes - 1024).div_ceil(512);
-        (1024 + at * 512, FINE + at - 1)
+        let at = (bytes - FINE_BYTES_MAX).div_ceil(512);
+        (FINE_BYTES_MAX + at * 512, FINE + at - 1)
     }
 }
 
@@ -158,6 +167,7 @@ impl Blocks {
 
     fn grow(&mut self) -> bool {
         let Some(chunk) = Chunk::new(CHUNK_BYTES) else { return false };
+        self.fill_up();
         self.places.next = chunk.start.as_ptr();
         // SAFETY: the end of what was allocated.
         self.places.end = unsafe { self.places.next.add(CHUNK_BYTES) };
@@ -231,27 +241,54 @@ impl Blocks {
         unsafe { block.sub(HEADER_BYTES).cast::<usize>().read() }
     }
 
-    /// Remembers this moment. Bytes that are copied at each [`Blocks::reset`].
-    pub(super) fn keep(&mut self) -> usize {
-        // What calls make stands in a chunk of its own, which stays: most need no more.
-        let (next, grown) = (self.places.next, self.grow());
-        let chunks = self.chunks.len();
-        let mut images = Vec::with_capacity(chunks);
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            let used = if grown && at + 1 == chunks {
-                0
-            } else if grown && at + 2 == chunks || !grown && at + 1 == chunks {
-                next.addr() - chunk.start.addr().get()
-            } else {
-                chunk.bytes
-            };
-            images.push(copy(chunk, used));
+    /// Notes how far the last chunk is used.
+    fn fill_up(&mut self) {
+        if let Some(last) = self.chunks.last_mut() {
+            last.used = self.places.next.addr() - last.start.addr().get();
         }
+    }
+
+    /// Remembers this moment. Gives the bytes that are copied at each [`Blocks::reset`].
+    pub(super) fn keep(&mut self) -> usize {
+        self.fill_up();
+        let images: Vec<Image> = self.chunks.iter().flat_map(|chunk| self.images(chunk)).collect();
+        // What calls make stands in a chunk of its own, which stays: most need no more.
+        self.grow();
         let big: Vec<Chunk> = std::mem::take(&mut self.big).into_values().collect();
-        images.extend(big.iter().map(|chunk| copy(chunk, chunk.bytes)));
-        let bytes = images.iter().map(Vec::len).sum();
-        self.kept = Some(Kept { places: self.places, chunks, big, images });
+        let big_images = big.iter().map(|chunk| Image::of(chunk.start.as_ptr(), chunk.bytes));
+        let images: Vec<Image> = images.into_iter().chain(big_images).collect();
+        let bytes = images.iter().map(|image| image.content.len()).sum();
+        self.kept = Some(Kept { places: self.places, chunks: self.chunks.len(), _big: big, images });
         bytes
+    }
+
+    /// What of a chunk is in use: of a freed block its header and the address of the next.
+    fn images(&self, chunk: &Chunk) -> Vec<Image> {
+        let mut free = BTreeSet::new();
+        for mut block in self.places.free {
+            while !block.is_null() {
+                free.insert(block.addr());
+                // SAFETY: as in `take_small`.
+                block = unsafe { block.add(HEADER_BYTES).cast::<*mut u8>().read() };
+            }
+        }
+        let mut images = Vec::new();
+        let (mut from, mut at) = (0, 0);
+        while at < chunk.used {
+            // SAFETY: blocks stand one after another up to `used`, each with its size before it.
+            let start = unsafe { chunk.start.as_ptr().add(at) };
+            let bytes = HEADER_BYTES + unsafe { start.cast::<usize>().read() };
+            if free.contains(&start.addr()) {
+                images.push((from, at + HEADER_BYTES + size_of::<*mut u8>()));
+                from = at + bytes;
+            }
+            at += bytes;
+        }
+        images.push((from, chunk.used));
+        // SAFETY: both ends are in the chunk.
+        let image =
+            |(from, to): (usize, usize)| Image::of(unsafe { chunk.start.as_ptr().add(from) }, to.saturating_sub(from));
+        images.into_iter().map(image).collect()
     }
 
     /// Goes back to the moment of [`Blocks::keep`]; without one, nothing happens.
@@ -264,17 +301,19 @@ impl Blocks {
         self.big.clear();
         self.chunks.truncate(kept.chunks);
         self.ran_out = false;
-        for (chunk, image) in self.chunks.iter().chain(&kept.big).zip(&kept.images) {
-            // SAFETY: the image is no longer than the chunk that it was copied from.
-            unsafe { ptr::copy_nonoverlapping(image.as_ptr(), chunk.start.as_ptr().cast(), image.len()) }
+        for Image { start, content } in &kept.images {
+            // SAFETY: it was copied from there, and the chunk still stands.
+            unsafe { ptr::copy_nonoverlapping(content.as_ptr(), start.cast(), content.len()) }
         }
     }
 }
 
-/// The first bytes of a chunk, also those that nobody has written yet.
-fn copy(chunk: &Chunk, bytes: usize) -> Vec<MaybeUninit<u8>> {
-    let mut image = vec![MaybeUninit::uninit(); bytes];
-    // SAFETY: both have so many bytes, and are two.
-    unsafe { ptr::copy_nonoverlapping(chunk.start.as_ptr().cast(), image.as_mut_ptr(), bytes) };
-    image
+impl Image {
+    /// What stands at a place, also what nobody has written yet.
+    fn of(start: *mut u8, bytes: usize) -> Image {
+        let mut content = vec![MaybeUninit::uninit(); bytes];
+        // SAFETY: the callers have so many bytes there, and these are others.
+        unsafe { ptr::copy_nonoverlapping(start.cast(), content.as_mut_ptr(), bytes) };
+        Image { start, content }
+    }
 }
