@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::call::{Call, run};
 use crate::imports::{Sources, place_of_import};
-use crate::instance::{Instance, NotLoaded, load};
+use crate::instance::{NotLoaded, load};
 use crate::pool::Pool;
 use crate::{Failure, Host, Mistake, Request, Response};
 
@@ -26,7 +26,7 @@ pub struct Settings {
     pub stack_bytes: usize,
     /// Bytes that an answer may have. Default 32 MiB.
     pub output_bytes: usize,
-    /// How many idle instances of a program are kept ready; one takes about 1 MiB. Default 8.
+    /// How many instances of a program are kept ready, once so many calls came at once; one takes about 1 MiB. Default 16.
     pub ready: usize,
     /// What scripts see as `env`: names and values.
     pub environment: Vec<(String, String)>,
@@ -38,7 +38,7 @@ impl Default for Settings {
             memory_bytes: 64 << 20,
             stack_bytes: 256 << 10,
             output_bytes: 32 << 20,
-            ready: 8,
+            ready: 16,
             environment: Vec::new(),
         }
     }
@@ -162,25 +162,24 @@ impl Engine {
     }
 
     fn run(&self, program: &Program, call: Call<'_>) -> Result<Response, Failure> {
-        let mut instance = self.instance(program)?;
-        let sources = &program.inner.sources;
+        let Inner { sources, instances, .. } = &*program.inner;
+        let idle = instances.take(self.settings.ready);
+        let loaded = idle.map_or_else(|| load(program.path(), sources, &self.settings), Ok);
+        let mut instance = loaded.map_err(|error| {
+            instances.put(None, self.settings.ready);
+            not_loaded(error)
+        })?;
         let done = catch_unwind(AssertUnwindSafe(|| run(&mut instance, &self.settings, sources, call)));
-        if !instance.heap.is_broken() {
-            program.inner.instances.put(instance, self.settings.ready);
-        }
+        instances.put(Some(instance).filter(|instance| !instance.heap.is_broken()), self.settings.ready);
         done.unwrap_or_else(|_| Err(thrown("the server has a fault: a panic in a call of this script".to_owned())))
     }
+}
 
-    fn instance(&self, program: &Program) -> Result<Instance, Failure> {
-        if let Some(idle) = program.inner.instances.take() {
-            return Ok(idle);
-        }
-        load(program.path(), &program.inner.sources, &self.settings).map_err(|error| match error {
-            NotLoaded::Wrong(mistakes) => {
-                thrown(mistakes.into_iter().map(|m| m.message).collect::<Vec<_>>().join("; "))
-            }
-            NotLoaded::Wants(_) => thrown("a file of the script is gone".to_owned()),
-        })
+/// What was loaded once and is not again.
+fn not_loaded(error: NotLoaded) -> Failure {
+    match error {
+        NotLoaded::Wrong(mistakes) => thrown(mistakes.into_iter().map(|m| m.message).collect::<Vec<_>>().join("; ")),
+        NotLoaded::Wants(_) => thrown("a file of the script is gone".to_owned()),
     }
 }
 

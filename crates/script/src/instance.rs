@@ -17,6 +17,8 @@ use crate::{Mistake, Place, native};
 
 /// How long the top level of a script may run.
 const LOAD_TIME: Duration = Duration::from_secs(2);
+/// How long all that comes before may take: milliseconds, but on a machine that does much else.
+const ENGINE_TIME: Duration = Duration::from_secs(60);
 
 /// A program in a heap that goes back to its beginning after each call.
 pub(crate) struct Instance {
@@ -36,7 +38,7 @@ pub(crate) fn load(path: &str, sources: &Arc<Sources>, settings: &Settings) -> R
     let engine = |error: rquickjs::Error| wrong(path, format!("the engine does not start: {error}"));
     let mut heap = Heap::new(settings.memory_bytes, settings.stack_bytes).map_err(engine)?;
     let shared = Shared::new(settings.output_bytes, settings.memory_bytes);
-    shared.clock.begin(LOAD_TIME);
+    shared.clock.begin(ENGINE_TIME);
     let clock = Arc::clone(&shared);
     heap.runtime().set_interrupt_handler(Some(Box::new(move || clock.clock.is_over())));
     let files = Files { sources: Arc::clone(sources), met: Arc::default() };
@@ -49,13 +51,10 @@ pub(crate) fn load(path: &str, sources: &Arc<Sources>, settings: &Settings) -> R
         Ok(root)
     });
     files.met.lock().sealed = true;
-    match kept {
-        Ok(_) => Ok(Instance { heap, shared }),
-        Err(_) if heap.ran_out() => {
-            Err(wrong(path, format!("the top level wants more than {} bytes of memory", settings.memory_bytes)))
-        }
-        Err(error) => Err(error),
+    if heap.ran_out() {
+        return Err(wrong(path, format!("the top level wants more than {} bytes of memory", settings.memory_bytes)));
     }
+    kept.map(|_| Instance { heap, shared })
 }
 
 /// Reads the script and what it imports, without running anything.
@@ -105,6 +104,7 @@ fn evaluate<'js>(
     files: &Files,
     shared: &Shared,
 ) -> Result<(), NotLoaded> {
+    shared.clock.begin(LOAD_TIME);
     let run = || -> rquickjs::Result<Option<Function<'js>>> {
         let (module, done) = module.eval()?;
         while done.state() == PromiseState::Pending && !shared.clock.is_over() && ctx.execute_pending_job() {}

@@ -6,39 +6,55 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::instance::Instance;
 
-/// How long a call waits for another's instance before it makes one: about what making one takes.
-const WAIT: Duration = Duration::from_millis(3);
+/// How long a call waits for another's instance when there are as many as are kept: longer than calls take that only compute, so
+/// that a crowd of those shares what there is, and shorter than those take that wait for others.
+const WAIT: Duration = Duration::from_millis(20);
 
-/// Idle instances; the last used one is taken first.
+/// The instances that there are.
 pub(crate) struct Pool {
-    idle: Mutex<Vec<Instance>>,
+    instances: Mutex<Instances>,
     returned: Condvar,
+}
+
+struct Instances {
+    /// The last used one is taken first: its memory is still near.
+    idle: Vec<Instance>,
+    /// All that there are, also those that are in use.
+    count: usize,
 }
 
 impl Pool {
     pub(crate) fn new(first: Instance) -> Pool {
-        Pool { idle: Mutex::new(vec![first]), returned: Condvar::new() }
+        Pool { instances: Mutex::new(Instances { idle: vec![first], count: 1 }), returned: Condvar::new() }
     }
 
-    /// An idle instance. `None` when none came back in the time that it takes to make one.
-    pub(crate) fn take(&self) -> Option<Instance> {
-        let mut idle = self.idle.lock();
-        if idle.is_empty() {
-            self.returned.wait_for(&mut idle, WAIT);
+    /// An idle instance. `None`: the caller makes one, and gives that back, or says that it could not.
+    pub(crate) fn take(&self, most: usize) -> Option<Instance> {
+        let mut instances = self.instances.lock();
+        if instances.idle.is_empty() && instances.count >= most {
+            self.returned.wait_while_for(&mut instances, |instances| instances.idle.is_empty(), WAIT);
         }
-        idle.pop()
+        let idle = instances.idle.pop();
+        instances.count += usize::from(idle.is_none());
+        idle
     }
 
-    /// Gives an instance back. More than `most` idle ones are not kept.
-    pub(crate) fn put(&self, instance: Instance, most: usize) {
-        let mut idle = self.idle.lock();
-        if idle.len() < most {
-            idle.push(instance);
-            self.returned.notify_one();
-        } else {
-            // Freeing it takes a while.
-            drop(idle);
-            drop(instance);
-        }
+    /// Gives an instance back, or says that there is one less. More than `most` are not kept.
+    pub(crate) fn put(&self, instance: Option<Instance>, most: usize) {
+        let mut instances = self.instances.lock();
+        let beyond = match instance {
+            Some(instance) if instances.count <= most => {
+                instances.idle.push(instance);
+                None
+            }
+            gone => {
+                instances.count -= 1;
+                gone
+            }
+        };
+        self.returned.notify_one();
+        drop(instances);
+        // Freeing it takes a while.
+        drop(beyond);
     }
 }

@@ -15,6 +15,8 @@ const listed = (value) => {
   return /[,()"\\{}]|^\s|\s$|^$/.test(written) ? `"${written.replace(/["\\]/g, "\\$&")}"` : written;
 };
 
+const list = (values) => `(${[...new Set(values)].map(listed).join(",")})`;
+
 // Whitespace outside of quotes has no meaning in a `select`.
 function squeezed(columns) {
   if (!/\s/.test(columns)) return columns;
@@ -123,7 +125,7 @@ export class Builder extends Query {
   }
 
   in(column, values) {
-    return this.#add(column, `in.(${[...new Set(values)].map(listed).join(",")})`);
+    return this.#add(column, `in.${list(values)}`);
   }
 
   #containment(column, operator, value) {
@@ -145,7 +147,7 @@ export class Builder extends Query {
   }
 
   not(column, operator, value) {
-    return this.#add(column, `not.${operator}.${text(value)}`);
+    return this.filter(column, `not.${operator}`, value);
   }
 
   or(filters, { referencedTable } = {}) {
@@ -153,7 +155,8 @@ export class Builder extends Query {
   }
 
   filter(column, operator, value) {
-    return this.#add(column, `${operator}.${text(value)}`);
+    const several = Array.isArray(value) && /^(not\.)?in$/.test(operator);
+    return this.#add(column, `${operator}.${several ? list(value) : text(value)}`);
   }
 
   order(column, { ascending = true, nullsFirst, referencedTable } = {}) {

@@ -183,7 +183,7 @@ type Count = "exact" | "planned" | "estimated";
 
 /** What `db.from(…)` gives. */
 interface Collection<Row, Insert, Update> {
-  /** Rows with these columns; embedded collections as `*,place(name)`. `head` counts without rows. */
+  /** Rows with these columns: `"id,name,first:data->a"`. `head` counts without rows. */
   select(columns?: string, options?: { count?: Count; head?: boolean }): Builder<Row, Row[]>;
   /** Adds one row or many, in one statement. Rows may differ in their keys. */
   insert(rows: Insert | Insert[], options?: { count?: Count; defaultToNull?: boolean }): Builder<Row, null>;

@@ -39,7 +39,10 @@ fn a_read_becomes_a_query_string() {
         ("select().contains('data', { a: 1 })", "select=*&data=cs.{\"a\":1}"),
         ("select().containedBy('data', { a: 1 })", "select=*&data=cd.{\"a\":1}"),
         ("select().match({ a: 1, b: 'x' })", "select=*&a=eq.1&b=eq.x"),
-        ("select().not('a', 'is', null).not('b', 'in', '(1,2)')", "select=*&a=not.is.null&b=not.in.(1,2)"),
+        (
+            "select().not('a', 'is', null).not('b', 'in', '(1,2)').not('c', 'in', ['a', 'b,'])",
+            "select=*&a=not.is.null&b=not.in.(1,2)&c=not.in.(a,\"b,\")",
+        ),
         ("select().or('a.eq.1,b.lt.3')", "select=*&or=(a.eq.1,b.lt.3)"),
         ("select().or('a.eq.1', { referencedTable: 'place' })", "select=*&place.or=(a.eq.1)"),
         ("select().filter('data->>a', 'eq', 'x')", "select=*&data->>a=eq.x"),

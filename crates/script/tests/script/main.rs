@@ -9,4 +9,5 @@ mod isolation;
 mod library;
 mod limits;
 mod mistakes;
+mod random;
 mod speed;
