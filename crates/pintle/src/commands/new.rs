@@ -14,8 +14,9 @@ pub(crate) struct Args {
 }
 
 /// The files, by their path in the app. `APP` in them is the app's name.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("pintle.yaml", include_str!("../../templates/pintle.yaml")),
+    ("routes/progress.sql", include_str!("../../templates/progress.sql")),
     ("routes/tidy.js", include_str!("../../templates/tidy.js")),
     ("jsconfig.json", include_str!("../../templates/jsconfig.json")),
     ("README.md", include_str!("../../templates/README.md")),

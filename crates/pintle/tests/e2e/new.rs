@@ -15,7 +15,7 @@ async fn a_new_app_is_right_and_runs_at_once() {
 
     let (code, out, err) = run(&["check", dir]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(out, format!("{dir}/pintle.yaml is right: 1 collection, 1 route\n"));
+    assert_eq!(out, format!("{dir}/pintle.yaml is right: 1 collection, 2 routes\n"));
 
     let server = Server::start(&mut pintle(&["serve", dir, "--listen", "127.0.0.1:0"]));
     let (_, token, _) = run(&["token", "create", "me", "--role", "authenticated", "--app", dir]);
@@ -31,9 +31,12 @@ async fn a_new_app_is_right_and_runs_at_once() {
         .is(200, json!([{ "id": 1, "title": "Buy milk" }]));
     server.post("/notes", json!({ "title": "x", "tags": [1] })).token(token.trim_end()).await.has(400);
 
+    server.get("/progress").await.is(200, json!({ "total": 1, "done": 0 }));
     server.post("/notes", json!({ "title": "Old", "done": true })).token(token.trim_end()).await.has(201);
+    server.get("/progress").await.is(200, json!({ "total": 2, "done": 1 }));
     server.post("/tidy", json!(null)).await.has(401);
     server.post("/tidy", json!(null)).token(token.trim_end()).await.is(200, json!({ "deleted": ["Old"] }));
+    server.get("/progress").await.is(200, json!({ "total": 1, "done": 0 }));
 }
 
 #[test]
