@@ -174,6 +174,10 @@ pub struct Pages {
     pub folder: String,
     /// Where it is served, without a slash at the end: the empty text is `/`.
     pub at: String,
+    /// What its pages may do, as the header `Content-Security-Policy` says it; `None` is the strict one.
+    pub content_security_policy: Option<String>,
+    /// The page for what is not there, relative to the folder: for those that find their way by scripts.
+    pub fallback: Option<String>,
     /// Whether the manifest says so. When it does not, `public` is served at `/` only if there is such a folder.
     pub given: bool,
     /// Where the manifest says so; empty when it does not.

@@ -1,6 +1,7 @@
 //! What the manifest takes from outside: scripts' rights, variables of the environment, credentials, pages. What is secret
 //! never stands in it.
 
+use super::Map;
 use super::keys::{AUTH, Empty, NONE, PUBLIC, SCRIPT_LIMITS, SCRIPTS};
 use super::name::shorten;
 use super::settings::origin_fault;
@@ -14,7 +15,14 @@ const FORM: &str = "write `${env:NAME}`; a name has capital letters, digits and 
 impl Pages {
     /// The folder that is served where the manifest says nothing.
     pub(super) fn usual() -> Pages {
-        Pages { folder: "public".to_owned(), at: String::new(), given: false, span: Span::default() }
+        Pages {
+            folder: "public".to_owned(),
+            at: String::new(),
+            content_security_policy: None,
+            fallback: None,
+            given: false,
+            span: Span::default(),
+        }
     }
 }
 
@@ -161,6 +169,13 @@ impl Reader<'_> {
             {
                 path.clone_into(&mut pages.at);
             }
+            pages.content_security_policy = self.header_text(&map, "content_security_policy");
+            if let Some((key, node)) = map.entry("fallback")
+                && let Some(page) = self.text(node, key.span, "fallback")
+                && self.served_path(page, node.span)
+            {
+                pages.fallback = Some(page.to_owned());
+            }
             map.entry("folder").map(|(key, node)| (key.span, node))?
         } else {
             (at, node)
@@ -170,13 +185,32 @@ impl Reader<'_> {
             return None;
         }
         pages.span = node.span;
-        if !stays_inside(folder) || folder.split('/').any(|part| part.starts_with('.')) {
-            let help = "it is a folder in the app's, with `/` between its parts, and no part begins with `.`";
-            self.error_help(node.span, format!("`{}` cannot be served", shorten(folder)), help);
+        if !self.served_path(folder, node.span) {
             return None;
         }
         pages.folder = folder.to_owned();
         Some(pages)
+    }
+
+    /// Whether this is the path of a folder or a file that may be served.
+    fn served_path(&mut self, path: &str, span: Span) -> bool {
+        let good = stays_inside(path) && !path.split('/').any(|part| part.starts_with('.'));
+        if !good {
+            let help = "it is a path inside the folder, with `/` between its parts, and no part begins with `.`";
+            self.error_help(span, format!("`{}` cannot be served", shorten(path)), help);
+        }
+        good
+    }
+
+    /// A text that a header can hold.
+    fn header_text(&mut self, map: &Map<'_>, name: &str) -> Option<String> {
+        let (key, node) = map.entry(name)?;
+        let text = self.text(node, key.span, name)?.trim();
+        if text.is_empty() || !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            self.error_help(node.span, format!("`{}` is no value of a header", shorten(text)), "one line of ASCII");
+            return None;
+        }
+        Some(text.to_owned())
     }
 }
 

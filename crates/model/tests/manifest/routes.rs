@@ -65,6 +65,8 @@ fn what_comes_from_outside_is_named_by_the_manifest() {
     assert_eq!(model.credentials, Credentials { tokens: Some("AUTH_TOKENS".to_owned()), basic: true });
     let pages = model.pages.expect("pages");
     assert_eq!((pages.folder.as_str(), pages.at.as_str(), pages.given), ("web/pages", "/app", true));
+    assert_eq!(pages.fallback.as_deref(), Some("index.html"));
+    assert_eq!(pages.content_security_policy.as_deref(), Some("default-src 'self'"));
 
     let pages = |text: &str| load("pintle.yaml", &format!("pintle: 1\n{text}"), &file).0.expect("a model").pages;
     let usual = pages("").expect("pages");

@@ -310,6 +310,39 @@ async fn a_file_that_changes_while_it_is_sent_breaks_its_own_answer_alone() {
 }
 
 #[tokio::test]
+async fn an_app_may_say_what_its_pages_do_and_where_they_lead() {
+    let public =
+        "public: { folder: public, fallback: app/index.html, content_security_policy: \"default-src 'none'\" }\n";
+    let app = site(&format!("{MANIFEST}{public}"), &[("app/index.html", "app"), ("404.html", "lost")]);
+    let server = app.serve();
+    let ask = |path: &str, accept: &str| server.get(path).header("Accept", accept);
+    let page = ask("/a/view?x=1", "text/html").await.has(200);
+    assert_eq!([page.text.as_str(), page.header("content-security-policy")], ["app", "default-src 'none'"]);
+    ask("/a/view", "text/html").header("If-None-Match", page.header("etag")).await.bare(304);
+    assert_eq!(ask("/a/data.json", "*/*").await.has(404).json()["code"], "PT404");
+    assert_eq!(ask("/notes", "text/html").await.has(200).json(), json!([]));
+    server.post("/a/view", json!({})).await.has(404);
+}
+
+#[test]
+fn a_folder_of_pages_that_is_not_there_is_told() {
+    let app = App::of(&format!("{MANIFEST}public: dist\n"));
+    let (code, out, err) = crate::common::run(&["check", app.path()]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("there is no folder `dist`") && out.contains("right: 1 collection, 1 warning"), "{out}");
+    for public in [
+        "../up",
+        ".git",
+        "{ folder: dist, fallback: ../up.html }",
+        "{ folder: dist, content_security_policy: \"a\\nb\" }",
+    ] {
+        app.manifest(&format!("{MANIFEST}public: {public}\n"));
+        let (code, out, _) = crate::common::run(&["check", app.path()]);
+        assert_eq!(code, 1, "{public}: {out}");
+    }
+}
+
+#[tokio::test]
 async fn pages_may_stand_under_a_path_of_their_own() {
     let manifest = format!("{MANIFEST}public: {{ folder: dist/web, at: /app }}\n");
     let app = App::of(&manifest);

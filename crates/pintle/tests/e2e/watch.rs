@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{App, PATIENCE, Place, Server};
 
-on_both_stores!(a_change_under_load_drops_no_request, a_broken_change_is_shown_and_the_app_goes_on_as_before);
+on_both_stores!(a_change_under_load_drops_no_request, a_broken_change_is_shown_and_the_app_goes_on_as_before,);
 
 const TAKEN: &str = "the app changed and is served as it is now";
 const REFUSED: &str = "the app changed, but is served as it was before";

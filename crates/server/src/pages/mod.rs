@@ -47,6 +47,9 @@ type Served = Response<ServeFileSystemResponseBody>;
 pub(crate) struct Site {
     /// Where they are served, without a slash at the end.
     at: String,
+    policy: HeaderValue,
+    /// The page where none is, from the folder on.
+    fallback: Option<String>,
     files: ServeDir<tower_http::services::fs::DefaultServeDirFallback, Folder>,
 }
 
@@ -57,7 +60,13 @@ impl Site {
         let files = ServeDir::with_backend(&root, Folder::new(&root, app))
             .redirect_path_prefix(&pages.at)
             .ignore_multi_range_requests(true);
-        Site { at: pages.at.clone(), files }
+        let given = pages.content_security_policy.clone().map(answer::value);
+        Site {
+            at: pages.at.clone(),
+            policy: given.unwrap_or(CONTENT_SECURITY_POLICY),
+            fallback: pages.fallback.as_ref().map(|page| format!("/{page}")),
+            files,
+        }
     }
 
     /// Answers with a page; nothing when there is none at this path.
@@ -71,9 +80,10 @@ impl Site {
             return Ok(None);
         }
         if head.method == Method::GET || head.method == Method::HEAD {
-            return match self.page(path, head).await? {
-                None if wants_page(&head.headers) => self.missing(&head.method).await,
-                found => Ok(found),
+            return match (self.page(path, head).await?, &self.fallback) {
+                (None, Some(page)) if wants_page(&head.headers) => self.page(page, head).await,
+                (None, None) if wants_page(&head.headers) => self.missing(&head.method).await,
+                (found, _) => Ok(found),
             };
         }
         // What is there takes no other methods, and what is not is not there.
@@ -96,13 +106,13 @@ impl Site {
         if served.status().is_client_error() || served.status().is_server_error() {
             return Err(refused(&served));
         }
-        dressed(served, method).await.map(Some)
+        self.dressed(served, method).await.map(Some)
     }
 
     /// The folder's own page for what is not there.
     async fn missing(&self, method: &Method) -> Result<Option<Answer>, Failure> {
         let Some(served) = self.ask(method, "/404.html", None, HeaderMap::new()).await? else { return Ok(None) };
-        let mut answer = dressed(served, method).await?;
+        let mut answer = self.dressed(served, method).await?;
         *answer.status_mut() = StatusCode::NOT_FOUND;
         for name in [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES] {
             answer.headers_mut().remove(name);
@@ -131,6 +141,31 @@ impl Site {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(&error)),
         }
+    }
+
+    /// The answer with the headers that all pages have, and with a body that is whole where it may be compressed.
+    async fn dressed(&self, served: Served, method: &Method) -> Result<Answer, Failure> {
+        let (mut head, body) = served.into_parts();
+        let is_text = with_charset(&mut head.headers);
+        let more = [
+            (header::CACHE_CONTROL, CACHE_CONTROL),
+            (header::CONTENT_SECURITY_POLICY, self.policy.clone()),
+            (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+            (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        ];
+        head.headers.extend(more);
+        let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let whole = is_text && head.status == StatusCode::OK && method == Method::GET;
+        if !whole || length.is_none_or(|length: u64| length > COMPRESSED_BYTES_MAX) {
+            return Ok(Answer::from_parts(head, Either::Right(body)));
+        }
+        let bytes = body
+            .collect()
+            .await
+            .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(&error))?;
+        // It is set anew for what is sent.
+        head.headers.remove(header::CONTENT_LENGTH);
+        Ok(Answer::from_parts(head, Either::Left(Full::new(bytes.to_bytes()))))
     }
 }
 
@@ -182,31 +217,6 @@ fn refused(served: &Served) -> Failure {
         return range.into_iter().fold(failure, |failure, range| failure.header(header::CONTENT_RANGE, range));
     }
     Failure::new(status, "the file is another by now").hint("ask for it without `If-Match` and `If-Unmodified-Since`")
-}
-
-/// The answer with the headers that all pages have, and with a body that is whole where it may be compressed.
-async fn dressed(served: Served, method: &Method) -> Result<Answer, Failure> {
-    let (mut head, body) = served.into_parts();
-    let is_text = with_charset(&mut head.headers);
-    let more = [
-        (header::CACHE_CONTROL, CACHE_CONTROL),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    ];
-    head.headers.extend(more);
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let whole = is_text && head.status == StatusCode::OK && method == Method::GET;
-    if !whole || length.is_none_or(|length: u64| length > COMPRESSED_BYTES_MAX) {
-        return Ok(Answer::from_parts(head, Either::Right(body)));
-    }
-    let bytes = body
-        .collect()
-        .await
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(&error))?;
-    // It is set anew for what is sent.
-    head.headers.remove(header::CONTENT_LENGTH);
-    Ok(Answer::from_parts(head, Either::Left(Full::new(bytes.to_bytes()))))
 }
 
 /// Says that a text is UTF-8. Whether it is a text, which compresses well.

@@ -147,6 +147,17 @@ pub(crate) static PUBLIC: Table = Table {
     entries: &[
         must("folder", Text, "The folder of pages, relative to the app's."),
         may("at", Any(&[Path, Choice(&["/"])]), "Where it is served: `/app`. Default: `/`."),
+        may(
+            "content_security_policy",
+            Text,
+            "What pages may do, as the header of this name says it. Default: load and ask what comes from the app itself, no \
+             scripts and styles inside the HTML.",
+        ),
+        may(
+            "fallback",
+            Text,
+            "The page that is answered where none is, `index.html`, for apps of a single page. Default: none, so 404.",
+        ),
     ],
 };
 
