@@ -53,11 +53,14 @@ pub fn shipped(app: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../apps").join(app)
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder with all that is in it, but for the data that a server left there.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder is made");
     for entry in std::fs::read_dir(from).expect("a folder").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == ".pintle" {
+            continue;
+        }
         if from.is_dir() {
             copy(&from, &to);
         } else {
@@ -98,8 +101,9 @@ impl App {
 
     /// A copy of a shipped app.
     pub fn shipped(name: &str) -> App {
-        let manifest = std::fs::read_to_string(shipped(name).join("pintle.yaml")).expect("a shipped manifest");
-        App::of(&manifest)
+        let app = App { folder: tempfile::tempdir().expect("a temporary folder"), database: None };
+        copy(&shipped(name), app.folder.path());
+        app
     }
 
     /// Writes its manifest anew.
@@ -124,6 +128,12 @@ impl App {
     /// Serves it.
     pub fn serve(&self) -> Server {
         self.serve_with(&[])
+    }
+
+    /// Serves it with these variables in its environment.
+    pub fn serve_in(&self, environment: &[(&str, &str)]) -> Server {
+        let mut command = pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]);
+        Server::start(command.args(self.store()).envs(environment.iter().copied()))
     }
 
     /// Serves it with more words on the command line.

@@ -20,6 +20,7 @@ macro_rules! on_both_stores {
 mod backup;
 mod check;
 mod configs;
+mod configs_search;
 mod copy;
 mod declarations;
 mod dev;
@@ -30,6 +31,7 @@ mod migrate;
 mod new;
 mod pages;
 mod postgrest;
+mod retriever;
 mod scripts;
 mod search;
 mod seed;

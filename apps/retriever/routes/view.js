@@ -1,0 +1,99 @@
+// POST /view: what a player sees becomes what the guild knows. However many tiles a post has, each collection is read once and
+// written once or twice.
+import { announce } from "./lib/discord.js";
+import { at, boxOf, inside } from "./lib/box.js";
+import { byId, over, reporter } from "./lib/known.js";
+
+/** What has an id, and what a post says of it. */
+const FIELDS = {
+  places: ["level", "name", "townId", "townName", "x", "y"],
+  pcs: ["level", "name", "wounds", "guildId", "guildName", "x", "y"],
+  npcs: ["level", "name", "wounds", "x", "y"],
+  objects: ["name", "x", "y"],
+};
+
+/** So many of a kind may stand in one post; the database takes some more in one write. */
+const KIND_MAX = 9_000;
+
+export default async function (request) {
+  const by = reporter(request);
+  const { data: post } = await db.from("jsons").insert({ data: request.body }).select("id").single().throwOnError();
+
+  // The last word on a tile counts.
+  const tiles = new Map(request.body.map((tile) => [at(tile), tile]));
+  const ground = [...tiles.values()].map(({ x, y, type }) => ({ x, y, type }));
+  await db.from("tiles").upsert(ground, { ignoreDuplicates: true }).throwOnError();
+
+  const view = { tiles, area: inside(boxOf(ground)) };
+  const places = await see("places", view, by);
+  await see("pcs", view, by);
+  const npcs = await see("npcs", view, by);
+  await see("objects", view, by);
+  await seeResources(view, by);
+
+  const first = (what) => (row) => ({ what, ...row });
+  announce([...places.map(first("the place")), ...npcs.map(first("the foe"))], by.user);
+  return { Info: `Job done (${post.id})` };
+}
+
+/** Stores what a view shows of one kind, and answers those that nobody saw before. */
+async function see(kind, { tiles, area }, by) {
+  const seen = new Map();
+  for (const { x, y, items } of tiles.values()) {
+    for (const one of items[kind] || []) {
+      // Creatures that somebody summoned have no id: they are gone soon.
+      if (one.id !== null) seen.set(one.id, { ...one, wounds: one.wounds == null ? null : String(one.wounds), x, y });
+    }
+  }
+  refuseTooMany(kind, seen.size);
+  const ids = seen.size > 0 ? `id.in.(${[...seen.keys()].join(",")}),` : "";
+  const { data } = await db.from(kind).select("*").or(ids + area).throwOnError();
+  const known = byId(data);
+
+  const rows = [...seen].map(([id, one]) => ({ id, ...over(known.get(id), one, FIELDS[kind]), ...by }));
+  if (kind === "places") rows.filter((row) => row.name?.includes("Portail")).forEach(leaveTown);
+  if (rows.length > 0) await db.from(kind).upsert(rows).throwOnError();
+
+  const gone = data.filter((row) => !seen.has(row.id) && showsNo(kind, tiles, row)).map((row) => row.id);
+  if (gone.length > 0) {
+    const there = db.from(kind);
+    await (kind === "pcs" ? there.update({ x: null, y: null }) : there.delete()).in("id", gone).throwOnError();
+  }
+  return rows.filter((row) => !known.has(row.id));
+}
+
+/** Stores the resources that a view shows: they have no id of the game's, a tile and a name tell them apart. */
+async function seeResources({ tiles, area }, by) {
+  const name = (row) => `${at(row)},${row.name}`;
+  const { data: known } = await db.from("resources").select("*").or(area).throwOnError();
+  const there = new Map(known.map((row) => [name(row), row]));
+  const rows = new Map();
+  for (const { x, y, items } of tiles.values()) {
+    for (const one of items.resources || []) {
+      const row = { ...one, x, y };
+      const before = there.get(name(row));
+      const level = row.level ?? before?.level ?? null;
+      if (!before || before.level !== level) rows.set(name(row), { x, y, name: row.name, level, ...by });
+    }
+  }
+  refuseTooMany("resources", rows.size);
+  if (rows.size > 0) await db.from("resources").upsert([...rows.values()], { onConflict: "x,y,name" }).throwOnError();
+  const gone = known.filter((row) => showsNo("resources", tiles, row)).map((row) => row.id);
+  if (gone.length > 0) await db.from("resources").delete().in("id", gone).throwOnError();
+}
+
+function refuseTooMany(kind, count) {
+  if (count > KIND_MAX) fail(413, `the post has ${count} ${kind}, at most ${KIND_MAX}`, null, "post fewer tiles at once");
+}
+
+/** Whether the view has this row's tile, with nothing of the kind on it. */
+function showsNo(kind, tiles, row) {
+  const tile = tiles.get(at(row));
+  return tile !== undefined && !tile.items[kind]?.length;
+}
+
+/** A portal belongs to no town. */
+function leaveTown(row) {
+  row.townId = null;
+  row.townName = null;
+}
