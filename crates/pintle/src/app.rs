@@ -44,7 +44,7 @@ pub(crate) struct Checked {
     pub(crate) fingerprint: u64,
     /// The app, unless a mistake forbids to serve it.
     pub(crate) app: Option<App>,
-    /// Every mistake, in the manifest's order; then those of scripts.
+    /// Every mistake: those of the manifest in its order, then those of each other file.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -101,12 +101,14 @@ impl App {
             let beside_manifest = manifest.parent().unwrap_or(Path::new(""));
             let (scripts, found) = scripts::compile(&model, &environment, beside_manifest, &file);
             (compiled, of_scripts) = (Some(scripts), found);
+            diagnostics.extend(missing_pages(&model, &folder));
             match Planner::new(Arc::new(model), dialect) {
                 Ok(made) => planner = Some(made),
                 Err(more) => diagnostics.extend(more),
             }
         }
-        diagnostics.sort_by_key(|d| d.span.start);
+        let path = manifest.display().to_string();
+        diagnostics.sort_by_cached_key(|d| (d.file.path != path, d.file.path.clone(), d.span.start));
         diagnostics.extend(of_scripts);
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
         let made = planner.zip(compiled).filter(|_| !wrong);
@@ -175,6 +177,19 @@ fn read(manifest: &Path) -> Result<String, Failure> {
         let at = error.utf8_error().valid_up_to();
         Failure::new(format!("`{shown}` is no UTF-8 text: its byte {} belongs to no character", at + 1))
             .help("save it as UTF-8")
+    })
+}
+
+/// Pages that the manifest names and that are not there: whatever builds them may not have run yet.
+fn missing_pages(model: &Model, folder: &Path) -> Option<Diagnostic> {
+    let pages = model.pages.as_ref().filter(|pages| pages.given && !folder.join(&pages.folder).is_dir())?;
+    Some(Diagnostic {
+        severity: Severity::Warning,
+        message: format!("there is no folder `{}`", pages.folder),
+        label: None,
+        help: Some("until there is, its pages are answered with 404".to_owned()),
+        file: Arc::clone(&model.source),
+        span: pages.span,
     })
 }
 

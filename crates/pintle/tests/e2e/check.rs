@@ -70,6 +70,31 @@ auth:
 }
 
 #[test]
+fn mistakes_come_file_by_file_and_pages_that_are_not_built_yet_are_only_warned_of() {
+    let app = App::of(
+        "\
+pintle: 1
+collections: { notes: { fields: { title: text } } }
+routes:
+  /a: { get: { sql: a.sql } }
+  /b: { get: { sql: SELECT titel FROM notes } }
+public: dist
+",
+    );
+    std::fs::write(app.file("a.sql"), "-- All of them.\nSELECT title FROM note\n").unwrap();
+    let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert_eq!(code, 1);
+    assert_snapshot!(out);
+
+    app.manifest("pintle: 1\npublic: dist\n");
+    let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert!(code == 0 && out.contains("there is no folder `dist`") && out.ends_with("1 warning\n"), "{out}");
+    std::fs::create_dir(app.file("dist")).unwrap();
+    let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert_eq!((code, out.as_str()), (0, "pintle.yaml is right: 0 collections\n"));
+}
+
+#[test]
 fn a_manifest_that_is_no_yaml() {
     assert_snapshot!(told("pintle: 1\nname: shop\n  collections: [\n"));
 }
