@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 use crate::common::{App, PATIENCE, Place, Server};
 
-on_both_stores!(a_change_under_load_drops_no_request, a_broken_change_is_shown_and_the_app_goes_on_as_before,);
+on_both_stores!(
+    a_change_under_load_drops_no_request,
+    a_broken_change_is_shown_and_the_app_goes_on_as_before,
+    what_was_kept_of_an_app_is_not_answered_by_the_next_one,
+);
 
 const TAKEN: &str = "the app changed and is served as it is now";
 const REFUSED: &str = "the app changed, but is served as it was before";
@@ -174,4 +178,38 @@ async fn a_hangup_has_the_app_looked_at_also_without_watching() {
     said(&server, REFUSED, 1).await;
     assert!(!server.log().contains("key-3"), "{}", server.log());
     server.post("/notes", json!({ "text": "a" })).token("key-2").await.has(201);
+}
+
+async fn what_was_kept_of_an_app_is_not_answered_by_the_next_one(place: Place) {
+    // The collections change their places in the manifest, and what is kept is still dropped by writes to the right one.
+    let manifest = |before: &str, sql: &str| {
+        format!(
+            "pintle: 1\nname: notes\ncollections:\n{before}  notes:\n    fields: {{ text: text }}\n    policies: {{ select: \"true\" }}\n    \
+             rest: /notes\nroutes:\n  /count:\n    get: {{ sql: {sql}, result: row, cache: 1h }}\n"
+        )
+    };
+    let app = App::of(&manifest("", "routes/count.sql")).on(place);
+    std::fs::create_dir(app.file("routes")).unwrap();
+    let route = |sql: &str| std::fs::write(app.file("routes/count.sql"), sql).unwrap();
+    route("SELECT count(*) AS n FROM notes");
+    let token = app.token("root", "service_role");
+    let server = app.serve_with(&["--watch"]);
+    let add = || server.post("/notes", json!({ "text": "a" })).token(&token);
+    server.get("/count").await.is(200, json!({ "n": 0 }));
+    add().await.has(201);
+    server.get("/count").await.is(200, json!({ "n": 1 }));
+
+    route("SELECT count(*) + 100 AS n FROM notes");
+    said(&server, TAKEN, 1).await;
+    server.get("/count").await.is(200, json!({ "n": 101 }));
+    app.manifest(&manifest("  more:\n    fields: { text: text }\n", "routes/count.sql"));
+    said(&server, TAKEN, 2).await;
+    for n in 102..105 {
+        add().await.has(201);
+        server.get("/count").await.is(200, json!({ "n": n }));
+        server.get("/count").await.is(200, json!({ "n": n }));
+    }
+    app.manifest(&manifest("", "routes/gone.sql"));
+    said(&server, REFUSED, 1).await;
+    server.get("/count").await.is(200, json!({ "n": 104 }));
 }
