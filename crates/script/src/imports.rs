@@ -17,7 +17,8 @@ pub(crate) const LIBRARY: &str = "pintle:";
 pub(crate) const MAIN: &str = include_str!("library/main.js");
 
 /// The library's other files.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
+    ("bounds.js", include_str!("library/bounds.js")),
     ("builder.js", include_str!("library/builder.js")),
     ("crypto.js", include_str!("library/crypto.js")),
     ("csv.js", include_str!("library/csv.js")),

@@ -1,5 +1,6 @@
 // The library's beginning: what scripts see is put into the global object here.
 
+import "./bounds.js";
 import { ask, give, native, settle } from "./native.js";
 import { answer, response } from "./response.js";
 import { crypto } from "./crypto.js";

@@ -100,7 +100,7 @@ pub(crate) fn request() -> Request {
 
 /// Calls a program with [`request`].
 pub(crate) fn call(program: &Program, world: &mut World) -> Result<Response, Failure> {
-    engine().call(program, &Arc::new(request()), Duration::from_secs(5), world)
+    engine().call(program, &Arc::new(request()), Duration::from_secs(60), world)
 }
 
 /// What a function of this body answers: the JSON text.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pintle_script::{Body, Engine, Request, Settings};
+use pintle_script::{Body, Engine, Failure, Request, Settings};
 use proptest::prelude::*;
 
 use crate::host::{World, compile, engine};
@@ -122,8 +122,10 @@ fn random_scripts_harm_nobody() {
         if let Ok(program) = engine.compile("x.js", &text, &|_| Err(String::new())) {
             ran.set(ran.get() + 1);
             let time = Duration::from_millis(50);
-            let first = engine.call(&program, request, time, &mut World::default());
-            prop_assert_eq!(engine.call(&program, request, time, &mut World::default()).is_ok(), first.is_ok(), "{}", text);
+            let [first, second] = [(); 2].map(|()| engine.call(&program, request, time, &mut World::default()));
+            // A machine that does much else ends a call at any place.
+            let late = |outcome: &Result<_, _>| matches!(outcome, Err(Failure::Time { .. }));
+            prop_assert!(first.is_ok() == second.is_ok() || late(&first) || late(&second), "{}", text);
         }
         let response = engine.call(&good, request, Duration::from_secs(5), &mut World::default()).unwrap();
         prop_assert_eq!(&response.body[..], br#"[0,"function",0]"#);
