@@ -122,6 +122,8 @@ function enter(token) {
   leave = () => {
     end();
     stop.abort();
+    // Nothing of the world stays on the screen.
+    canvas.width = 0;
   };
 }
 
