@@ -95,7 +95,6 @@ impl App {
         let (model, mut diagnostics) = pintle_model::load(&manifest.display().to_string(), &text, &file);
         let (mut planner, mut compiled, mut of_scripts) = (None, None, Vec::new());
         if let Some(model) = model {
-            diagnostics.extend(no_pages(&model, &folder));
             // A variable that cannot be read is told where it is needed.
             let environment = environment::read(&model).unwrap_or_default();
             let beside_manifest = manifest.parent().unwrap_or(Path::new(""));
@@ -131,19 +130,6 @@ impl App {
     pub(crate) fn model(&self) -> &Arc<Model> {
         self.planner.model()
     }
-}
-
-/// The manifest names a folder of pages that is not there. It may come later, as what other tools make does.
-fn no_pages(model: &Model, folder: &Path) -> Option<Diagnostic> {
-    let pages = model.pages.as_ref().filter(|pages| pages.given && !folder.join(&pages.folder).is_dir())?;
-    Some(Diagnostic {
-        severity: Severity::Warning,
-        message: format!("there is no folder `{}`, so no page is served", pages.folder),
-        label: None,
-        help: Some("make it, or say `public: none`".to_owned()),
-        file: Arc::clone(&model.source),
-        span: pages.span,
-    })
 }
 
 /// An app's folder and its manifest.
