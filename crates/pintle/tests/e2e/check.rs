@@ -17,7 +17,7 @@ fn what_is_right_is_said_in_a_line() {
     let app = shipped("configs");
     let (code, out, err) = run(&["check", app.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(out, format!("{}/pintle.yaml is right: 1 collection\n", app.display()));
+    assert_eq!(out, format!("{}/pintle.yaml is right: 1 collection, 1 route\n", app.display()));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_app_that_is_not_there() {
 fn a_manifest_may_be_named_by_itself() {
     let manifest = shipped("configs").join("pintle.yaml");
     let (code, out, _) = run(&["check", manifest.to_str().unwrap()]);
-    assert_eq!((code, out), (0, format!("{} is right: 1 collection\n", manifest.display())));
+    assert_eq!((code, out), (0, format!("{} is right: 1 collection, 1 route\n", manifest.display())));
 }
 
 #[test]
