@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::answer::{self, Answer};
 
+/// How to say who asks.
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// What went wrong, as the caller is told.
@@ -90,7 +92,11 @@ impl Worded {
         let code = self.code.unwrap_or_else(|| plain_code(status));
         let details: Option<Box<RawValue>> = self.details.and_then(|json| RawValue::from_string(json).ok());
         let body = Body { code: &code, message: &self.message, details, hint: self.hint.as_deref() };
-        told(status, &code, serde_json::to_vec(&body).unwrap_or_default())
+        let mut answer = told(status, &code, serde_json::to_vec(&body).unwrap_or_default());
+        if status == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+        }
+        answer
     }
 }
 
@@ -158,7 +164,7 @@ impl Failure {
 
     /// Tells who asks how to say so.
     pub(crate) fn challenge(self) -> Failure {
-        self.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+        self.header(header::WWW_AUTHENTICATE, BEARER)
     }
 
     /// The error as JSON.

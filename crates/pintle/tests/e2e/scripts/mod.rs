@@ -181,7 +181,7 @@ async fn policies_are_the_caller_s_unless_the_route_acts_as_the_service(place: P
         (&refused["code"], &refused["message"]),
         (&json!("42501"), &json!("permission denied for table counts"))
     );
-    server.post("/denied/1", json!({})).await.has(401);
+    assert_eq!(server.post("/denied/1", json!({})).await.has(401).header("www-authenticate"), "Bearer");
 }
 
 async fn many_rows_are_written_at_once_and_read_without_a_page_s_limit(place: Place) {
