@@ -30,6 +30,8 @@ pub enum Param {
     Value(usize),
     /// The nth value of the row that is written.
     Row(usize),
+    /// The nth values of all rows that are written, as an array: in [`WritePlan::bulk`] only.
+    Rows(usize),
     /// The plan's own (from a policy).
     Literal(Value),
     /// `auth.uid()`
@@ -123,6 +125,9 @@ pub struct WritePlan {
     /// The write; its RETURNING gives, in order: one boolean if `tells_new`, `verdicts` columns, `columns`, then one for
     /// each of `sort`. What follows is of no interest.
     pub write: Statement,
+    /// The same for many rows at once, with what is the same as `write` in its RETURNING: on PostgreSQL, where it is no
+    /// other than `write` for one row after the other, unless it fails.
+    pub bulk: Option<Statement>,
     /// RETURNING begins with a boolean that says whether the row is new: upserts on PostgreSQL.
     pub tells_new: bool,
     /// How many leading booleans RETURNING gives that must all be true, else the caller gets 42501 (checks that need
@@ -206,6 +211,8 @@ impl Statement {
         self.params.iter().map(move |param| match param {
             Param::Value(n) => ParamValue::Value(inputs.values.get(*n).unwrap_or(&Value::Null)),
             Param::Row(n) => ParamValue::Value(row.get(*n).unwrap_or(&Value::Null)),
+            // No single value.
+            Param::Rows(_) => ParamValue::Null,
             Param::Literal(value) => ParamValue::Value(value),
             Param::Uid => inputs.caller.user.as_deref().map_or(ParamValue::Null, ParamValue::Text),
             Param::Role => ParamValue::Text(inputs.caller.role.name()),

@@ -52,7 +52,7 @@ impl Planner {
             .max_capacity(PLANS_BYTES_MAX)
             .weigher(|_, plan: &Arc<ReadPlan>| weight([&plan.rows].into_iter().chain(&plan.count)));
         let writes = Cache::builder().max_capacity(PLANS_BYTES_MAX).weigher(|_, plan: &Arc<WritePlan>| {
-            weight([&plan.write].into_iter().chain(&plan.check).chain(&plan.probe))
+            weight([&plan.write].into_iter().chain(&plan.check).chain(&plan.probe).chain(&plan.bulk))
         });
         let (reads, writes) = (reads.build(), writes.build());
         let mut planner =

@@ -63,6 +63,7 @@ struct Statements {
     check: Option<Statement>,
     probe: Option<Statement>,
     write: Statement,
+    bulk: Option<Statement>,
     tells_new: bool,
     verdicts: usize,
     /// Whether the statement itself brings the rows into the order that was asked for.
@@ -78,6 +79,7 @@ impl Statements {
             check: self.check,
             probe: self.probe,
             write: self.write,
+            bulk: self.bulk,
             tells_new: self.tells_new,
             verdicts: self.verdicts,
             columns: answers.columns,

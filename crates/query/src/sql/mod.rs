@@ -35,12 +35,50 @@ pub(crate) struct Sql {
     types: Vec<Type>,
     /// The placeholder of each of the request's values, so that a long list of them is not searched again and again.
     slots: Vec<Option<usize>>,
+    rows: Rows,
+}
+
+/// How the values of the rows that are written stand in a statement.
+#[derive(Debug, Default)]
+pub(crate) enum Rows {
+    /// As placeholders: it is run once a row.
+    #[default]
+    Bound,
+    /// As columns of [`Sql::unnested`].
+    Unnested,
+    /// As those of the row that met another one, by the fields' names.
+    Excluded(Vec<String>),
 }
 
 impl Sql {
     /// An empty statement.
     pub(crate) fn new(dialect: Dialect) -> Sql {
-        Sql { dialect, text: String::with_capacity(128), params: Vec::new(), types: Vec::new(), slots: Vec::new() }
+        Sql {
+            dialect,
+            text: String::with_capacity(128),
+            params: Vec::new(),
+            types: Vec::new(),
+            slots: Vec::new(),
+            rows: Rows::Bound,
+        }
+    }
+
+    /// Says how values of rows stand in what follows.
+    pub(crate) fn rows(&mut self, rows: Rows) -> &mut Sql {
+        self.rows = rows;
+        self
+    }
+
+    /// `unnest($1::type[], …) AS "_pintle_rows"("c0", …)`: a row for each row that is written.
+    pub(crate) fn unnested(&mut self, types: &[Type]) -> &mut Sql {
+        let array = |sql: &mut Sql, (n, ty): (usize, &Type)| {
+            sql.params.push(Param::Rows(n));
+            sql.types.push(*ty);
+            let placeholder = sql.params.len();
+            sql.word("$").number(placeholder).cast_to(*ty).word("[]");
+        };
+        self.word("unnest(").list(types.iter().enumerate(), ", ", array).word(") AS \"_pintle_rows\"(");
+        self.list(0..types.len(), ", ", |sql, n| _ = sql.word("\"c").number(n).word("\"")).word(")")
     }
 
     /// Adds words of SQL that stand in this crate's source.
@@ -75,6 +113,16 @@ impl Sql {
     /// Adds a placeholder and what it stands for. The same parameter is bound once, unless it is meant as another type:
     /// PostgreSQL works out one type for each placeholder, so there each is written with it.
     pub(crate) fn bind(&mut self, param: Param, ty: Type) -> &mut Sql {
+        if let Param::Row(n) = param {
+            match &self.rows {
+                Rows::Bound => {}
+                Rows::Unnested => return self.word("\"_pintle_rows\".\"c").number(n).word("\"").cast_to(ty),
+                Rows::Excluded(names) => {
+                    let name = names.get(n).cloned().unwrap_or_default();
+                    return self.word("excluded.").name(&name).cast_to(ty);
+                }
+            }
+        }
         let at = match self.placed(&param, ty) {
             Some(at) => at,
             None => {

@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::{BufMut, BytesMut};
 use pintle_model::Value;
 use pintle_query::plan::ParamValue;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type as PgType};
+use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type as PgType};
 
 /// From 1970, as we count, to 2000, as PostgreSQL does.
 pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -15,6 +15,14 @@ pub(super) const EPOCH_DAYS: i32 = 10_957;
 
 /// A value to bind.
 pub(super) struct Bound<'a>(pub(super) ParamValue<'a>);
+
+/// What a statement for many rows is brought.
+pub(super) enum Brought<'a> {
+    /// One value for all.
+    One(Bound<'a>),
+    /// The values of all rows at this place, as an array.
+    Rows(&'a [Vec<Value>], usize),
+}
 
 /// Values are the callers', and no business of a log's.
 impl fmt::Debug for Bound<'_> {
@@ -79,6 +87,67 @@ impl ToSql for Bound<'_> {
     }
 
     tokio_postgres::types::to_sql_checked!();
+}
+
+impl fmt::Debug for Brought<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl ToSql for Brought<'_> {
+    fn to_sql(&self, ty: &PgType, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match self {
+            Brought::One(value) => value.to_sql(ty, out),
+            Brought::Rows(rows, at) => {
+                let Kind::Array(of) = ty.kind() else { return Err("no array takes the values of rows".into()) };
+                array(rows.iter().map(|row| row.get(*at).unwrap_or(&Value::Null)), of, out)?;
+                Ok(IsNull::No)
+            }
+        }
+    }
+
+    fn accepts(_: &PgType) -> bool {
+        true
+    }
+
+    fn encode_format(&self, ty: &PgType) -> Format {
+        match self {
+            Brought::One(value) => value.encode_format(ty),
+            Brought::Rows(..) => Format::Binary,
+        }
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+/// An array of one dimension, whose elements are all in their binary form.
+fn array<'a>(
+    values: impl ExactSizeIterator<Item = &'a Value>,
+    of: &PgType,
+    out: &mut BytesMut,
+) -> Result<(), Box<dyn StdError + Sync + Send>> {
+    const DIMENSIONS: i32 = 1;
+    const MAY_HOLD_NULLS: i32 = 1;
+    const LOWEST: i32 = 1;
+    out.put_i32(DIMENSIONS);
+    out.put_i32(MAY_HOLD_NULLS);
+    out.put_u32(of.oid());
+    out.put_i32(i32::try_from(values.len())?);
+    out.put_i32(LOWEST);
+    for value in values {
+        let value = Bound(ParamValue::Value(value));
+        let length_at = out.len();
+        out.put_i32(-1);
+        match value.form(of) {
+            Form::Null => continue,
+            Form::Binary => binary(&value.0, of, out)?,
+            Form::Text => return Err("a value is not of its field's type".into()),
+        }
+        let length = i32::try_from(out.len() - length_at - size_of::<i32>())?;
+        out[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
 }
 
 fn binary(value: &ParamValue<'_>, ty: &PgType, out: &mut BytesMut) -> Result<(), Box<dyn StdError + Sync + Send>> {

@@ -101,6 +101,8 @@ impl Fault {
                 Some(Named::Check(whole)) => shared::check(table, whole),
                 _ => shared::check(table, name),
             },
+            // Two rows of a bulk write meet the same one: one after the other they may.
+            "21000" => Error::Constraint { code: "21000", message: said.message().to_owned() },
             "42501" if said.routine() == Some(RAISED) => Error::Policy(denied(said, own)),
             _ => return Fault::general(error),
         })

@@ -4,6 +4,7 @@
 //! writers apart, and what they cannot do side by side is run again ([`retry`]).
 
 mod bind;
+mod bulk;
 mod connect;
 mod fault;
 mod json;

@@ -14,6 +14,7 @@ use pintle_query::{Read, Statement, Write, WritePlan};
 use tokio_postgres::{Client, Row, RowStream, Statement as Prepared};
 
 use super::bind::Bound;
+use super::bulk::bulk;
 use super::fault::Fault;
 use super::json;
 use super::names::Names;
@@ -45,7 +46,7 @@ pub(super) struct Around {
 
 impl Around {
     /// Whether it begins a transaction, and does not stand inside one.
-    fn begins(self) -> bool {
+    pub(super) fn begins(self) -> bool {
         self.open.starts_with("BEGIN")
     }
 }
@@ -54,7 +55,7 @@ impl Around {
 const SNAPSHOT: Around =
     Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: "COMMIT", undo: "ROLLBACK" };
 /// A write of several statements.
-const TRANSACTION: Around = Around { open: "BEGIN", keep: "COMMIT", undo: "ROLLBACK" };
+pub(super) const TRANSACTION: Around = Around { open: "BEGIN", keep: "COMMIT", undo: "ROLLBACK" };
 
 /// Runs a statement of the app's own that writes, inside a transaction.
 pub(super) async fn own(conn: &mut Conn, names: &Names, read: &Read, around: Around) -> Result<Rows, Fault> {
@@ -169,7 +170,7 @@ async fn sent<'a>(
 }
 
 /// Runs a statement that brings nothing back, if there is one.
-async fn control(client: &Client, sql: Option<&str>) -> Result<(), Fault> {
+pub(super) async fn control(client: &Client, sql: Option<&str>) -> Result<(), Fault> {
     match sql {
         Some(sql) => client.batch_execute(sql).await.map_err(|error| Fault::general(&error)),
         None => Ok(()),
@@ -177,7 +178,7 @@ async fn control(client: &Client, sql: Option<&str>) -> Result<(), Fault> {
 }
 
 /// Polls once, which sends.
-async fn begin<F: Future>(future: &mut Pin<&mut MaybeDone<F>>) {
+pub(super) async fn begin<F: Future>(future: &mut Pin<&mut MaybeDone<F>>) {
     poll_fn(|context| {
         let _ = future.as_mut().poll(context);
         Poll::Ready(())
@@ -186,7 +187,9 @@ async fn begin<F: Future>(future: &mut Pin<&mut MaybeDone<F>>) {
 }
 
 /// Waits for what was begun.
-async fn ended<T>(mut future: Pin<&mut MaybeDone<impl Future<Output = Result<T, Fault>>>>) -> Result<T, Fault> {
+pub(super) async fn ended<T>(
+    mut future: Pin<&mut MaybeDone<impl Future<Output = Result<T, Fault>>>>,
+) -> Result<T, Fault> {
     future.as_mut().await;
     future.take_output().unwrap_or_else(|| Err(Fault::Told(Error::internal("an answer was taken twice"))))
 }
@@ -217,7 +220,7 @@ fn is_one_statement(write: &Write) -> bool {
 }
 
 /// Whether something is decided after the statements have run: then they are kept, or not, by one more.
-fn decides(write: &Write, inserts: bool) -> bool {
+pub(super) fn decides(write: &Write, inserts: bool) -> bool {
     let inserts_one = write.plan.action == Action::Insert && write.rows.len() == 1;
     write.rollback
         || write.max_affected.is_some()
@@ -251,10 +254,25 @@ pub(super) async fn write(
     let once: [Vec<Value>; 1] = [Vec::new()];
     let inserts = matches!(plan.action, Action::Insert | Action::Upsert);
     let rows: &[Vec<Value>] = if inserts { &write.rows } else { &once };
+    if let Some(statement) = plan.bulk.as_ref().filter(|_| rows.len() > 1)
+        && let Some(outcome) = Box::pin(bulk(conn, names, write, statement, around)).await
+    {
+        return outcome;
+    }
     let around = around.or((!is_one_statement(write)).then_some(TRANSACTION));
     let prepared = conn.prepared(&plan.write.sql).await?;
     conn.idle = false;
     let outcome = statements(&conn.client, names, write, &prepared, rows, around).await;
+    settled(conn, write, around, outcome).await
+}
+
+/// Takes back what failed, and what was to be.
+pub(super) async fn settled(
+    conn: &mut Conn,
+    write: &Write,
+    around: Option<Around>,
+    outcome: Result<Written, Fault>,
+) -> Result<Written, Fault> {
     settle(conn, around, &outcome).await;
     if let (Ok(_), true, Some(around)) = (&outcome, write.rollback, around) {
         conn.idle = false;
@@ -262,6 +280,22 @@ pub(super) async fn write(
         conn.idle = true;
     }
     outcome
+}
+
+/// Whether what was written may stay; keeps it, where that was left to be decided.
+pub(super) async fn decided(
+    client: &Client,
+    write: &Write,
+    around: Option<Around>,
+    taken: &Taken,
+) -> Result<(), Fault> {
+    if write.single && taken.affected != 1 {
+        return Err(Error::NotSingle(taken.affected).into());
+    }
+    if write.max_affected.is_some_and(|most| taken.affected > most) {
+        return Err(Error::MaxAffected(taken.affected).into());
+    }
+    control(client, around.filter(|_| !write.rollback).map(|around| around.keep)).await
 }
 
 /// Sends the write's statement for each row, and what is put around them. On an error, and with `rollback`, what was done
@@ -318,20 +352,12 @@ async fn statements(
             break;
         }
     }
-    if write.single && taken.affected != 1 {
-        return Err(Error::NotSingle(taken.affected).into());
-    }
-    if write.max_affected.is_some_and(|most| taken.affected > most) {
-        return Err(Error::MaxAffected(taken.affected).into());
-    }
-    if let (Some(around), true, false) = (around, decides, write.rollback) {
-        control(client, Some(around.keep)).await?;
-    }
+    decided(client, write, around.filter(|_| decides), &taken).await?;
     Ok(taken.finish(plan))
 }
 
 /// What a write has done so far.
-struct Taken {
+pub(super) struct Taken {
     rows: Array,
     sorted: Sorted,
     affected: u64,
@@ -339,12 +365,12 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(plan: &WritePlan) -> Taken {
+    pub(super) fn new(plan: &WritePlan) -> Taken {
         let capacity = if plan.columns.is_empty() { 2 } else { ROW_CAPACITY };
         Taken { rows: Array::new(capacity), sorted: Sorted::default(), affected: 0, inserted: 0 }
     }
 
-    fn row(&mut self, row: &Row, plan: &WritePlan) -> Result<(), Error> {
+    pub(super) fn row(&mut self, row: &Row, plan: &WritePlan) -> Result<(), Error> {
         if plan.tells_new && json::boolean(row, 0)? {
             self.inserted += 1;
         }
@@ -361,14 +387,14 @@ impl Taken {
         Ok(())
     }
 
-    fn count(&mut self, affected: u64, plan: &WritePlan) {
+    pub(super) fn count(&mut self, affected: u64, plan: &WritePlan) {
         self.affected += affected;
         if !plan.tells_new && matches!(plan.action, Action::Insert | Action::Upsert) {
             self.inserted += affected;
         }
     }
 
-    fn finish(self, plan: &WritePlan) -> Written {
+    pub(super) fn finish(self, plan: &WritePlan) -> Written {
         let rows = self.sorted.apply(self.rows, &plan.sort);
         Written { rows: rows.finish(), affected: self.affected, inserted: self.inserted }
     }

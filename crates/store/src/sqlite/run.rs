@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use pintle_model::{Model, Value};
-use pintle_query::plan::Action;
+use pintle_query::plan::{Action, Inputs};
 use pintle_query::{Read, Statement, Write, WritePlan};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Row};
@@ -27,7 +27,7 @@ pub(super) fn read(db: &Connection, read: &Read) -> Result<Rows, Error> {
     let plan = &*read.plan;
     let mut found = rows(db, read, fault::general)?;
     if let Some(count) = &plan.count {
-        let mut statement = prepared(db, count, read, &[])?;
+        let mut statement = Prepared::filled(db, count, &read.inputs)?;
         let mut rows = statement.raw_query();
         let total: i64 = match rows.next().map_err(|error| fault::general(&error))? {
             Some(row) => row.get(0).map_err(Error::internal)?,
@@ -46,7 +46,7 @@ pub(super) fn own(db: &Connection, model: &Model, read: &Read) -> Result<Rows, E
 fn rows(db: &Connection, read: &Read, failed: impl Fn(&rusqlite::Error) -> Error) -> Result<Rows, Error> {
     let plan = &*read.plan;
     let mut array = Array::new(if plan.point { ROW_CAPACITY } else { LIST_CAPACITY });
-    let mut statement = prepared(db, &plan.rows, read, &[])?;
+    let mut statement = Prepared::filled(db, &plan.rows, &read.inputs)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(|error| failed(&error))? {
         json::push(&mut array, row, 0, &plan.columns, plan.strip_nulls)?;
@@ -54,44 +54,40 @@ fn rows(db: &Connection, read: &Read, failed: impl Fn(&rusqlite::Error) -> Error
     Ok(array.finish())
 }
 
-/// What placeholders are filled from.
-trait Filled {
-    fn inputs(&self) -> &pintle_query::plan::Inputs;
-}
-
-impl Filled for Read {
-    fn inputs(&self) -> &pintle_query::plan::Inputs {
-        &self.inputs
-    }
-}
-
-impl Filled for Write {
-    fn inputs(&self) -> &pintle_query::plan::Inputs {
-        &self.inputs
-    }
-}
-
-fn prepared<'c>(
-    db: &'c Connection,
-    statement: &Statement,
-    from: &impl Filled,
-    row: &[Value],
-) -> Result<Prepared<'c>, Error> {
-    let long = statement.sql.len() > KEPT_SQL_BYTES;
-    let made = if long {
-        db.prepare(&statement.sql).map(Prepared::Once)
-    } else {
-        db.prepare_cached(&statement.sql).map(Prepared::Kept)
-    };
-    let mut prepared = made.map_err(|error| fault::general(&error))?;
-    bind(&mut prepared, statement, from.inputs(), row).map_err(|error| fault::general(&error))?;
-    Ok(prepared)
-}
-
 /// A statement that is compiled: kept for the next time, unless it is long.
 enum Prepared<'c> {
     Kept(CachedStatement<'c>),
     Once(rusqlite::Statement<'c>),
+}
+
+impl<'c> Prepared<'c> {
+    fn new(db: &'c Connection, statement: &Statement) -> Result<Prepared<'c>, Error> {
+        let long = statement.sql.len() > KEPT_SQL_BYTES;
+        let made = if long {
+            db.prepare(&statement.sql).map(Prepared::Once)
+        } else {
+            db.prepare_cached(&statement.sql).map(Prepared::Kept)
+        };
+        made.map_err(|error| fault::general(&error))
+    }
+
+    /// Compiles a statement and fills it.
+    fn filled(db: &'c Connection, statement: &Statement, inputs: &Inputs) -> Result<Prepared<'c>, Error> {
+        let mut prepared = Prepared::new(db, statement)?;
+        prepared.fill(statement, inputs, &[])?;
+        Ok(prepared)
+    }
+
+    fn fill(&mut self, statement: &Statement, inputs: &Inputs, row: &[Value]) -> Result<(), Error> {
+        bind(self, statement, inputs, row).map_err(|error| fault::general(&error))
+    }
+
+    /// Whether it finds a row.
+    fn answers(&mut self, statement: &Statement, write: &Write, row: &[Value]) -> Result<bool, Error> {
+        self.fill(statement, &write.inputs, row)?;
+        let found = self.raw_query().next().map_err(|error| fault::general(&error))?.is_some();
+        Ok(found)
+    }
 }
 
 impl<'c> Deref for Prepared<'c> {
@@ -131,23 +127,24 @@ pub(super) fn write(db: &Connection, model: &Model, write: &Write) -> Result<Wri
     let plan = &*write.plan;
     let mut taken = Taken::new(plan);
     let once: [Vec<Value>; 1] = [Vec::new()];
-    let rows: &[Vec<Value>] = match plan.action {
-        Action::Insert | Action::Upsert => &write.rows,
-        Action::Update | Action::Delete => &once,
-    };
+    let inserts = matches!(plan.action, Action::Insert | Action::Upsert);
+    let rows: &[Vec<Value>] = if inserts { &write.rows } else { &once };
+    let compiled = |statement: &Option<Statement>| statement.as_ref().map(|s| Prepared::new(db, s)).transpose();
+    let (mut check, mut probe) = (compiled(&plan.check)?, compiled(&plan.probe)?);
+    let mut change = Prepared::new(db, &plan.write)?;
     for row in rows {
-        if let Some(check) = &plan.check
-            && answers(db, check, write, row)?
+        if let (Some(check), Some(statement)) = (&mut check, &plan.check)
+            && check.answers(statement, write, row)?
         {
             return Err(Error::Policy(model.collection(plan.collection).name.clone()));
         }
-        let was_there = match &plan.probe {
-            Some(probe) => answers(db, probe, write, row)?,
-            None => false,
+        let was_there = match (&mut probe, &plan.probe) {
+            (Some(probe), Some(statement)) => probe.answers(statement, write, row)?,
+            _ => false,
         };
-        let affected = change(db, model, write, row, &mut taken)?;
+        let affected = self::change(&mut change, db, model, write, row, &mut taken)?;
         taken.affected += affected;
-        if !was_there && matches!(plan.action, Action::Insert | Action::Upsert) {
+        if !was_there && inserts {
             taken.inserted += affected;
         }
     }
@@ -160,16 +157,17 @@ pub(super) fn write(db: &Connection, model: &Model, write: &Write) -> Result<Wri
     Ok(taken.finish(plan))
 }
 
-fn answers(db: &Connection, statement: &Statement, write: &Write, row: &[Value]) -> Result<bool, Error> {
-    let mut prepared = prepared(db, statement, write, row)?;
-    let found = prepared.raw_query().next().map_err(|error| fault::general(&error))?.is_some();
-    Ok(found)
-}
-
 /// Runs the write's statement once, and takes what it returns. How many rows were written.
-fn change(db: &Connection, model: &Model, write: &Write, row: &[Value], taken: &mut Taken) -> Result<u64, Error> {
+fn change(
+    statement: &mut Prepared<'_>,
+    db: &Connection,
+    model: &Model,
+    write: &Write,
+    row: &[Value],
+    taken: &mut Taken,
+) -> Result<u64, Error> {
     let plan = &*write.plan;
-    let mut statement = prepared(db, &plan.write, write, row)?;
+    statement.fill(&plan.write, &write.inputs, row)?;
     let failed = |error: rusqlite::Error| fault::of_write(&error, db, model, write, row);
     if statement.column_count() == 0 {
         let changed = statement.raw_execute().map_err(failed)?;

@@ -21,6 +21,7 @@ fn write(action: Action, sql: &str, row: Vec<Value>) -> Write {
         check: None,
         probe: None,
         write: Statement { sql: sql.to_owned(), params },
+        bulk: None,
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

@@ -185,6 +185,7 @@ pub fn write_plan(action: Action, sql: &str, fields: usize) -> WritePlan {
         check: None,
         probe: None,
         write: statement(sql, params),
+        bulk: None,
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

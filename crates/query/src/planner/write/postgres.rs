@@ -8,7 +8,7 @@ use super::{Answers, Insert, Place, Statements, Update};
 use crate::expr::Expr;
 use crate::plan::{Param, Sort};
 use crate::planner::Planner;
-use crate::sql::{Scope, Sql};
+use crate::sql::{Rows, Scope, Sql};
 
 /// What RETURNING is made of.
 struct Returned<'a> {
@@ -22,11 +22,28 @@ struct Returned<'a> {
 }
 
 impl Planner {
-    /// The row is selected before it is inserted, and the check is the selection's: so a policy speaks before any
-    /// constraint tells something of other rows, as with PostgreSQL's own row security.
     pub(super) fn postgres_insert(&self, place: Place, insert: Insert<'_>, answers: &Answers) -> Statements {
+        let check = Expr::all([insert.new_row.clone()].into_iter().chain(insert.on_key.iter().cloned()));
+        let one = self.insert_sql(place, &insert, &check, answers, false);
+        let bulk = self.is_same_in_bulk(place, &insert, &check);
+        let bulk = bulk.then(|| self.insert_sql(place, &insert, &check, answers, true).write);
+        Statements { bulk, ..one }
+    }
+
+    /// Whether many rows at once become what they become one after the other: not where a row may depend on one before
+    /// it, by a policy or a reference.
+    fn is_same_in_bulk(&self, place: Place, insert: &Insert<'_>, check: &Expr) -> bool {
+        let fields = &self.model.collection(place.collection).fields;
+        let refers =
+            fields.iter().filter_map(|field| field.reference.as_ref()).any(|r| r.collection == place.collection);
+        let asks = [check, &insert.old_row].iter().any(|expr| expr.sought().contains(&place.collection));
+        !insert.fields.is_empty() && insert.on_key.is_empty() && !refers && !asks
+    }
+
+    /// The row is selected before it is inserted, and the check is the selection's: so a policy speaks before any
+    /// constraint tells something of other rows, as with PostgreSQL's own row security. With `bulk`, so are all rows.
+    fn insert_sql(&self, place: Place, insert: &Insert<'_>, check: &Expr, answers: &Answers, bulk: bool) -> Statements {
         let collection = self.model.collection(place.collection);
-        let check = Expr::all([insert.new_row].into_iter().chain(insert.on_key.iter().cloned()));
         let checked = !check.is_true();
         // A check that reads the counted key needs it before the row is inserted.
         let ahead = !insert.on_key.is_empty();
@@ -35,9 +52,10 @@ impl Planner {
             names.insert(0, 0);
         }
         let mut sql = Sql::new(self.dialect);
+        sql.rows(if bulk { Rows::Unnested } else { Rows::Bound });
         sql.word("INSERT INTO ").name(&collection.name).word(" (");
         sql.list(&names, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name));
-        sql.word(if checked { ") SELECT " } else { ") VALUES (" });
+        sql.word(if checked || bulk { ") SELECT " } else { ") VALUES (" });
         sql.list(&names, ", ", |sql, field| match insert.fields.iter().position(|f| f == field) {
             Some(n) if *field == 0 && self.is_counted(place) => self.counted(sql, place, Some(n)),
             Some(n) => _ = sql.bind(Param::Row(n), collection.fields[*field].ty),
@@ -51,20 +69,28 @@ impl Planner {
             self.counted(&mut sql, place, None);
             sql.word(" AS ").name(&collection.fields[0].name).word(") AS ").name(&collection.name);
         }
+        if bulk {
+            let types: Vec<_> = insert.fields.iter().map(|field| collection.fields[*field].ty).collect();
+            sql.word(" FROM ").unnested(&types);
+        }
         if checked {
             sql.word(" WHERE ");
-            self.hold(&mut sql, place, self.scope(), &check);
-        } else {
+            self.hold(&mut sql, place, self.scope(), check);
+        } else if !bulk {
             sql.word(")");
         }
         if let Some(conflict) = insert.conflict {
+            if bulk {
+                let name = |field: &usize| collection.fields[*field].name.clone();
+                sql.rows(Rows::Excluded(insert.fields.iter().map(name).collect()));
+            }
             self.on_conflict(&mut sql, place, conflict);
             if conflict.set.is_some() && !insert.old_row.is_true() {
                 sql.word(" WHERE ");
                 self.hold(&mut sql, place, Scope { qualified: true, ..self.scope() }, &insert.old_row);
             }
         }
-        // The statement is run once a row, so it cannot sort.
+        // Rows are told in the order that they came in: the store sorts.
         let counts = (insert.fields.contains(&0) && self.is_counted(place)).then_some(place);
         self.answered(sql, Returned { answers, tells_new: insert.conflict.is_some(), sorts: false, counts })
     }
@@ -169,7 +195,7 @@ impl Planner {
                 sql.word(if *nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
             });
         }
-        Statements { check: None, probe: None, write: sql.finish(), tells_new, verdicts: 0, sorts }
+        Statements { check: None, probe: None, write: sql.finish(), bulk: None, tells_new, verdicts: 0, sorts }
     }
 }
 

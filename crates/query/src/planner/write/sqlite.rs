@@ -134,7 +134,7 @@ impl Planner {
             sql.sort_key(self.scope(), key);
         }
         let (write, verdicts) = (sql.finish(), verdicts.len());
-        Statements { check: None, probe: None, write, tells_new: false, verdicts, sorts: false }
+        Statements { check: None, probe: None, write, bulk: None, tells_new: false, verdicts, sorts: false }
     }
 
     /// Null counts as not satisfied.
