@@ -30,6 +30,7 @@ pub use migrate::{Consent, MigrationPlan};
 pub use postgres::PostgresUrl;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pintle_model::{CollectionId, Model};
@@ -95,6 +96,10 @@ pub trait Tx {
     /// # Errors
     /// As [`Store::write`].
     fn write(&mut self, write: &Write) -> Result<Written, Error>;
+
+    /// From now on, the steps of this run have so long: what takes longer is [`Error::Timeout`]. Never longer than the app's
+    /// limit for a request.
+    fn limit(&mut self, time: Duration);
 }
 
 /// An open database. Cheap to clone; the last one closes it.
@@ -179,8 +184,8 @@ impl Store {
         }
     }
 
-    /// Runs steps as one: an error of `steps` leaves nothing behind. A store with several writers may run them again, a
-    /// few times, when another one's change came between.
+    /// Runs steps as one: an error of `steps` leaves nothing behind. They may be run again, a few times: when another one's
+    /// change came between, or when what shared their commit took it with it. Steps that nobody waits for are not begun.
     ///
     /// # Errors
     /// The steps', or the store's.

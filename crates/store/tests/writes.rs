@@ -210,7 +210,7 @@ async fn steps_that_panic_harm_nobody_else() {
             panic!("a defect");
         })
         .await;
-    assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Error::Internal(_))), "{outcome:?}");
     store.write(insert_config("b", "[]")).await.unwrap();
     assert_eq!(count(&store, "configs").await, 1);
 }

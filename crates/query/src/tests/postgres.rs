@@ -117,7 +117,15 @@ fn an_insert_fails_by_itself_where_the_policy_forbids_it() {
         r#"INSERT INTO "notes" ("title", "owner") SELECT $1::text, $2::text WHERE CASE WHEN (($2::text = $3::text) AND (NULL::bool OR ($2::text = $3::text))) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING "id""#
     );
     assert_eq!(plan.write.params, [Param::Row(0), Param::Row(1), Param::Uid]);
+    let bulk = plan.bulk.as_ref().unwrap();
+    agree(bulk);
+    assert_eq!(
+        bulk.sql,
+        r#"INSERT INTO "notes" ("title", "owner") SELECT "_pintle_rows"."c0"::text, "_pintle_rows"."c1"::text FROM unnest($1::text[], $2::text[]) AS "_pintle_rows"("c0", "c1") WHERE CASE WHEN (("_pintle_rows"."c1"::text = $3::text) AND (NULL::bool OR ("_pintle_rows"."c1"::text = $3::text))) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING "id""#
+    );
+    assert_eq!(bulk.params, [Param::Rows(0), Param::Rows(1), Param::Uid]);
     let on_key = write(&MANIFEST.replace("open or owner = auth.uid()", "id > 10"), shape(&[0]));
+    assert_eq!(on_key.bulk, None);
     assert_eq!(
         on_key.write.sql,
         r#"INSERT INTO "notes" ("id", "title", "owner") SELECT "id", $1::text, $2::text FROM (SELECT nextval(pg_get_serial_sequence('"notes"', 'id')::regclass) AS "id") AS "notes" WHERE CASE WHEN (($2::text = $3::text) AND ("id" > $4::int8)) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING "id""#

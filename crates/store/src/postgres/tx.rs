@@ -99,7 +99,7 @@ impl Transaction {
         lease: Lease,
         steps: &mut impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Attempt<Result<T, E>> {
-        let mut tx = PgTx { of: self, lease, begun: false, lost: None, again: None };
+        let mut tx = PgTx { due: self.due, of: self, lease, begun: false, lost: None, again: None };
         if let Mode::Claim(number) = tx.of.mode
             && let Err(error) = tx.claim(number)
         {
@@ -127,6 +127,8 @@ impl Transaction {
 /// One attempt.
 struct PgTx<'a> {
     of: &'a mut Transaction,
+    /// When its steps must be done.
+    due: Instant,
     lease: Lease,
     begun: bool,
     /// Why it cannot be kept any more, though its steps go on.
@@ -148,7 +150,7 @@ impl PgTx<'_> {
         };
         let runtime = self.of.runtime.clone();
         let conn = &mut *self.lease;
-        let outcome = runtime.block_on(until(self.of.due, &mut self.of.gone, work(conn, around)));
+        let outcome = runtime.block_on(until(self.due, &mut self.of.gone, work(conn, around)));
         // After an error: whether what the step did was taken back. The first step's is the whole transaction.
         let undone = self.lease.idle;
         self.begun |= outcome.is_ok();
@@ -280,5 +282,9 @@ impl Tx for PgTx<'_> {
             (self.begun, self.lease.idle) = (false, true);
         }
         outcome
+    }
+
+    fn limit(&mut self, time: Duration) {
+        self.due = self.due.min(Instant::now() + time);
     }
 }

@@ -81,6 +81,12 @@ impl RunLimit {
         *self.0.lock() = Run { due, cancelled };
     }
 
+    /// From now on statements end at `due`, unless they are to end before.
+    pub(super) fn shorten(&self, due: Instant) {
+        let mut run = self.0.lock();
+        run.due = Some(run.due.map_or(due, |before| before.min(due)));
+    }
+
     fn over(&self) -> bool {
         let run = self.0.lock();
         run.due.is_some_and(|due| Instant::now() >= due)

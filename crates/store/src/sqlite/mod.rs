@@ -4,6 +4,7 @@
 //! served by one process at a time ([`lock`]); commands open it beside the server, and the server sees what they wrote.
 
 pub(crate) mod backup;
+mod batch;
 mod bind;
 mod connection;
 mod fault;
@@ -30,12 +31,13 @@ use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::sync::oneshot;
 
+use self::batch::Steps;
 use self::connection::Purpose;
 use self::lock::Lock;
 use self::readers::Readers;
 use self::tx::ReadTx;
 use self::wal::Wal;
-use self::writer::{Ended, Writer};
+use self::writer::Writer;
 use crate::changes::{Changes, Numbers};
 use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
 
@@ -127,21 +129,7 @@ impl Sqlite {
             return self.open.readers.run(self.timeout(), move |conn| steps(&mut ReadTx(conn))).await;
         }
         let (reply, answer) = oneshot::channel();
-        self.open.writer.steps(
-            &self.of,
-            Box::new(move |tx| {
-                let outcome = tx.map_err(E::from).and_then(steps);
-                Ended {
-                    keep: outcome.is_ok(),
-                    answer: Box::new(move |failed| {
-                        let _ = reply.send(match (failed, outcome) {
-                            (Some(error), Ok(_)) => Err(error.into()),
-                            (_, outcome) => outcome,
-                        });
-                    }),
-                }
-            }),
-        )?;
+        self.open.writer.steps(&self.of, Box::new(Asked { steps, outcome: None, reply }))?;
         answer.await.unwrap_or_else(|_| Err(writer::gone().into()))
     }
 
@@ -171,6 +159,37 @@ impl Sqlite {
 
     pub(crate) fn changes(&self, collection: CollectionId) -> u64 {
         self.of.changes.number(collection)
+    }
+}
+
+/// Steps, and who waits for them.
+struct Asked<S, T, E> {
+    steps: S,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<S, T, E> Steps for Asked<S, T, E>
+where
+    S: FnMut(&mut dyn Tx) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn are_left(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        self.outcome.insert((self.steps)(tx)).is_ok()
+    }
+
+    fn answer(self: Box<Self>, failed: Option<Error>) {
+        let _ = self.reply.send(match (failed, self.outcome) {
+            (_, Some(Err(error))) => Err(error),
+            (Some(error), _) => Err(error.into()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Err(writer::gone().into()),
+        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Transactions of several steps: on a reader's snapshot, or on the writer's connection.
 
+use std::time::{Duration, Instant};
+
 use pintle_model::CollectionId;
 use pintle_query::{Read, Write};
 use rusqlite::Connection;
@@ -21,6 +23,10 @@ impl Tx for ReadTx<'_> {
 
     fn write(&mut self, _: &Write) -> Result<Written, Error> {
         Err(Error::ReadOnly)
+    }
+
+    fn limit(&mut self, time: Duration) {
+        self.0.limit.shorten(Instant::now() + time);
     }
 }
 
@@ -50,13 +56,18 @@ pub(super) fn changes(write: &Write, written: &Written) -> bool {
 
 /// A transaction on the writer's connection.
 pub(super) struct WriteTx<'a> {
-    pub(super) db: &'a Connection,
-    pub(super) of: &'a Of,
+    conn: &'a Conn,
+    db: &'a Connection,
+    of: &'a Of,
     /// What its steps have written so far.
     pub(super) changed: Vec<CollectionId>,
 }
 
-impl WriteTx<'_> {
+impl<'a> WriteTx<'a> {
+    pub(super) fn new(conn: &'a Conn, of: &'a Of) -> WriteTx<'a> {
+        WriteTx { conn, db: &conn.db, of, changed: Vec::new() }
+    }
+
     /// SQLite may have rolled the transaction back by itself; what came now would be kept at once.
     fn is_open(&self) -> Result<(), Error> {
         if self.db.is_autocommit() { Err(Error::Unavailable("the transaction has ended".into())) } else { Ok(()) }
@@ -87,5 +98,9 @@ impl Tx for WriteTx<'_> {
             self.changed.extend(self.of.changes.of_write(write));
         }
         Ok(written)
+    }
+
+    fn limit(&mut self, time: Duration) {
+        self.conn.limit.shorten(Instant::now() + time);
     }
 }
