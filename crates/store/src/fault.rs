@@ -19,6 +19,7 @@ pub(crate) fn written_by(read: &Read) -> Option<Write> {
         check: None,
         probe: None,
         write: read.plan.rows.clone(),
+        bulk: None,
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

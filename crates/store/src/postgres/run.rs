@@ -212,8 +212,7 @@ async fn settle<T>(conn: &mut Conn, around: Option<Around>, outcome: &Result<T, 
     };
 }
 
-/// Whether a write is one statement that keeps what it does, or fails as a whole: no decision is left to be made when it
-/// has run, and its answer is not too large.
+/// Whether a write is one statement that keeps what it does, or fails as a whole, and its answer is not too large.
 fn is_one_statement(write: &Write) -> bool {
     let inserts = matches!(write.plan.action, Action::Insert | Action::Upsert);
     write.rows.len() <= 1 && !decides(write, inserts)
