@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::run::{self, cargo, root, say};
 
 /// The targets, each a file in `fuzz/fuzz_targets`.
-const TARGETS: [&str; 4] = ["manifest", "query", "policy", "script"];
+const TARGETS: [&str; 5] = ["manifest", "query", "policy", "script", "own"];
 
 /// What `cargo fuzz --sanitizer none` gives the compiler; none of it needs a nightly one.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -27,7 +27,7 @@ impl Lower<'_> {
         if is_key && let Some(level) = self.levels.last_mut() {
             level.inside = true;
         }
-        let what = self.deeper(expr, |lower| lower.what(expr, span));
+        let what = self.deeper(|| span, |lower| lower.what(expr, span));
         if is_key && let Some(level) = self.levels.last_mut() {
             level.inside = false;
         }

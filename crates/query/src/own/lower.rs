@@ -2,6 +2,7 @@
 
 use pintle_model::{CollectionId, Role, Type};
 use sqlparser::ast::{self, Spanned, Statement};
+use sqlparser::tokenizer::Span;
 
 use super::scope::{Level, With};
 use super::{OwnPlan, Text};
@@ -14,7 +15,7 @@ use crate::sql::{Fragment, Scope, Sql};
 use crate::{Dialect, Fault};
 
 /// Levels of expressions and subqueries in one another.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = 64;
 /// Pieces of one statement: what is repeated must not grow beyond measure.
 const PIECES_MAX: usize = 100_000;
 
@@ -130,11 +131,11 @@ impl Lower<'_> {
     /// Runs deeper, unless that is too deep.
     pub(super) fn deeper<T>(
         &mut self,
-        at: &impl Spanned,
+        at: impl FnOnce() -> Span,
         work: impl FnOnce(&mut Self) -> Result<T, Mistake>,
     ) -> Result<T, Mistake> {
         if self.depth == DEPTH_MAX {
-            return Err(self.wrong("this statement is nested too deeply", at.span()));
+            return Err(self.wrong("this statement is nested too deeply", at()));
         }
         self.depth += 1;
         let done = work(self);

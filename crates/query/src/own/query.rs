@@ -125,7 +125,7 @@ impl Lower<'_> {
                 .wrong("what is RETURNED is of the row alone", query.span())
                 .help("PostgreSQL would look at what was before, and SQLite at what is then"));
         }
-        self.deeper(query, |lower| lower.query(query, expected))
+        self.deeper(|| query.span(), |lower| lower.query(query, expected))
     }
 
     /// A query. `expected` are the types of what has none by itself.
@@ -169,7 +169,7 @@ impl Lower<'_> {
     }
 
     pub(super) fn body(&mut self, body: &SetExpr) -> Result<Body, Mistake> {
-        self.deeper(body, |lower| lower.body_of(body))
+        self.deeper(|| body.span(), |lower| lower.body_of(body))
     }
 
     fn body_of(&mut self, body: &SetExpr) -> Result<Body, Mistake> {

@@ -15,7 +15,7 @@ impl Lower<'_> {
     pub(super) fn with(&mut self, with: &ast::With) -> Result<Fragment, Mistake> {
         let mut parts = Vec::with_capacity(with.cte_tables.len());
         for cte in &with.cte_tables {
-            parts.push(self.deeper(cte, |lower| lower.one_with(cte, with.recursive))?);
+            parts.push(self.deeper(|| cte.alias.name.span, |lower| lower.one_with(cte, with.recursive))?);
         }
         let sql = Fragment::list(parts, ", ");
         Ok(sql.between(if with.recursive { "WITH RECURSIVE " } else { "WITH " }, " "))

@@ -12,6 +12,7 @@
 #[expect(dead_code, reason = "the other oracle uses all of it")]
 mod chance;
 mod generate;
+mod same;
 mod served;
 #[path = "../support/mod.rs"]
 mod support;

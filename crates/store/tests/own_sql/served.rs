@@ -49,11 +49,15 @@ collections:
     key: { x: integer, y: integer }
     fields: { kind: { type: text, required: true } }
     policies: { select: auth.role() = 'authenticated' }
+  spots:
+    key: { x: integer, y: integer }
+    fields: { kind: { type: text, required: true }, owner: text }
+    policies: { select: owner = auth.uid() or owner is null }
 ";
 
 /// An app on one store.
 pub(crate) struct Served {
-    _place: Place,
+    place: Place,
     pub(crate) store: Store,
     pub(crate) planner: Planner,
 }
@@ -77,7 +81,7 @@ impl Served {
         let store = place.open();
         store.migrate(pintle_store::Consent::Forward).unwrap();
         let planner = Planner::new(Arc::clone(&place.model), place.location().dialect()).unwrap();
-        Served { _place: place, store, planner }
+        Served { place, store, planner }
     }
 
     /// Stores rows, by statements of the app's own.
@@ -93,7 +97,8 @@ impl Served {
 
     fn plan(&self, sql: &str, caller: &Caller, may_write: bool) -> Result<(Arc<OwnPlan>, Inputs), String> {
         let params = [("n", Type::Integer), ("t", Type::Text)];
-        let named = params.into_iter().filter(|(name, _)| sql.contains(&format!(":{name}")));
+        let bare = sql.replace("::", "");
+        let named = params.into_iter().filter(|(name, _)| bare.contains(&format!(":{name}")));
         let params: Vec<(String, Type)> = named.map(|(name, ty)| (name.to_owned(), ty)).collect();
         let plan = self.planner.own_sql(sql, &params, caller.role, may_write);
         let plan = plan.map_err(|fault| format!("{} {:?} {:?}", fault.message, fault.details, fault.hint))?;
@@ -112,6 +117,40 @@ impl Served {
         match self.plan(sql, caller, true) {
             Ok((plan, _)) => plan.plan.rows.sql.clone(),
             Err(message) => message,
+        }
+    }
+
+    /// How the database would find the rows.
+    pub(crate) fn explained(&self, sql: &str, caller: &Caller) -> String {
+        let (plan, _) = self.plan(sql, caller, false).unwrap();
+        let sql = &plan.plan.rows.sql;
+        match &self.place.database {
+            Some(database) => {
+                let types: Vec<&str> = (1..=plan.plan.rows.params.len())
+                    .map(|n| {
+                        sql.split(&format!("${n}::"))
+                            .nth(1)
+                            .unwrap()
+                            .split(|c: char| !c.is_alphanumeric())
+                            .next()
+                            .unwrap()
+                    })
+                    .collect();
+                let values = vec!["'3'"; types.len()].join(", ");
+                let (types, values) = if types.is_empty() {
+                    (String::new(), String::new())
+                } else {
+                    (format!("({})", types.join(", ")), format!("({values})"))
+                };
+                database.psql(&format!("ANALYZE; PREPARE q{types} AS {sql}; EXPLAIN EXECUTE q{values}"))
+            }
+            None => {
+                let db = self.place.by_hand();
+                let mut prepared = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let lines = prepared
+                    .query_map(rusqlite::params_from_iter(plan.plan.rows.params.iter().map(|_| 3)), |row| row.get(3));
+                lines.unwrap().map(|line| line.unwrap()).collect::<Vec<String>>().join("\n")
+            }
         }
     }
 

@@ -66,7 +66,10 @@ fn params() -> Vec<(String, Type)> {
 }
 
 fn compile(dialect: Dialect, text: &str, role: Role) -> Result<Arc<OwnPlan>, Fault> {
-    let named = |name: &str| text.contains(&format!(":{name}"));
+    let after = |name: &str| {
+        text.split(&format!(":{name}")).skip(1).any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    };
+    let named = |name: &str| after(name) && !text.contains(&format!("::{name}"));
     let params: Vec<(String, Type)> = params().into_iter().filter(|(name, _)| named(name)).collect();
     planner(dialect).own_sql(text, &params, role, true)
 }
