@@ -132,7 +132,10 @@ impl Routes {
         routes.push("pages", Endpoint::Page);
         routes.add(&["/health/live", "/health/live/"], Endpoint::Live)?;
         routes.add(&["/health/ready", "/health/ready/"], Endpoint::Ready)?;
-        routes.add(&["/health", "/health/"], Endpoint::Health)?;
+        // An old service's own health check may stand there.
+        if !model.routes.iter().any(|route| route.path == "/health") {
+            routes.add(&["/health", "/health/"], Endpoint::Health)?;
+        }
         routes.add(&["/metrics", "/metrics/"], Endpoint::Metrics)?;
         routes.add(&["/docs/{file}", "/docs", "/docs/", "/openapi.json"], Endpoint::Docs)?;
         for (at, collection) in model.collections.iter().enumerate().filter(|(_, c)| !c.system) {

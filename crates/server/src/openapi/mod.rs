@@ -1,7 +1,7 @@
 //! The documentation that an app answers: its OpenAPI 3.1 document and the page that shows it.
 //!
-//! 1. [`document`] makes the document from the model, once, when an app is loaded: `mount` for plain resources,
-//!    `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
+//! 1. [`document`] makes the document from the model, once, when an app is loaded: `route` for the app's own endpoints,
+//!    `mount` for plain resources, `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
 //! 2. `schema` says what a record is as it is answered, as it is given, and as a patch of it; `embed` moves the
 //!    JSON Schemas of json fields into the document, and `example` finds values that satisfy all of it.
 //! 3. `parts` holds what every endpoint shares, errors and headers; `access` says who may ask, and how they say so.
@@ -16,6 +16,7 @@ mod mount;
 pub mod page;
 mod parts;
 mod rest;
+mod route;
 mod schema;
 mod system;
 
@@ -49,6 +50,11 @@ pub fn document(planner: &Planner, nobody: Role) -> Value {
             paths.extend(mount::paths(place, at));
         }
     }
+    let routes = route::routes(planner, nobody);
+    // Those of the app's own come first: they are what its clients were written for.
+    let mounts = std::mem::replace(&mut paths, routes.paths);
+    paths.extend(mounts);
+    schemas.extend(routes.schemas);
     for place in places {
         paths.extend(rest::paths(place));
     }
@@ -89,6 +95,9 @@ right. A parameter that an operation does not have is an error too.";
 
 fn tags(model: &Model) -> Vec<Value> {
     let mut tags = Vec::new();
+    if !model.routes.is_empty() {
+        tags.push(tag(route::TAG, "Endpoints of the app's own."));
+    }
     for collection in model.collections.iter().filter(|c| !c.system && c.mount.is_some()) {
         tags.push(tag(&collection.name, collection.description.as_deref().unwrap_or("Plain resources.")));
     }

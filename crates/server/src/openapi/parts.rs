@@ -291,6 +291,7 @@ pub(super) fn header_ref(name: &str) -> Value {
 pub(super) fn headers() -> Value {
     let text = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
     json!({
+        "Cache-Status": text("`Pintle; hit` when the answer was kept, `Pintle; fwd=miss` when it was made now."),
         "Allow": text("The methods that this address answers."),
         "Content-Range": text("Which records the answer holds, and of how many: `0-29/*`, or `0-29/100000` when counted."),
         "ETag": text("Changes with the record. Send it back in `If-None-Match` or `If-Match`."),
