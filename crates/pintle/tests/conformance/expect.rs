@@ -190,7 +190,7 @@ fn look(query: &Query, answer: &Answer) -> Option<Value> {
     }
 }
 
-/// An answer without what may differ from one server to the next: the moment, the request's id, and what stands in the
+/// An answer without what may differ from one server to the next: the moment, the request's id, where the answer was kept, and what stands in the
 /// place of names and wildcards.
 pub(crate) fn comparable(expected: &Expected, answer: &Answer, variables: &Variables) -> Result<String, String> {
     let open = |text: &str| text.contains("{{");
@@ -199,7 +199,7 @@ pub(crate) fn comparable(expected: &Expected, answer: &Answer, variables: &Varia
     for (name, value) in &answer.headers {
         let of_body = ["etag", "content-length"].contains(&name.as_str());
         let told = expected.headers.iter().find(|(told, _)| told.eq_ignore_ascii_case(name.as_str()));
-        let skipped = ["date", "x-request-id"].contains(&name.as_str())
+        let skipped = ["date", "x-request-id", "cache-status"].contains(&name.as_str())
             || (of_body && body_open)
             || told.is_some_and(|(_, value)| open(value));
         if !skipped {

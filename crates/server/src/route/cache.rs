@@ -46,7 +46,8 @@ pub(crate) struct Cache {
     kept: moka::sync::Cache<Key, Arc<Kept>>,
     /// What is being made, for requests that saw these numbers.
     flights: Mutex<HashMap<Flight, watch::Receiver<Option<Outcome>>>>,
-    counts: Vec<Counts>,
+    /// By route; of those whose answers are kept.
+    counts: Vec<Option<Counts>>,
     bytes: Gauge,
     /// All of the app's collections: what a script may read.
     pub(super) all: Vec<CollectionId>,
@@ -117,14 +118,14 @@ impl Cache {
         let weigh = |key: &Key, kept: &Arc<Kept>| u32::try_from(kept.weight(key)).unwrap_or(u32::MAX);
         let counts = model.routes.iter().map(|route| {
             let count = |source| metrics::counter!(REQUESTS, "route" => route.path.clone(), "source" => source);
-            Counts { hit: count("hit"), miss: count("miss"), shared: count("shared") }
+            route.cache.map(|_| Counts { hit: count("hit"), miss: count("miss"), shared: count("shared") })
         });
         let all = model.collections.iter().enumerate().filter(|(_, collection)| !collection.system);
         Cache {
             all: all.map(|(at, _)| CollectionId(at)).collect(),
             kept: moka::sync::Cache::builder().max_capacity(bytes_max).weigher(weigh).build(),
             flights: Mutex::default(),
-            counts: if model.routes.iter().any(|route| route.cache.is_some()) { counts.collect() } else { Vec::new() },
+            counts: counts.collect(),
             bytes: metrics::gauge!(BYTES),
         }
     }
@@ -140,7 +141,7 @@ impl Cache {
         make: impl FnOnce() -> BoxFuture<'m, Result<Told, Failure>>,
     ) -> Result<(Arc<Kept>, Source), Failure> {
         let (outcome, source) = self.find(wanted, changes, make).await;
-        if let Some(counts) = self.counts.get(wanted.route.0) {
+        if let Some(Some(counts)) = self.counts.get(wanted.route.0) {
             match source {
                 Source::Hit => counts.hit.increment(1),
                 Source::Miss => counts.miss.increment(1),
