@@ -32,6 +32,7 @@ mod new;
 mod pages;
 mod postgrest;
 mod retriever;
+mod route_cache;
 mod scripts;
 mod search;
 mod seed;
