@@ -236,7 +236,8 @@ fn parameter(param: &RouteParam) -> Value {
 }
 
 fn row(columns: &[Column]) -> Value {
-    let properties: Map<String, Value> = columns.iter().map(|column| (column.name().to_owned(), value(column))).collect();
+    let properties: Map<String, Value> =
+        columns.iter().map(|column| (column.name().to_owned(), value(column))).collect();
     let names: Vec<&str> = columns.iter().map(Column::name).collect();
     json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
 }
@@ -246,7 +247,8 @@ fn value(column: &Column) -> Value {
     if column.ty() == Type::Json {
         return json!({});
     }
-    let mut schema = schema::scalar(&pintle_model::Field::new(column.name(), column.ty(), pintle_model::Span::default()));
+    let mut schema =
+        schema::scalar(&pintle_model::Field::new(column.name(), column.ty(), pintle_model::Span::default()));
     if let Some(one) = schema.get("type").cloned() {
         schema["type"] = json!([one, "null"]);
     }

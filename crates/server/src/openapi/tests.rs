@@ -253,3 +253,30 @@ async fn the_document_is_json_and_known_by_its_tag() {
     assert_eq!(serde_json::from_str::<Value>(&text(answer).await).unwrap()["info"]["title"], "configs");
     assert_eq!(ask("/openapi.json", "identity", &format!("W/{tag}")).await.status(), 304);
 }
+
+#[test]
+fn a_route_shows_what_it_takes_and_what_its_columns_are() {
+    let model = every_type();
+    let document = document(&model);
+    let get = &document["paths"]["/own/pairs/{x}"]["get"];
+    assert_eq!(
+        (get["operationId"].as_str(), get["summary"].as_str()),
+        (Some("route_get_own_pairs_x"), Some("The pairs of a column"))
+    );
+    let places: Vec<_> =
+        get["parameters"].as_array().unwrap().iter().map(|p| (p["in"].clone(), p["name"].clone())).collect();
+    let wanted = [("path", "x"), ("query", "note"), ("header", "x-kind"), ("header", "If-None-Match")];
+    assert_eq!(places, wanted.map(|(place, name)| (json!(place), json!(name))));
+    assert_eq!(get["parameters"][0]["schema"]["minimum"], -9);
+    assert_eq!(get["parameters"][2]["schema"]["default"], "a");
+    let row = &get["responses"]["200"]["content"]["application/json"]["schema"]["items"];
+    assert_eq!(row["required"], json!(["x", "y", "note", "east", "moment", "half"]));
+    assert_eq!(row["properties"]["east"]["type"], json!(["boolean", "null"]));
+    assert_eq!(row["properties"]["moment"]["format"], "date-time");
+    let pair = &document["paths"]["/own/pair/{x}/{y}"];
+    assert_eq!(pair["put"]["requestBody"]["required"], true);
+    assert_eq!(pair["get"]["responses"]["404"]["$ref"], "#/components/responses/NotFound");
+    assert!(pair["post"]["responses"].get("204").is_some() && pair["post"]["responses"].get("200").is_none());
+    let open = |operation: &Value| operation["security"][0] == json!({});
+    assert!(open(&pair["get"]) && !open(&pair["post"]) && !open(&document["paths"]["/own/count"]["get"]));
+}
