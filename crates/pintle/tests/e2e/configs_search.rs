@@ -10,6 +10,7 @@ on_both_stores!(
     an_old_client_finds_its_own_shapes,
     an_old_client_is_told_of_its_mistakes_in_its_own_shape,
     an_old_client_searches_without_a_token,
+    what_is_refused_before_a_script_is_asked_keeps_its_own_shape,
 );
 
 fn nanette() -> Value {
@@ -146,4 +147,23 @@ async fn an_old_client_searches_without_a_token(place: Place) {
     server.post("/configs", nanette()).await.has(201);
     let expected = json!({ "name": "Nanette", "data": nanette()["data"][1] });
     assert_eq!(found(&server, "data.id.=4608").await, [expected]);
+}
+
+async fn what_is_refused_before_a_script_is_asked_keeps_its_own_shape(place: Place) {
+    let app = App::shipped("configs").on(place);
+    let server = old(&app);
+    let refused = [
+        (server.post("/configs", "{\"a").await, 400),
+        (server.get("/configs/a/b").await, 404),
+        (server.patch("/configs", json!({})).await, 405),
+        (server.get("/configs").token("nobody's").await, 401),
+        (server.post("/configs", "x".repeat(2 << 20)).await, 413),
+    ];
+    for (answer, status) in refused {
+        let answer = answer.has(status);
+        assert_eq!(answer.json()["code"], json!(format!("PT{status}")), "{answer}");
+    }
+    // Another type is a body too, which the script refuses.
+    let text = server.post("/configs", "hello").header("Content-Type", "text/plain").await.has(400);
+    assert!(text.json()["Issue"].is_string(), "{text}");
 }
