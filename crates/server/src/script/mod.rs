@@ -96,6 +96,8 @@ impl Work {
         {
             return Ok(Ended::Earlier(earlier));
         }
+        // A statement that takes too long is broken off too: the script's own clock only looks between its steps.
+        tx.limit(self.time);
         let mut world = World { work: self, tx, due: Instant::now() + self.time, said: Said::default() };
         let called = self.engine.call(&self.program, &self.request, self.time, &mut world);
         let World { tx, mut said, .. } = world;
