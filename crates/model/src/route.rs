@@ -148,19 +148,25 @@ pub enum FetchTarget {
 pub struct ScriptLimits {
     /// How long a call that only reads may run, with its reads. Default 5 s.
     pub read_time: Duration,
-    /// How long a call that writes may run, with its reads and writes; on SQLite all other writes wait for it. Default 250 ms.
-    pub write_time: Duration,
+    /// How long a call that writes may run, with its reads and writes. Default: [`ScriptLimits::ALONE_TIME`] where all other writes wait
+    /// for it, which is on SQLite, else `read_time`.
+    pub write_time: Option<Duration>,
     /// Bytes of memory. Default 64 MiB.
     pub memory_bytes: u64,
     /// Bytes of stack. Default 256 KiB.
     pub stack_bytes: u64,
 }
 
+impl ScriptLimits {
+    /// How long a call may hold up all other writes unless the manifest says more.
+    pub const ALONE_TIME: Duration = Duration::from_millis(250);
+}
+
 impl Default for ScriptLimits {
     fn default() -> ScriptLimits {
         ScriptLimits {
             read_time: Duration::from_secs(5),
-            write_time: Duration::from_millis(250),
+            write_time: None,
             memory_bytes: 64 << 20,
             stack_bytes: 256 << 10,
         }

@@ -111,7 +111,7 @@ impl Reader<'_> {
         if let Some((key, node)) = map.entry("write_time")
             && let Some(time) = self.duration(node, key.span, "write_time", 10, 10_000)
         {
-            limits.write_time = time;
+            limits.write_time = Some(time);
         }
         if let Some((key, node)) = map.entry("memory")
             && let Some(bytes) = self.size(node, key.span, "memory", 1 << 20, 1 << 30)

@@ -1,5 +1,7 @@
 //! Routes, and what the manifest takes from outside.
 
+use std::time::Duration;
+
 use pintle_model::{
     Credentials, FetchTarget, ParamPlace, ResultShape, Role, RouteAccess, RouteAnswer, Type, Value, load,
 };
@@ -59,7 +61,7 @@ fn what_comes_from_outside_is_named_by_the_manifest() {
     let hook = FetchTarget::Variable("DISCORD_WEBHOOK".to_owned());
     assert_eq!(model.scripts.fetch, [origin("https://api.example.com"), origin("http://localhost:3000"), hook]);
     let limits = model.scripts.limits;
-    assert_eq!((limits.read_time.as_millis(), limits.write_time.as_millis()), (2000, 100));
+    assert_eq!((limits.read_time.as_millis(), limits.write_time), (2000, Some(Duration::from_millis(100))));
     assert_eq!((limits.memory_bytes, limits.stack_bytes), (16 << 20, 128 << 10));
     assert_eq!(model.seed.map(|seed| seed.file.path.clone()).as_deref(), Some("seed/world.js"));
     assert_eq!(model.credentials, Credentials { tokens: Some("AUTH_TOKENS".to_owned()), basic: true });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
-use pintle_model::Caller;
+use pintle_model::{Caller, ScriptLimits};
 use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_script::{Engine, Program, Request};
@@ -64,7 +64,7 @@ impl Work {
             acting: call.acting.clone(),
             repeat: call.repeat.clone(),
             writes,
-            time: if writes { limits.write_time } else { limits.read_time },
+            time: if writes { write_time(limits, &state.store) } else { limits.read_time },
             fetcher: Arc::clone(&state.fetcher),
             outbox: Arc::clone(&state.outbox),
             gone: Arc::default(),
@@ -72,6 +72,15 @@ impl Work {
             dev: state.settings.dev,
         })
     }
+}
+
+/// How long a call that writes may run.
+fn write_time(limits: &ScriptLimits, store: &Store) -> Duration {
+    let usual = match store {
+        Store::Sqlite(_) => ScriptLimits::ALONE_TIME,
+        Store::Postgres(_) => limits.read_time,
+    };
+    limits.write_time.unwrap_or(usual)
 }
 
 /// The request as the script sees it. Where its answer is kept for others, it is shown nothing that the answer must not depend on.

@@ -132,7 +132,8 @@ pub(crate) static SCRIPT_LIMITS: Table = Table {
         may(
             "write_time",
             Duration,
-            "How long a call of another method may run, 10ms to 10s; on SQLite all other writes wait for it. Default: 250ms.",
+            "How long a call of another method may run, 10ms to 10s. Default: 250ms on SQLite, where all other writes wait for it, \
+             and `read_time` on PostgreSQL.",
         ),
         may("memory", Size, "Bytes of memory, 1MiB to 1GiB. Default: 64MiB."),
         may("stack", Size, "Bytes of stack, 64KiB to 1MiB. Default: 256KiB."),
