@@ -36,9 +36,11 @@ pub(crate) enum NotLoaded {
 /// Loads the script `path` and what it imports from `sources`.
 pub(crate) fn load(path: &str, sources: &Arc<Sources>, settings: &Settings) -> Result<Instance, NotLoaded> {
     let engine = |error: rquickjs::Error| wrong(path, format!("the engine does not start: {error}"));
-    let mut heap = Heap::new(settings.memory_bytes, settings.stack_bytes).map_err(engine)?;
     let shared = Shared::new(settings.output_bytes, settings.memory_bytes);
     shared.clock.begin(ENGINE_TIME);
+    let clock = Arc::clone(&shared);
+    let over = move || clock.clock.is_over();
+    let mut heap = Heap::new(settings.memory_bytes, settings.stack_bytes, over).map_err(engine)?;
     let clock = Arc::clone(&shared);
     heap.runtime().set_interrupt_handler(Some(Box::new(move || clock.clock.is_over())));
     let files = Files { sources: Arc::clone(sources), met: Arc::default() };

@@ -105,9 +105,13 @@ unsafe impl Allocator for Shared {
 }
 
 impl Heap {
-    /// A heap of at most so much memory, whose calls take at most so much stack.
-    pub(crate) fn new(memory_bytes: usize, stack_bytes: usize) -> rquickjs::Result<Heap> {
-        let blocks = Box::into_raw(Box::new(Blocks::new(memory_bytes)));
+    /// A heap of at most so much memory, whose calls take at most so much stack; once the time is `over`, it has no more for them.
+    pub(crate) fn new(
+        memory_bytes: usize,
+        stack_bytes: usize,
+        over: impl Fn() -> bool + Send + 'static,
+    ) -> rquickjs::Result<Heap> {
+        let blocks = Box::into_raw(Box::new(Blocks::new(memory_bytes, Box::new(over))));
         let made = Runtime::new_with_alloc(Shared(blocks)).and_then(|runtime| {
             runtime.set_max_stack_size(stack_bytes);
             Ok((Context::custom::<Language>(&runtime)?, runtime))
@@ -197,8 +201,8 @@ impl Drop for Heap {
             return;
         }
         // SAFETY: nothing of the engine runs.
-        if unsafe { (*self.blocks).ran_out } {
-            // It ran out of memory before there was a moment to go back to, and then the engine loses count of what it has. So it is not
+        if unsafe { (*self.blocks).ran_out || (*self.blocks).late } {
+            // It had no more memory before there was a moment to go back to, and then the engine loses count of what it has. So it is not
             // asked to free it: a few kilobytes of Rust are lost, and nobody has the pointer, since the runtime is never looked at again.
             // SAFETY: see above.
             drop(unsafe { Box::from_raw(self.blocks) });

@@ -132,10 +132,11 @@ impl State {
         if self.request.is_none() {
             return Err("this works while a request is answered, not at the top level of a script".to_owned());
         }
-        self.asked_bytes += asked.bytes();
-        if self.asked.len() >= ASKED_MAX || self.asked_bytes > self.asked_bytes_max {
+        let bytes = self.asked_bytes.saturating_add(asked.bytes());
+        if self.asked.len() >= ASKED_MAX || bytes > self.asked_bytes_max {
             return Err("too much is asked for at once: await what was asked for before".to_owned());
         }
+        self.asked_bytes = bytes;
         self.asked.push_back(asked);
         Ok(())
     }

@@ -100,7 +100,15 @@ pub(super) struct Blocks {
     limit: usize,
     /// Whether more was wanted than there may be.
     pub(super) ran_out: bool,
+    /// Whether the time is over.
+    over: Box<dyn Fn() -> bool>,
+    /// Whether a block was refused since the time was over.
+    pub(super) late: bool,
 }
+
+/// Bytes of a block that is worth a look at the clock: functions of the engine that work long without one, as the product of large BigInts does,
+/// begin with a block for what they make.
+const TIMED_BYTES_MIN: usize = 512;
 
 /// The size that a small block of so many bytes (with its header) has, and its place among the sizes.
 fn small(bytes: usize) -> (usize, usize) {
@@ -114,14 +122,33 @@ fn small(bytes: usize) -> (usize, usize) {
 }
 
 impl Blocks {
-    /// An allocator that hands out at most `limit` bytes.
-    pub(super) fn new(limit: usize) -> Blocks {
+    /// An allocator that hands out at most `limit` bytes, and no larger block once the time is `over`.
+    pub(super) fn new(limit: usize, over: Box<dyn Fn() -> bool>) -> Blocks {
         let places = Places { next: ptr::null_mut(), end: ptr::null_mut(), free: [ptr::null_mut(); SIZES], used: 0 };
-        Blocks { places, chunks: Vec::new(), big: BTreeMap::new(), kept: None, limit, ran_out: false }
+        Blocks {
+            places,
+            chunks: Vec::new(),
+            big: BTreeMap::new(),
+            kept: None,
+            limit,
+            ran_out: false,
+            over,
+            late: false,
+        }
     }
 
-    /// A block of `size` bytes, or null where the limit or the system has no more.
+    /// Whether a block of so many bytes comes too late.
+    fn is_late(&mut self, size: usize) -> bool {
+        let late = size >= TIMED_BYTES_MIN && (self.over)();
+        self.late |= late;
+        late
+    }
+
+    /// A block of `size` bytes, or null where the limit or the system has no more, or the time is over.
     pub(super) fn allocate(&mut self, size: usize) -> *mut u8 {
+        if self.is_late(size) {
+            return ptr::null_mut();
+        }
         if size > self.limit.saturating_sub(self.places.used) {
             self.ran_out = true;
             return ptr::null_mut();
@@ -203,6 +230,9 @@ impl Blocks {
         let old = unsafe { Blocks::size_of(block) };
         if size <= old && old + HEADER_BYTES <= SMALL_BYTES_MAX {
             return block;
+        }
+        if size > old && self.is_late(size) {
+            return ptr::null_mut();
         }
         let address = block.addr() - HEADER_BYTES;
         let bytes = size.saturating_add(ALIGN + HEADER_BYTES) & !(ALIGN - 1);
@@ -301,6 +331,7 @@ impl Blocks {
         self.big.clear();
         self.chunks.truncate(kept.chunks);
         self.ran_out = false;
+        self.late = false;
         for Image { start, content } in &kept.images {
             // SAFETY: it was copied from there, and the chunk still stands.
             unsafe { ptr::copy_nonoverlapping(content.as_ptr(), start.cast(), content.len()) }

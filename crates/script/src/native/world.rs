@@ -16,7 +16,9 @@ pub(super) fn add<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()>
     request(native, shared)?;
     data(native, shared)?;
     elsewhere(native, shared)?;
-    outcome(native, shared)
+    outcome(native, shared)?;
+    let state = Arc::clone(shared);
+    set(native, "late", move || state.clock.is_over())
 }
 
 /// The parts of the request, each asked for when it is first needed.

@@ -39,6 +39,49 @@ fn what_does_not_end_is_ended() {
     }
 }
 
+/// Steps that each work long inside the engine: of those, none but the first after the time may still be done.
+const SLOW_STEPS: [&str; 24] = [
+    "const a = new Array(5e5).fill(0); for (;;) a.indexOf(1)",
+    "const a = new Array(5e5).fill(0); for (;;) a.includes(1)",
+    "const a = new Array(5e5).fill(1); for (;;) a.every(Boolean)",
+    "const a = new Array(5e5).fill(0); for (;;) a.fill(1)",
+    "const a = new Array(5e5).fill(0); for (;;) a.slice()",
+    "const a = new Array(5e5).fill(0); for (;;) [...a]",
+    "const a = new Array(2e5).fill(''); for (;;) a.join('')",
+    "const a = new Array(2e5).fill(0); for (;;) a.sort()",
+    "const a = new Array(2e5).fill(0); for (;;) new Set(a)",
+    "const a = new Array(2e5).fill(0); for (;;) Object.keys(a)",
+    "const a = new Array(2e5).fill(0); for (;;) JSON.stringify(a)",
+    "const a = new Array(2e5).fill(0); for (;;) Promise.all(a)",
+    "const a = new Uint8Array(8e6); for (;;) a.indexOf(1)",
+    "const a = new Uint8Array(8e6); for (;;) a.fill(1)",
+    "const a = 'a'.repeat(4e6); for (;;) a.indexOf('b')",
+    "const a = 'a'.repeat(4e6); for (;;) a.split('b')",
+    "const a = 'a'.repeat(4e6); for (;;) a.replaceAll('b', 'c')",
+    "const a = 'a'.repeat(4e6); for (;;) a.toUpperCase()",
+    "const a = 'a'.repeat(4e6); for (;;) /b/.test(a)",
+    "const a = ' '.repeat(4e6); for (;;) a.trim()",
+    "for (;;) 'a'.repeat(4e6)",
+    "const a = ' '.repeat(4e6) + '1'; for (;;) JSON.parse(a)",
+    "const a = 1n << 200000n; for (;;) a * a",
+    "const a = 1n << 200000n; for (;;) try { a * a } catch {}",
+];
+
+#[test]
+fn what_works_long_inside_the_engine_ends_soon_after_its_time() {
+    for body in SLOW_STEPS {
+        let engine = Engine::new(Settings::default());
+        let text = format!("export default async () => {{ {body} }}");
+        let program = engine.compile("x.js", &text, &|_| Err(String::new())).unwrap();
+        let (request, limit, begun) = (Arc::default(), Duration::from_millis(100), Instant::now());
+        let failed = engine.call(&program, &request, limit, &mut World::default());
+        let took = begun.elapsed();
+        eprintln!("{took:?} {body}");
+        assert_eq!(failed, Err(Failure::Time { limit }), "{body}");
+        assert!(took < Duration::from_secs(4), "{body} took {took:?}");
+    }
+}
+
 #[test]
 fn arrays_of_holes_are_refused_where_the_engine_would_visit_each() {
     let functions = [
@@ -61,8 +104,15 @@ fn arrays_of_holes_are_refused_where_the_engine_would_visit_each() {
         "with(0, 1)",
     ];
     let calls = functions.map(|function| format!("Array(2 ** 32 - 1).{function}"));
-    let others =
-        ["[].concat(Array(2 ** 32 - 1))", "`${Array(2 ** 32 - 1)}`", "String.raw({ raw: { length: 2 ** 32 - 1 } })"];
+    let others = [
+        "[].concat(Array(2 ** 32 - 1))",
+        "[Array(2 ** 32 - 1)].flat()",
+        "[[[Array(2 ** 32 - 1)]]].flat(Infinity)",
+        "[1].flatMap(() => Array(2 ** 32 - 1))",
+        "new Set(Array(2 ** 32 - 1))",
+        "`${Array(2 ** 32 - 1)}`",
+        "String.raw({ raw: { length: 2 ** 32 - 1 } })",
+    ];
     for call in calls.iter().map(String::as_str).chain(others) {
         let Failure::Thrown { message, .. } = failure(call) else { panic!("{call}") };
         assert_eq!(
@@ -70,8 +120,11 @@ fn arrays_of_holes_are_refused_where_the_engine_would_visit_each() {
             "{call}"
         );
     }
-    let body = "const a = [3, 1, 2]; return [a.slice(1), a.toSorted(), a.concat([4], 5), a.splice(0, 1), a, a.join('-'), String.raw`\\n${1}`, [].sort.name, [].concat.length]";
-    assert_eq!(crate::host::answer(body), r#"[[1,2],[1,2,3],[3,1,2,4,5],[3],[1,2],"1-2","\\n1","sort",1]"#);
+    let body = "const a = [3, 1, 2]; return [a.slice(1), a.toSorted(), a.concat([4], 5), a.splice(0, 1), a, a.join('-'), String.raw`\\n${1}`, [].sort.name, [].concat.length, [1, [2, [3, [4]]]].flat(), [1, [2, [3, [4]]]].flat(2), [1, 2].flatMap((n, at) => [n, [at]]), [...new Set([1, 1])], new (class extends Map {})([[1, 2]]).get(1), new Set().constructor === Set]";
+    assert_eq!(
+        crate::host::answer(body),
+        r#"[[1,2],[1,2,3],[3,1,2,4,5],[3],[1,2],"1-2","\\n1","sort",1,[1,2,[3,[4]]],[1,2,3,[4]],[1,[0],2,[1]],[1],2,true]"#
+    );
 }
 
 #[test]
@@ -151,6 +204,15 @@ fn what_is_asked_for_at_once_has_a_limit() {
         message,
         "a promise was rejected and nobody waited for it: too much is asked for at once: await what was asked for before"
     );
+}
+
+#[test]
+fn what_is_refused_once_leaves_room_for_others() {
+    let body = "const body = new Uint8Array(1 << 20)
+        const all = await Promise.allSettled(Array.from({ length: 60 }, () => fetch('http://x', { method: 'POST', body })))
+        const refused = all.filter(({ status }) => status === 'rejected').length
+        return [refused > 40 && refused < 60, (await db.from('x').select()).data]";
+    assert_eq!(crate::host::answer(body), "[true,[]]");
 }
 
 #[test]
