@@ -2,11 +2,18 @@
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::extract::Path;
 use axum::routing::get;
+use bytes::Bytes;
 
-/// Answers `GET /` with a few bytes until the process is ended.
+/// The longest answer.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Answers `GET /` with a few bytes, and `GET /N` with N bytes that are there already, until the process is ended.
 pub(crate) async fn serve(listener: tokio::net::TcpListener) -> Result<()> {
-    listen(listener, Router::new().route("/", get(|| async { "pintle" }))).await
+    let bytes = Bytes::from(vec![b' '; BYTES_MAX]);
+    let some = get(async move |Path(count): Path<usize>| bytes.slice(..count.min(BYTES_MAX)));
+    listen(listener, Router::new().route("/", get(|| async { "pintle" })).route("/{count}", some)).await
 }
 
 /// What axum offers to serve a router, with answers sent at once.

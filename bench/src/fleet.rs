@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// Pintle's binary and the benchmark's app.
+/// Pintle's binary and an app.
 #[derive(Debug)]
 pub(crate) struct Pintle {
     pub(crate) binary: PathBuf,
@@ -55,12 +55,11 @@ pub(crate) struct Pintle {
 }
 
 impl Pintle {
-    /// Makes a token, and with it the store.
-    fn prepare(binary: PathBuf, store: String) -> Result<Pintle> {
-        let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("app");
+    /// Makes a token, and with it the store. `app` is a folder beside the benchmark's source.
+    pub(crate) fn prepare(binary: PathBuf, app: &str, store: String, role: &str) -> Result<Pintle> {
+        let app = Path::new(env!("CARGO_MANIFEST_DIR")).join(app);
         let mut pintle = Pintle { binary, app, store, token: String::new() };
-        let mut command =
-            pintle.command(&["token", "create", "bench", "--role", "authenticated", "--user", item::OWNER]);
+        let mut command = pintle.command(&["token", "create", "bench", "--role", role, "--user", item::OWNER]);
         let output = command.arg("--app").arg(&pintle.app).output();
         let output = output.with_context(|| format!("cannot start {}", pintle.binary.display()))?;
         if !output.status.success() {
@@ -110,7 +109,7 @@ impl Fleet {
         let mut command = Command::new(&own);
         command.args(["bare", &address.to_string()]);
         let bare = Server::start(command, address)?;
-        let pintle = Pintle::prepare(binary, stores.pintle())?;
+        let pintle = Pintle::prepare(binary, "app", stores.pintle(), "authenticated")?;
         let address = process::free_address()?;
         let mut command = Command::new(&own);
         command.args(["control", &address.to_string(), &stores.control(), &pintle.token]);

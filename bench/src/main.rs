@@ -16,9 +16,11 @@ mod item;
 mod measure;
 mod process;
 mod report;
+mod retriever;
 mod scripts;
 mod stores;
 mod work;
+mod world;
 mod wrk;
 
 use std::io::Write;
@@ -143,6 +145,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
     let again_mib = fleet.served.resident_mib()?;
     let rows = plan.rows(fleet, folder)?;
     let scripts = scripts::run(fleet, plan)?;
+    let retriever = retriever::run(fleet, plan, folder)?;
     progress("starting twenty times");
     let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
     Ok(Report {
@@ -153,6 +156,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
         rates,
         rows,
         scripts,
+        retriever,
         memory: Memory { idle_mib, loaded_mib, again_mib },
         start_ms: measure::start_ms(fleet)?,
         binary_mib,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::fleet::Target;
 use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
+use crate::retriever::Retriever;
 use crate::scripts::{CREATORS, Scripts};
 use crate::stores::Kind;
 use crate::wrk::Rate;
@@ -19,6 +20,10 @@ const CPU_MAX: f64 = 1.35;
 const SCRIPT_LATENCY_MAX: f64 = 2.5;
 /// The least answers a second of a script that reads a row.
 const SCRIPT_RATE_MIN: f64 = 6000.0;
+/// The least lists of tiles near by a second, each another.
+const NEAR_MIN: f64 = 2000.0;
+/// The least share of a static answer's rate that lists have which are kept.
+const KEPT_MIN: f64 = 0.5;
 const IDLE_MIB_MAX: f64 = 25.0;
 const LOADED_MIB_MAX: f64 = 60.0;
 const START_MS_MAX: f64 = 20.0;
@@ -45,6 +50,7 @@ pub(crate) struct Report {
     /// Posted to Pintle, and of the bare loop.
     pub(crate) rows: [f64; 2],
     pub(crate) scripts: Scripts,
+    pub(crate) retriever: Retriever,
     pub(crate) memory: Memory,
     pub(crate) start_ms: f64,
     pub(crate) binary_mib: f64,
@@ -59,6 +65,7 @@ impl Report {
             self.by_wrk(&mut text);
         }
         self.scripts(&mut text);
+        self.retriever(&mut text);
         self.others(&mut text);
         text
     }
@@ -143,6 +150,26 @@ impl Report {
              within {beside:.2} ms.",
             thousands(*visits)
         );
+    }
+
+    fn retriever(&self, text: &mut String) {
+        let Retriever { view_tiles: [new, known], near: [near, kept], static_answers, near_bytes } = &self.retriever;
+        let tiles_min = if self.kind == Kind::Postgres { 10_000.0 } else { 40_000.0 };
+        let least = |value: f64, least| {
+            let rate = thousands(value);
+            if value < least { format!("**{rate}** (should be {})", thousands(least)) } else { rate }
+        };
+        let kept_share = at_least(kept / static_answers, KEPT_MIN);
+        text.push_str("\n| `apps/retriever` | a second |\n|---|--:|\n");
+        for (what, value) in [
+            ("new tiles, by `POST /view` of 441, one after another", least(*new, tiles_min)),
+            ("known tiles, in the same way", least(*known, tiles_min)),
+            ("`GET /tiles/{x}/{y}/10`, each another", least(*near, NEAR_MIN)),
+            ("`GET /tiles/{x}/{y}/10`, kept", format!("{}, {kept_share} of a static answer's", thousands(*kept))),
+            (&format!("static answer of {near_bytes} bytes, by bare axum"), thousands(*static_answers)),
+        ] {
+            line(text, &[what.to_owned(), value]);
+        }
     }
 
     fn others(&self, text: &mut String) {

@@ -35,6 +35,27 @@ pub(crate) enum Stores {
     Postgres { control: Database, pintle: Database, server: Box<Postgres> },
 }
 
+/// A store beside them.
+#[derive(Debug)]
+pub(crate) struct Another {
+    /// As `--store` names it.
+    pub(crate) url: String,
+    database: Option<Database>,
+}
+
+impl Another {
+    /// As [`Stores::settle`].
+    pub(crate) fn settle(&self) {
+        self.database.iter().for_each(settle);
+    }
+}
+
+/// Does at once what PostgreSQL would do some minutes after a database was filled: plans depend on its statistics.
+fn settle(database: &Database) {
+    database.psql("VACUUM (ANALYZE)");
+    database.psql("CHECKPOINT");
+}
+
 impl Stores {
     /// Empty ones; files lie in `folder`.
     ///
@@ -79,13 +100,23 @@ impl Stores {
         }
     }
 
-    /// Does at once what the database would do some minutes after it was filled: plans depend on its statistics.
+    /// A further one, empty: a file in `folder`, or a database of the same server.
+    pub(crate) fn another(&self, folder: &Path) -> Another {
+        match self {
+            Stores::Sqlite { .. } => {
+                Another { url: format!("sqlite:{}", folder.join("another.db").display()), database: None }
+            }
+            Stores::Postgres { server, .. } => {
+                let database = server.database();
+                Another { url: database.url.clone(), database: Some(database) }
+            }
+        }
+    }
+
+    /// Has the databases ready for what is measured.
     pub(crate) fn settle(&self) {
         if let Stores::Postgres { control, pintle, .. } = self {
-            for database in [control, pintle] {
-                database.psql("VACUUM (ANALYZE)");
-                database.psql("CHECKPOINT");
-            }
+            [control, pintle].into_iter().for_each(settle);
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::item;
+use crate::{item, world};
 
 /// How a server spells the same three requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,18 @@ pub(crate) enum Operation {
     Rows(u64),
     /// A script that reads and writes some rows.
     Visit,
+    /// Many tiles of the world in one request, to `/rest/v1`.
+    Tiles,
+    /// What a player sees where nobody was.
+    NewView,
+    /// What a player sees where one was before.
+    KnownView,
+    /// The tiles around another one each time.
+    Near,
+    /// The tiles around one of a few.
+    NearAgain,
+    /// So many bytes that are there already.
+    Static(usize),
 }
 
 impl Operation {
@@ -42,6 +54,12 @@ impl Operation {
             Operation::Create => "create",
             Operation::Rows(_) => "rows",
             Operation::Visit => "writing script",
+            Operation::Tiles => "tiles",
+            Operation::NewView => "new view",
+            Operation::KnownView => "known view",
+            Operation::Near => "tiles near by",
+            Operation::NearAgain => "tiles near by again",
+            Operation::Static(_) => "static answer",
         }
     }
 }
@@ -60,7 +78,7 @@ pub(crate) struct Work {
 impl Work {
     /// The status of the right answer.
     pub(crate) fn status(&self) -> u16 {
-        if matches!(self.operation, Operation::Create | Operation::Rows(_)) { 201 } else { 200 }
+        if matches!(self.operation, Operation::Create | Operation::Rows(_) | Operation::Tiles) { 201 } else { 200 }
     }
 
     /// Writes the request for `random`, any number, over what stands in `request`; `body` is room for its body.
@@ -88,6 +106,18 @@ impl Work {
                 body.push(b']');
                 ""
             }
+            (Operation::Tiles, _) => {
+                world::write_tiles(self.created.fetch_add(1, Ordering::Relaxed), body);
+                ""
+            }
+            (Operation::NewView, _) => {
+                world::write_view(self.created.fetch_add(1, Ordering::Relaxed), body);
+                ""
+            }
+            (Operation::KnownView, _) => {
+                world::write_view(random % self.created.load(Ordering::Relaxed).max(1), body);
+                ""
+            }
             _ => return request.extend_from_slice(b"\r\n"),
         };
         // Writing to a vector cannot fail.
@@ -105,6 +135,11 @@ impl Work {
             (Operation::Read, Grammar::Sql) => write!(request, "GET /sql/{key}"),
             (Operation::Read, Grammar::Script) => write!(request, "GET /script/{key}"),
             (Operation::Visit, _) => write!(request, "POST /visits/{category}"),
+            (Operation::Tiles, _) => write!(request, "POST /rest/v1/tiles"),
+            (Operation::NewView | Operation::KnownView, _) => write!(request, "POST /view"),
+            (Operation::Near, _) => world::write_near(self.created.fetch_add(1, Ordering::Relaxed), request),
+            (Operation::NearAgain, _) => world::write_near(random % world::PLACES, request),
+            (Operation::Static(count), _) => write!(request, "GET /{count}"),
             (Operation::Read, Grammar::Rest) => write!(request, "GET /rest/v1/items?key=eq.{key}"),
             (Operation::List, Grammar::Plain | Grammar::Sql | Grammar::Script) => {
                 write!(request, "GET /items?category={category}&limit={page}")
