@@ -54,6 +54,7 @@ impl Lower<'_> {
         // A call over a window sees what grouping leaves; an aggregate sees the rows.
         let over = function.over.is_some();
         let before = self.enter(over);
+        let outer = self.levels.last().map_or(0, |level| level.outer);
         let written = self.aggregated(name, function, list, span);
         let windowed = match (&written, &function.over) {
             (Ok(_), Some(window)) => Some(self.window(window, span)),
@@ -61,6 +62,10 @@ impl Lower<'_> {
         };
         self.leave(before, over, name, span)?;
         let Written { sql, cast, ty, exact } = written?;
+        // Of its own rows an aggregate sees those that were found; a row further out is not yet one of them.
+        if self.levels.last().is_some_and(|level| level.outer > outer) {
+            self.may_fail(&[&sql]);
+        }
         let sql = match windowed {
             Some(window) => sql.then(" OVER (").and(window?).then(")"),
             None => sql,

@@ -32,7 +32,9 @@ impl Lower<'_> {
         if refused || !(days || castable(known.ty, ty)) {
             return Err(self.wrong(format!("{} cannot be cast to {}", known.ty.name(), ty.name()), span));
         }
-        self.fallible |= known.ty != ty && (known.ty == Type::Text || ty == Type::Integer);
+        if known.ty != ty && (known.ty == Type::Text || ty == Type::Integer) {
+            self.may_fail(&[&known.sql]);
+        }
         Ok(What::Known(self.cast_known(known, ty)))
     }
 

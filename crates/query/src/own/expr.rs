@@ -246,6 +246,7 @@ impl Lower<'_> {
             return Err(self.wrong("`%` is of integers", a.span.union(&b.span)));
         }
         let (a, b) = (self.of(a, ty)?, self.of(b, ty)?);
+        self.may_fail(&[&a.sql, &b.sql]);
         // PostgreSQL fails on a division by zero, SQLite answers null.
         let divides = matches!(words, " / " | " % ") && self.dialect == Dialect::Postgres;
         let divisor = if divides { b.sql.between("nullif(", ", 0)") } else { b.sql };
@@ -262,6 +263,7 @@ impl Lower<'_> {
         }
         let typed = self.expr(inner)?;
         let known = self.alone(typed)?;
+        self.may_fail(&[&known.sql]);
         match known.ty {
             Type::Integer | Type::Number => {
                 let constant = known.constant;

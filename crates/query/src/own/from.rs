@@ -153,7 +153,9 @@ impl Lower<'_> {
                 let found = self.beside(|lower| lower.subquery(subquery, None))?;
                 let names = self.alias_names(alias)?;
                 let columns = self.named_columns(&found.columns, &names, alias.name.span)?;
+                let hideable = self.hangs_on_hideable(&found.sql);
                 let id = self.sees(alias.name.value.clone(), columns, alias.name.span)?;
+                self.hideable.extend(hideable.then_some(id));
                 Ok(found.sql.between("(", ") AS ").with(Piece::Row(id)))
             }
             TableFactor::Derived { lateral: true, .. } => Err(self
@@ -222,6 +224,7 @@ impl Lower<'_> {
         let policy = self.right(collection, Right::Select);
         self.reads.push(collection);
         let id = self.sees(shown, self.fields(collection), span)?;
+        self.hideable.extend((!policy.is_true()).then_some(id));
         Ok(Fragment::of(Piece::Table(collection, policy, id)))
     }
 
@@ -252,6 +255,7 @@ impl Lower<'_> {
         }
         let (id, columns) = (self.withs[at].id, self.withs[at].columns.clone());
         let row = self.sees(shown, columns, span)?;
+        self.hideable.extend(self.withs[at].hideable.then_some(row));
         Ok(Fragment::of(Piece::With(id)).then(" AS ").with(Piece::Row(row)))
     }
 
@@ -287,6 +291,7 @@ impl Lower<'_> {
             [one] => one.clone(),
             _ => return Err(self.wrong("a series has one column", span)),
         };
+        let hideable = self.hangs_on_hideable(&from) | self.hangs_on_hideable(&to);
         let columns = vec![Column {
             name: column,
             ty: Type::Integer,
@@ -297,6 +302,7 @@ impl Lower<'_> {
             merged: false,
         }];
         let id = self.sees(shown, columns, span)?;
+        self.hideable.extend(hideable.then_some(id));
         let with = self.fresh();
         let sql = match self.dialect {
             Dialect::Postgres => {

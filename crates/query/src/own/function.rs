@@ -176,6 +176,8 @@ impl Lower<'_> {
             ("replace", [text, old, new]) => {
                 let text = self.expr_of(text, Type::Text)?.sql.between("replace(", ", ");
                 let (old, new) = (self.expr_of(old, Type::Text)?.sql, self.expr_of(new, Type::Text)?.sql);
+                // What comes out may be larger than a store holds.
+                self.may_fail(&[&text, &old, &new]);
                 known(text.and(old).then(", ").and(new).then(")"), Type::Text)
             }
             ("trim" | "ltrim" | "rtrim", [text]) => {
@@ -296,6 +298,7 @@ impl Lower<'_> {
             if !matches!(known.ty, Type::Integer | Type::Number) {
                 return Err(self.wrong(format!("`abs` is of numbers, and this is {}", known.ty.name()), call.span));
             }
+            self.may_fail(&[&known.sql]);
             let (ty, exact) = (known.ty, known.exact && known.ty == Type::Number);
             return Ok(Known::new(known.sql.between("abs(", ")"), ty).exact(exact));
         }

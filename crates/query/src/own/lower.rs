@@ -48,6 +48,10 @@ pub(super) struct Lower<'a> {
     pub(super) depth: usize,
     /// Something may fail on a row: it must not be asked of one that the policies hide, whose value the failure would tell.
     pub(super) fallible: bool,
+    /// Rows in sight that a policy may hide, and those made of them.
+    pub(super) hideable: Vec<usize>,
+    /// What is read now is only made of the rows that were found.
+    pub(super) of_found: bool,
     pub(super) reads: Vec<CollectionId>,
     /// The first thing that the role may not do.
     pub(super) denied: Option<Fault>,
@@ -88,6 +92,8 @@ pub(super) fn compile(planner: &Planner, text: &Text<'_>, parsed: &Statement, ro
         next: 0,
         depth: 0,
         fallible: false,
+        hideable: Vec::new(),
+        of_found: false,
         reads: Vec::new(),
         denied: None,
         returning: false,

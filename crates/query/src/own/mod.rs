@@ -13,6 +13,7 @@ mod aggregate;
 mod cast;
 mod condition;
 mod expr;
+mod fence;
 mod from;
 mod function;
 mod insert;

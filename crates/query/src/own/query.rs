@@ -125,7 +125,7 @@ impl Lower<'_> {
                 .wrong("what is RETURNED is of the row alone", query.span())
                 .help("PostgreSQL would look at what was before, and SQLite at what is then"));
         }
-        self.deeper(|| query.span(), |lower| lower.query(query, expected))
+        self.deeper(|| query.span(), |lower| lower.while_found(false, |lower| lower.query(query, expected)))
     }
 
     /// A query. `expected` are the types of what has none by itself.
@@ -176,7 +176,7 @@ impl Lower<'_> {
         match body {
             SetExpr::Select(select) => {
                 self.levels.push(super::scope::Level::default());
-                let (head, items, tail) = self.select(select)?;
+                let (head, items, tail) = self.select(select, false)?;
                 self.end_level()?;
                 Ok(Body::Select { head, items, tail })
             }

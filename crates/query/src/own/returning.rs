@@ -30,7 +30,7 @@ impl Lower<'_> {
             let rows = vec![Row { id, name, columns: self.fields(target.collection) }];
             self.levels.push(Level { rows, ..Level::default() });
             self.returning = true;
-            let items = self.projection(items)?;
+            let items = self.while_found(true, |lower| lower.projection(items))?;
             self.returning = false;
             self.end_level()?;
             let mut outs = Vec::with_capacity(items.len());

@@ -68,6 +68,8 @@ pub(super) struct With {
     pub(super) columns: Vec<Column>,
     /// While it is made itself: how many levels there were, and how often it was named so far.
     pub(super) making: Option<(usize, usize)>,
+    /// Made of rows that a policy may hide. What repeats is made of those that were found.
+    pub(super) hideable: bool,
 }
 
 impl Lower<'_> {

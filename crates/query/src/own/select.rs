@@ -25,7 +25,8 @@ impl Lower<'_> {
         expected: Option<&[Type]>,
     ) -> Result<(Fragment, Vec<Out>), Mistake> {
         self.levels.push(Level::default());
-        let (head, items, tail) = self.select(select)?;
+        let of_found = self.makes_last(select, order_by);
+        let (head, items, tail) = self.select(select, of_found)?;
         let order = match order_by {
             Some(order_by) => self.order_by(order_by, &items, select.distinct.is_some())?,
             None => Fragment::default(),
@@ -35,7 +36,7 @@ impl Lower<'_> {
     }
 
     /// A `SELECT` on the level that was begun for it.
-    pub(super) fn select(&mut self, select: &ast::Select) -> Result<Parts, Mistake> {
+    pub(super) fn select(&mut self, select: &ast::Select, of_found: bool) -> Result<Parts, Mistake> {
         self.plain(select)?;
         let mut tail = Fragment::default();
         if !select.from.is_empty() {
@@ -48,7 +49,7 @@ impl Lower<'_> {
         if let Some(level) = self.levels.last_mut() {
             level.grouping = true;
         }
-        let items = self.projection(&select.projection)?;
+        let items = self.while_found(of_found, |lower| lower.projection(&select.projection))?;
         if let Some(having) = &select.having {
             let aggregate =
                 |lower: &Self| lower.levels.last().is_some_and(|level| level.aggregate || !level.keys.is_empty());
@@ -338,7 +339,7 @@ impl Lower<'_> {
 }
 
 /// The name that an expression gives its column, as PostgreSQL has it.
-fn name_of(expr: &ast::Expr) -> Option<String> {
+pub(super) fn name_of(expr: &ast::Expr) -> Option<String> {
     match expr {
         ast::Expr::Identifier(name) => Some(name.value.clone()),
         ast::Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()),

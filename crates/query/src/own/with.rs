@@ -45,7 +45,8 @@ impl Lower<'_> {
             _ => {
                 let found = self.query(query, None)?;
                 let columns = self.named_columns(&found.columns, &names, alias.name.span)?;
-                self.withs.push(With { id, name, columns, making: None });
+                let hideable = self.hangs_on_hideable(&found.sql);
+                self.withs.push(With { id, name, columns, making: None, hideable });
                 found.sql
             }
         };
@@ -85,7 +86,7 @@ impl Lower<'_> {
         }
         let types: Vec<Type> = columns.iter().map(|column| column.ty).collect();
         let making = Some((self.levels.len() + self.apart, 0));
-        self.withs.push(With { id, name: name.to_owned(), columns, making });
+        self.withs.push(With { id, name: name.to_owned(), columns, making, hideable: false });
         let place = self.withs.len() - 1;
         let body = self.body(right)?;
         let Body::Select { .. } = body else {

@@ -187,6 +187,7 @@ impl Lower<'_> {
         if let Some(level) = self.levels.last_mut() {
             level.rows.push(Row { id: Some(row), name, columns });
         }
+        self.hideable.push(row);
         Target { collection, row }
     }
 
@@ -209,7 +210,8 @@ impl Lower<'_> {
             }
             self.may_set(target.collection, field, span)?;
             let before = self.reads.len();
-            let value = self.expr_of(&assignment.value, collection.fields[field].ty)?;
+            let ty = collection.fields[field].ty;
+            let value = self.while_found(true, |lower| lower.expr_of(&assignment.value, ty))?;
             if self.reads[before..].contains(&target.collection) {
                 return Err(self
                     .wrong(format!("a new value does not look into `{}` itself", collection.name), span)

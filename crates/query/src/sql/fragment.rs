@@ -89,6 +89,16 @@ impl Fragment {
         all
     }
 
+    /// Whether one of these rows is in it.
+    pub(crate) fn speaks_of(&self, rows: &[usize]) -> bool {
+        self.0.iter().any(|piece| match piece {
+            Piece::Row(row) | Piece::Table(_, _, row) => rows.contains(row),
+            Piece::Path(json, ..) => json.speaks_of(rows),
+            Piece::Policy(_, fields) => fields.iter().any(|field| field.speaks_of(rows)),
+            _ => false,
+        })
+    }
+
     /// How much there is of it.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -13,6 +13,7 @@
 mod chance;
 mod generate;
 mod same;
+mod secret;
 mod served;
 #[path = "../support/mod.rs"]
 mod support;

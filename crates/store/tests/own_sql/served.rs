@@ -49,6 +49,17 @@ collections:
     key: { x: integer, y: integer }
     fields: { kind: { type: text, required: true } }
     policies: { select: auth.role() = 'authenticated' }
+  members:
+    key: { team: integer, member: text }
+    policies: { select: member = auth.uid() }
+  notes:
+    key: { id: integer }
+    fields: { owner: integer, secret: integer, weight: number, body: text }
+    indexes: [[owner]]
+    policies:
+      select: owner = 99 or exists (select 1 from members where members.team = notes.owner and members.member = auth.uid())
+      update: owner = 99
+      delete: owner = 99
   spots:
     key: { x: integer, y: integer }
     fields: { kind: { type: text, required: true }, owner: text }
