@@ -32,13 +32,16 @@ interface Request<Params = any, Body = any> {
   readonly search: string;
   /** The query string, decoded; a name that comes more than once has an array. */
   readonly query: { readonly [name: string]: string | string[] | undefined };
-  /** The headers; names in lower case. Those that are credentials are left out. */
+  /**
+   * The headers; names in lower case. Those that are credentials are left out; on a route with a `cache`, all that `params` does not
+   * declare.
+   */
   readonly headers: { readonly [name: string]: string | undefined };
   /** JSON as its value, text as a string, anything else as a `Uint8Array`; `undefined` without one. */
   readonly body: Body;
   /** Who asks. */
   readonly caller: Caller;
-  /** The address of who asks. */
+  /** The address of who asks; empty on a route with a `cache`. */
   readonly remote: string;
   /** The request's id, as it stands in the log. */
   readonly id: string;
