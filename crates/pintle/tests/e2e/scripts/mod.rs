@@ -3,6 +3,7 @@
 mod data;
 mod fetch;
 mod order;
+mod time;
 
 use serde_json::{Value, json};
 
