@@ -50,6 +50,30 @@ async fn transactions_that_do_not_go_together_run_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn sixteen_that_count_in_the_same_row_all_get_on_in_the_end() {
+    let place = place();
+    let store = place.open();
+    store.write(insert(&[("a", Some(0))])).await.unwrap();
+    let counting = (0..16).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for _ in 0..4 {
+                let counted = store.transaction(Mode::Write, |tx: &mut dyn Tx| {
+                    tx.read(&number("SELECT rank FROM configs"))?;
+                    tx.write(&update("rank = rank + 1"))?;
+                    Ok::<_, Error>(())
+                });
+                counted.await.unwrap();
+            }
+        })
+    });
+    for task in counting.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(psql(&place, "SELECT rank FROM configs"), "64");
+}
+
+#[tokio::test]
 async fn who_always_meets_another_is_told_that_the_store_is_busy() {
     let place = place();
     let store = place.open();
@@ -65,7 +89,7 @@ async fn who_always_meets_another_is_told_that_the_store_is_busy() {
         })
         .await;
     assert!(matches!(busy, Err(Error::Busy)), "{busy:?}");
-    assert_eq!(told.iter().last(), Some(4), "three times more");
+    assert_eq!(told.iter().last(), Some(11), "ten times more");
     let hidden = store.transaction(Mode::Write, |tx: &mut dyn Tx| {
         let _ = tx.read(&number("SELECT conflict()"));
         Ok::<_, Error>(())
