@@ -28,7 +28,7 @@ pub(crate) struct App {
     /// The folder that the manifest stands in.
     pub(crate) folder: PathBuf,
     /// Its manifest, typed, with its policies compiled.
-    pub(crate) planner: Planner,
+    pub(crate) planner: Arc<Planner>,
     /// Differs when a file differs that was read: the manifest, or one that it names.
     pub(crate) fingerprint: u64,
     /// The scripts of its routes, compiled.
@@ -102,7 +102,7 @@ impl App {
             (compiled, of_scripts) = (Some(scripts), found);
             diagnostics.extend(missing_pages(&model, &folder));
             match Planner::new(Arc::new(model), dialect) {
-                Ok(made) => planner = Some(made),
+                Ok(made) => planner = Some(Arc::new(made)),
                 Err(more) => diagnostics.extend(more),
             }
         }

@@ -96,16 +96,18 @@ impl Reload {
             .store
             .with_model(app.model())
             .map_err(|error| Failure::because("cannot open the store for it", &error))?;
-        migrate(&store, &app, &self.store_arg)?;
-        let app = pintle_server::App {
-            planner: Arc::new(app.planner),
-            scripts: app.scripts,
-            folder: app.folder,
+        let served = pintle_server::App {
+            planner: Arc::clone(&app.planner),
+            scripts: app.scripts.clone(),
+            folder: app.folder.clone(),
             environment,
             store: store.clone(),
             settings: Settings::default(),
         };
-        self.server.replace(app).map_err(|error| Failure::because("cannot serve it", &error))?;
+        // Migrated last: the app that is served now could not be served with the other one's tables.
+        let prepared = self.server.prepare(served).map_err(|error| Failure::because("cannot serve it", &error))?;
+        migrate(&store, &app, &self.store_arg)?;
+        self.server.swap(prepared);
         self.store = store;
         Ok(())
     }

@@ -38,4 +38,4 @@ mod status;
 
 pub use app::{App, Error, Scripts, Settings};
 pub use environment::Environment;
-pub use run::{Server, run};
+pub use run::{Prepared, Server, run};

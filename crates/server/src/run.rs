@@ -42,6 +42,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub struct Server(Arc<RwLock<Arc<State>>>);
 
+/// An app that a [`Server`] can serve at once: nothing of it can fail any more.
+#[derive(Debug)]
+pub struct Prepared(Arc<State>);
+
 impl Server {
     /// Makes what requests share of an app.
     ///
@@ -51,16 +55,20 @@ impl Server {
         Ok(Server(Arc::new(RwLock::new(Arc::new(State::new(app, None)?)))))
     }
 
-    /// Serves this app from now on, whole. Requests that were begun end with the one that they began with. How it is served
-    /// ([`App::settings`]) stays as it was.
+    /// Makes what requests share of another app, which is not served yet: its store may be migrated meanwhile. How it is
+    /// served ([`App::settings`]) stays as it was.
     ///
     /// # Errors
-    /// When the app cannot be served as it is told; then all is as before.
-    pub fn replace(&self, app: App) -> Result<(), Error> {
+    /// When the app cannot be served as it is told.
+    pub fn prepare(&self, app: App) -> Result<Prepared, Error> {
         let earlier = self.state();
-        let newer = Arc::new(State::new(App { settings: earlier.settings.clone(), ..app }, Some(&earlier))?);
-        *self.0.write() = newer;
-        Ok(())
+        let newer = State::new(App { settings: earlier.settings.clone(), ..app }, Some(&earlier))?;
+        Ok(Prepared(Arc::new(newer)))
+    }
+
+    /// Serves this app from now on, whole. Requests that were begun end with the one that they began with.
+    pub fn swap(&self, prepared: Prepared) {
+        *self.0.write() = prepared.0;
     }
 
     /// What requests that begin now share.

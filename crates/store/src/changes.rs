@@ -20,7 +20,7 @@ pub(crate) struct Changes {
     own: Vec<Arc<AtomicU64>>,
     /// What a delete in each collection changes: it, and those that its cascades reach.
     deleted: Vec<Vec<CollectionId>>,
-    /// The how manieth model of the open store this is.
+    /// The how manieth model of the open store this is, from 0.
     generation: u64,
 }
 
@@ -30,7 +30,10 @@ pub(crate) struct Numbers {
     /// Part of each number.
     all: AtomicU64,
     by_name: Mutex<HashMap<String, Arc<AtomicU64>>>,
-    generation: AtomicU64,
+    /// How many models there were.
+    generations: AtomicU64,
+    /// The one whose tables there are.
+    in_force: AtomicU64,
 }
 
 impl Numbers {
@@ -59,7 +62,7 @@ impl Changes {
         Changes {
             own: model.collections.iter().map(|collection| numbers.of(&collection.name)).collect(),
             deleted: (0..model.collections.len()).map(|place| deleted(model, CollectionId(place))).collect(),
-            generation: numbers.generation.fetch_add(1, Ordering::AcqRel) + 1,
+            generation: numbers.generations.fetch_add(1, Ordering::AcqRel),
             numbers: Arc::clone(numbers),
         }
     }
@@ -67,6 +70,13 @@ impl Changes {
     /// The numbers of the open store.
     pub(crate) fn numbers(&self) -> &Arc<Numbers> {
         &self.numbers
+    }
+
+    /// The tables are this model's from now on, or may be, and all collections may have changed with them.
+    pub(crate) fn migrated(&self) {
+        // First: a write that still went by the other model's cascades is one of all.
+        self.numbers.in_force.store(self.generation, Ordering::Release);
+        self.numbers.all_changed();
     }
 
     /// A collection's number; 0 for one that the model does not have.
@@ -99,8 +109,8 @@ impl Changes {
         if collections.is_empty() {
             return;
         }
-        if self.numbers.generation.load(Ordering::Acquire) != self.generation {
-            // Another model has come meanwhile, and with it perhaps other cascades.
+        if self.numbers.in_force.load(Ordering::Acquire) != self.generation {
+            // The tables are another model's by now, and with it perhaps their cascades.
             return self.numbers.all_changed();
         }
         for number in collections.iter().filter_map(|collection| self.own.get(collection.0)) {

@@ -92,3 +92,26 @@ async fn a_changed_model_drops_no_request_on_sqlite() {
 async fn a_changed_model_drops_no_request_on_postgres() {
     a_changed_model_drops_no_request(On::Postgres).await;
 }
+
+#[tokio::test]
+async fn a_model_that_is_refused_leaves_the_numbers_of_the_one_before_as_exact_as_they_were() {
+    let both = |level| {
+        let mut both = places(level);
+        both.collections.push(collection("people", vec![field("name", Type::Text)]));
+        both
+    };
+    let place = Place::on(On::Sqlite, both(true));
+    let store = place.open();
+    store.migrate(Consent::Forward).unwrap();
+    let with_level = "INSERT INTO places (name, level) VALUES (?1, ?2)";
+    store.write(insert(with_level, vec![name("z"), Value::Integer(7)])).await.unwrap();
+    let refused = store.with_model(&Arc::new(both(false))).unwrap();
+    refused.migrate(Consent::Forward).unwrap_err();
+    // One that is never migrated either, since something else of its app cannot be served.
+    drop(store.with_model(&Arc::new(both(true))).unwrap());
+
+    let [of_places, of_people] = [0, 1].map(|at| store.changes(CollectionId(at)));
+    store.write(insert("INSERT INTO places (name) VALUES (?1)", vec![name("a")])).await.unwrap();
+    assert_ne!(store.changes(CollectionId(0)), of_places);
+    assert_eq!(store.changes(CollectionId(1)), of_people, "only places were written");
+}

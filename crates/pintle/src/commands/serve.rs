@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use pintle_query::Dialect;
@@ -146,7 +145,7 @@ async fn serve(
         ..Settings::default()
     };
     let app = pintle_server::App {
-        planner: Arc::new(app.planner),
+        planner: app.planner,
         scripts: app.scripts,
         folder: app.folder,
         environment,

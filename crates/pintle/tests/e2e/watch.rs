@@ -11,6 +11,7 @@ use crate::common::{App, PATIENCE, Place, Server};
 on_both_stores!(
     a_change_under_load_drops_no_request,
     a_broken_change_is_shown_and_the_app_goes_on_as_before,
+    a_change_that_cannot_be_served_leaves_the_tables_as_they_were,
     what_was_kept_of_an_app_is_not_answered_by_the_next_one,
 );
 
@@ -116,6 +117,26 @@ async fn a_broken_change_is_shown_and_the_app_goes_on_as_before(place: Place) {
     let refused = add(json!({ "text": "a", "level": 10 })).await.has(400);
     assert!(refused.text.contains("level"), "{refused}");
     server.get("/health/ready").await.has(200);
+}
+
+async fn a_change_that_cannot_be_served_leaves_the_tables_as_they_were(place: Place) {
+    let fetching = "scripts: { fetch: [\"${env:HOOK}\"] }\n";
+    let (before, after) = (manifest(&[]), manifest(&["level: integer".to_owned()]));
+    let app = App::of(&before).on(place);
+    let token = app.token("ann", "authenticated");
+    let server = Server::start(app.serving(&["--watch"]).env("HOOK", "no URL"));
+
+    app.manifest(&format!("{after}{fetching}"));
+    said(&server, REFUSED, 1).await;
+    let log = server.log();
+    assert!(log.contains("cannot serve it") && log.contains("HOOK") && !log.contains("migrated\""), "{log}");
+    server.get("/health/ready").await.has(200);
+    server.post("/notes", json!({ "text": "a" })).token(&token).await.has(201);
+
+    app.manifest(&after);
+    said(&server, TAKEN, 1).await;
+    server.get("/health/ready").await.has(200);
+    server.post("/notes", json!({ "text": "a", "level": 1 })).token(&token).await.has(201);
 }
 
 #[tokio::test]

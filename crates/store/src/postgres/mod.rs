@@ -182,8 +182,12 @@ impl Postgres {
     }
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
-        let done = blocking(migrate::apply(&self.open.url, &self.open.model, consent));
-        self.open.changes.numbers().all_changed();
+        let mut begun = false;
+        let done = blocking(migrate::apply(&self.open.url, &self.open.model, consent, &mut begun));
+        // What was refused before anything was made has changed nothing; of all else that failed nobody knows.
+        if begun || !matches!(done, Err(Error::Migration(_))) {
+            self.open.changes.migrated();
+        }
         done
     }
 

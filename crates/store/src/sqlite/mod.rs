@@ -153,7 +153,9 @@ impl Sqlite {
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
         let done = migrate::apply(&self.open.path, &self.of.model, consent);
-        self.of.changes.numbers().all_changed();
+        if done.is_ok() {
+            self.of.changes.migrated();
+        }
         done
     }
 

@@ -53,8 +53,14 @@ pub(super) async fn plan(url: &PostgresUrl, model: &Model) -> Result<MigrationPl
     Ok(made)
 }
 
-/// Brings the tables to the model's state. What was done is returned; an empty plan if they were there already.
-pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) -> Result<MigrationPlan, Error> {
+/// Brings the tables to the model's state. What was done is returned; an empty plan if they were there already. When it
+/// fails, `begun` says whether something is made that stays.
+pub(super) async fn apply(
+    url: &PostgresUrl,
+    model: &Model,
+    consent: Consent,
+    begun: &mut bool,
+) -> Result<MigrationPlan, Error> {
     let session = Session::open(url).await?;
     let wanted = Wanted::of(model);
     let last = Last::read(&session).await?;
@@ -67,6 +73,7 @@ pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) ->
     if let Some(last) = last.as_ref().filter(|last| !last.finished) {
         let works = later::left(&session, &last.snapshot).await?;
         done = resumed(&works);
+        *begun = true;
         match later::finish(&session, works).await {
             Ok(()) => finished(&session).await?,
             // The model that is wanted now may ask for less.
@@ -90,6 +97,7 @@ pub(super) async fn apply(url: &PostgresUrl, model: &Model, consent: Consent) ->
             Err(failed) => session.roll_back(failed, until).await?,
         }
     };
+    *begun = true;
     if !is_whole(&plan, last.as_ref()) {
         later::finish(&session, later::left(&session, &wanted.snapshot).await?).await?;
         finished(&session).await?;
