@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use pintle_model::{Collection, Value};
+use pintle_model::{Collection, Type, Value};
 use pintle_query::rest::{Preferences, Resolution};
 use pintle_query::{Read, Write};
 use pintle_store::{Error, Tx};
@@ -16,6 +16,9 @@ use super::{Asked, Digest, Idempotency, KEPT};
 use crate::answer::{self, Answer};
 use crate::failure::Failure;
 use crate::handle::Ask;
+
+/// Stands among the headers of an answer whose body is kept as a field of the type `bytes` is written. No header has such a name.
+const BODY_IS: (&str, &str) = (":body", "bytes");
 
 /// A kept answer.
 #[derive(Debug, Deserialize)]
@@ -78,13 +81,14 @@ impl Kept {
 
     /// Keeps an answer.
     pub(super) fn keep(&self, tx: &mut dyn Tx, answer: &Answer) -> Result<(), Error> {
-        let headers: Vec<(&str, Cow<'_, str>)> = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
+        let headers = answer.headers().iter();
+        let mut headers: Vec<(&str, Cow<'_, str>)> =
+            headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
+        let (body, is_text) = body_text(answer::whole(answer).into());
+        if !is_text {
+            headers.push((BODY_IS.0, BODY_IS.1.into()));
+        }
         let headers = serde_json::to_string(&headers).map_err(|error| Error::Internal(error.into()))?;
-        let body = String::from_utf8(answer::whole(answer).into()).map_err(|error| Error::Internal(error.into()))?;
         let mut keep = self.keep.clone();
         if let [row] = &mut *keep.rows {
             row[self.status] = Value::Integer(answer.status().as_u16().into());
@@ -104,14 +108,32 @@ impl Row {
     /// The answer as it was.
     pub(super) fn answer(self) -> Answer {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
-        let mut answer = answer::bare(status, self.body.into());
         let headers: Vec<(String, String)> = serde_json::from_str(&self.headers).unwrap_or_default();
+        let is_text = !headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == BODY_IS);
+        let mut answer = answer::bare(status, body_bytes(self.body, is_text).into());
         for (name, value) in headers {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
                 answer.headers_mut().append(name, value);
             }
         }
         answer
+    }
+}
+
+/// A body as a text that every store takes, and whether it is one by itself: PostgreSQL's have no NUL.
+fn body_text(body: Vec<u8>) -> (String, bool) {
+    match String::from_utf8(body) {
+        Ok(text) if !text.contains('\0') => (text, true),
+        Ok(text) => (Value::Bytes(text.into()).to_text(), false),
+        Err(bytes) => (Value::Bytes(bytes.into_bytes()).to_text(), false),
+    }
+}
+
+/// A body of its text.
+fn body_bytes(text: String, is_text: bool) -> Vec<u8> {
+    match Type::Bytes.read_text(&text) {
+        Ok(Value::Bytes(bytes)) if !is_text => bytes,
+        _ => text.into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scripts that answer routes: bounded, one transaction each, under the policies of who calls.
 
+mod answers;
 mod data;
 mod fetch;
 mod order;
