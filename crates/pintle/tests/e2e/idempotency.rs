@@ -29,7 +29,8 @@ async fn an_answer_is_given_again_after_a_restart() {
 #[tokio::test]
 async fn a_page_of_another_origin_may_send_a_key_and_see_that_it_was_answered_before() {
     let manifest = std::fs::read_to_string(crate::common::shipped("configs").join("pintle.yaml")).unwrap();
-    let app = App::of(&format!("{manifest}\ncors: {{ origins: [\"https://page.example\"] }}\n"));
+    let app = App::shipped("configs");
+    app.manifest(&format!("{manifest}\ncors: {{ origins: [\"https://page.example\"] }}\n"));
     let server = app.serve();
     let preflight = server
         .ask(reqwest::Method::OPTIONS, "/configs")

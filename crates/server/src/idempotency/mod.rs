@@ -20,6 +20,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use parking_lot::Mutex;
 use pintle_model::{Caller, CollectionId, Model, Role};
 use pintle_query::Write;
 use pintle_store::{Error, Mode, Tx, Written};
@@ -104,8 +105,8 @@ fn digest(parts: &[&[u8]]) -> Digest {
     hash.finalize().into()
 }
 
-/// A request with a key, at work until the last of these is dropped: the steps of a transaction take one along, since who
-/// asked may leave before they have ended.
+/// A request with a key, at work until it has [`Repeat::ended`] or the last of these is dropped: the steps of a transaction take
+/// one along, since who asked may leave before they have ended.
 #[derive(Clone)]
 pub(crate) struct Repeat(Arc<Work>);
 
@@ -113,7 +114,7 @@ struct Work {
     id: Digest,
     fingerprint: Digest,
     kept: Kept,
-    _held: Held,
+    held: Mutex<Option<Held>>,
 }
 
 impl Repeat {
@@ -126,7 +127,7 @@ impl Repeat {
         let id = asked.id();
         let held = shared.running.begin(id).ok_or_else(at_work)?;
         let kept = Kept::new(shared, ask, asked)?;
-        Ok(Repeat(Arc::new(Work { id, fingerprint: asked.fingerprint, kept, _held: held })))
+        Ok(Repeat(Arc::new(Work { id, fingerprint: asked.fingerprint, kept, held: Mutex::new(Some(held)) })))
     }
 
     /// The earlier answer to this request, or why there is none for it: 422 if the key was used for another one.
@@ -143,6 +144,12 @@ impl Repeat {
     /// Keeps the answer.
     pub(crate) fn keep(&self, tx: &mut dyn Tx, answer: &Answer) -> Result<(), Error> {
         self.0.kept.keep(tx, answer)
+    }
+
+    /// Its transaction is over. Said before the answer goes out: who has got it may send the request again at once, while a
+    /// store's thread still holds the steps.
+    pub(crate) fn ended(&self) {
+        self.0.held.lock().take();
     }
 
     /// For transactions that are alone with their key, and not with all that they read.
@@ -165,6 +172,7 @@ pub(crate) async fn once(
 ) -> Result<Answer, Failure> {
     let repeat = Repeat::begin(ask, &asked)?;
     let claim = repeat.claim();
+    let begun = repeat.clone();
     let steps = move |tx: &mut dyn Tx| {
         if let Some(earlier) = repeat.earlier(tx)? {
             return Ok(earlier);
@@ -177,7 +185,9 @@ pub(crate) async fn once(
         repeat.keep(tx, &answer)?;
         Ok(Ok(answer))
     };
-    match ask.state.store.transaction(claim, steps).await {
+    let outcome = ask.state.store.transaction(claim, steps).await;
+    begun.ended();
+    match outcome {
         Ok(outcome) => outcome,
         Err(Error::Claimed) => Err(at_work()),
         Err(error) => Err(ask.error(error, surface)),

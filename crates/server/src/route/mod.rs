@@ -109,7 +109,13 @@ pub(crate) async fn answer(ask: Ask<'_>, own: &Own, found: &Found<'_>, body: Inc
     match route.cache.filter(|_| reads) {
         Some(time) => kept::answer(&ask, &call, time, &conditions).await,
         None if reads => tagged(made(&ask, &call).await?.answer, &conditions),
-        None => Ok(made(&ask, &call).await?.answer),
+        None => {
+            let made = made(&ask, &call).await;
+            if let Some(repeat) = &call.repeat {
+                repeat.ended();
+            }
+            Ok(made?.answer)
+        }
     }
 }
 
