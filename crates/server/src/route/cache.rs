@@ -7,7 +7,7 @@
 //! 3. Else it is made: once for all requests that come meanwhile with the same key *and the same numbers*. So nobody is
 //!    answered what was read before a write that had been answered when the request came.
 //! 4. What failed is told to all who wait for it, and not kept. When the request that makes an answer is broken off, one of
-//!    those who wait makes it.
+//!    those who wait makes it. An answer for one request alone is told to nobody else: all who waited make their own, side by side.
 //!
 //! Bytes are bounded; what is asked for least goes first.
 
@@ -45,7 +45,7 @@ type Changes = u64;
 pub(crate) struct Cache {
     kept: moka::sync::Cache<Key, Arc<Kept>>,
     /// What is being made, for requests that saw these numbers.
-    flights: Mutex<HashMap<Flight, watch::Receiver<Option<Outcome>>>>,
+    flights: Mutex<HashMap<Flight, watch::Receiver<Option<Landed>>>>,
     /// By route; of those whose answers are kept.
     counts: Vec<Option<Counts>>,
     bytes: Gauge,
@@ -56,6 +56,14 @@ pub(crate) struct Cache {
 type Flight = (Key, Box<[Changes]>);
 /// What came of making an answer.
 type Outcome = Result<Arc<Kept>, Failure>;
+
+/// What those who wait are told.
+#[derive(Debug, Clone)]
+enum Landed {
+    Made(Outcome),
+    /// The answer was for one request alone: each makes its own.
+    Private,
+}
 
 /// What is counted of a route.
 struct Counts {
@@ -164,14 +172,15 @@ impl Cache {
         let flight = (Arc::clone(&wanted.key), seen);
         let landing = loop {
             let mut making = match self.join(&flight) {
-                Ok(landing) => break landing,
+                Ok(landing) => break Some(landing),
                 Err(making) => making,
             };
             // It ends without an outcome when the request that made it was broken off.
-            if let Ok(outcome) = making.wait_for(Option::is_some).await
-                && let Some(outcome) = outcome.clone()
-            {
-                return (outcome, Source::Shared);
+            let landed = making.wait_for(Option::is_some).await.ok().and_then(|landed| landed.clone());
+            match landed {
+                Some(Landed::Made(outcome)) => return (outcome, Source::Shared),
+                Some(Landed::Private) => break None,
+                None => {}
             }
         };
         // Whoever made it may have ended between our look and our turn.
@@ -179,8 +188,9 @@ impl Cache {
             return (Ok(kept), Source::Hit);
         }
         let outcome = self.made(wanted, &flight.1, changes, make().await);
-        if !outcome.as_ref().is_ok_and(|kept| is_private(&kept.headers)) {
-            landing.end(&outcome);
+        if let Some(landing) = landing {
+            let is_private = outcome.as_ref().is_ok_and(|kept| is_private(&kept.headers));
+            landing.end(if is_private { Landed::Private } else { Landed::Made(outcome.clone()) });
         }
         (outcome, Source::Miss)
     }
@@ -191,7 +201,7 @@ impl Cache {
     }
 
     /// Makes an answer from now on, or waits for another request that does.
-    fn join(&self, flight: &Flight) -> Result<Landing<'_>, watch::Receiver<Option<Outcome>>> {
+    fn join(&self, flight: &Flight) -> Result<Landing<'_>, watch::Receiver<Option<Landed>>> {
         let mut flights = self.flights.lock();
         if let Some(making) = flights.get(flight) {
             return Err(making.clone());
@@ -266,13 +276,13 @@ impl Kept {
 struct Landing<'c> {
     cache: &'c Cache,
     flight: Flight,
-    done: watch::Sender<Option<Outcome>>,
+    done: watch::Sender<Option<Landed>>,
 }
 
 impl Landing<'_> {
-    /// Tells the outcome to all who wait. Who comes from now on finds it kept, or begins anew.
-    fn end(self, outcome: &Outcome) {
-        self.done.send_replace(Some(outcome.clone()));
+    /// Tells all who wait. Who comes from now on finds it kept, or begins anew.
+    fn end(self, landed: Landed) {
+        self.done.send_replace(Some(landed));
     }
 }
 

@@ -154,6 +154,28 @@ async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
 }
 
 #[tokio::test]
+async fn who_waited_for_an_answer_that_is_another_s_alone_makes_an_own_one_beside_the_others() {
+    let world = World::new(1 << 20);
+    let private = |_| {
+        let mut answer = answer::json(StatusCode::OK, Bytes::new());
+        answer.headers_mut().insert(header::SET_COOKIE, header::HeaderValue::from_static("a=b"));
+        Ok(answer)
+    };
+    let asks = join_all((0..6).map(|_| world.ask_for(b"k", HOUR, private)));
+    let go = async {
+        settle().await;
+        assert_eq!(world.made(), 1, "nobody knows yet whose it is");
+        world.leave.add_permits(1);
+        settle().await;
+        assert_eq!(world.made(), 6, "all who waited have begun");
+        world.leave.add_permits(5);
+    };
+    let (answers, ()) = tokio::join!(asks, go);
+    assert!(answers.iter().all(|(outcome, source)| outcome.is_ok() && *source == Source::Miss));
+    assert!(world.cache.flights.lock().is_empty());
+}
+
+#[tokio::test]
 async fn when_the_first_leaves_another_one_makes_the_answer() {
     let world = Arc::new(World::new(1 << 20));
     let ask = |world: &Arc<World>| {
