@@ -34,6 +34,8 @@ pub struct Route {
     pub response: Option<Schema>,
     /// How long an answer is kept, unless what it read is written before.
     pub cache: Option<Duration>,
+    /// Where the manifest says `cache`; `span` where it does not.
+    pub cache_span: Span,
     /// Where the method stands in the manifest.
     pub span: Span,
 }

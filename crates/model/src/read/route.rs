@@ -74,6 +74,7 @@ impl Reader<'_> {
             answer,
             response,
             cache,
+            cache_span: map.entry("cache").map_or(at.span, |(key, _)| key.span),
             span: at.span,
         })
     }

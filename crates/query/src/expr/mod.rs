@@ -258,6 +258,12 @@ impl Expr {
         }
     }
 
+    /// Whether what it says changes with the time alone.
+    #[must_use]
+    pub fn tells_time(&self) -> bool {
+        matches!(self, Expr::Param(Param::Now, _)) || self.children().into_iter().any(Expr::tells_time)
+    }
+
     /// The collections that its `exists` look into, with repetitions. Of a policy, the planner has put theirs in as well.
     #[must_use]
     pub fn sought(&self) -> Vec<CollectionId> {

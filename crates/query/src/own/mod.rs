@@ -10,6 +10,7 @@
 //! is first met, and kept in a bounded cache.
 
 mod aggregate;
+mod cached;
 mod cast;
 mod condition;
 mod expr;
@@ -112,8 +113,12 @@ fn compiled(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> [Option<Result<OwnPlan, Fault>>; 3] {
     let mut plans = [None, None, None];
-    let RouteAnswer::Sql(answer) = &route.answer else { return plans };
+    let RouteAnswer::Sql(answer) = &route.answer else {
+        diagnostics.extend(cached::script(planner, route));
+        return plans;
+    };
     let params = params(route);
+    let mut outlived = None;
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         // The other store's statement is looked at too, where it is another one.
         let text = text_for(answer, dialect);
@@ -132,12 +137,18 @@ fn compiled(
                 Err(Wrong::Mistake(mistake)) if mistakes.contains(&mistake) => {}
                 Err(Wrong::Mistake(mistake)) => mistakes.push(mistake),
                 Err(Wrong::Denied(fault)) if dialect == planner.dialect => plans[place(role)] = Some(Err(fault)),
-                Ok(plan) if dialect == planner.dialect => plans[place(role)] = Some(Ok(plan)),
-                _ => {}
+                Ok(plan) => {
+                    outlived = outlived.or_else(|| cached::statement(planner, route, acts_as, &plan.plan));
+                    if dialect == planner.dialect {
+                        plans[place(role)] = Some(Ok(plan));
+                    }
+                }
+                Err(Wrong::Denied(_)) => {}
             }
         }
         diagnostics.extend(mistakes.into_iter().map(|mistake| diagnostic(mistake, text)));
     }
+    diagnostics.extend(outlived);
     plans
 }
 

@@ -21,6 +21,7 @@ fn route(params: Vec<RouteParam>, answer: RouteAnswer) -> Route {
         answer,
         response: None,
         cache: None,
+        cache_span: Span::default(),
         span: Span::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! Statements of an app's own, as tables of texts and of what becomes of them.
 
+mod cached;
 mod mistakes;
 mod sql;
 
