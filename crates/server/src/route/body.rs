@@ -93,7 +93,7 @@ fn json(bytes: &Bytes, depth_max: u32) -> Result<serde_json::Value, Failure> {
         return Err(Failure::bad_request(format!("the body is nested more deeply than {depth_max} levels"))
             .hint("the manifest's `limits.depth` sets how deep it may be"));
     }
-    if text.contains(RESERVED) {
+    if has_reserved_key(text) {
         return Err(Failure::bad_request(format!("the body holds a key that begins with `{RESERVED}`")));
     }
     serde_json::from_str(text).map_err(|error| Failure::bad_request(format!("the body is no JSON: {error}")))
@@ -121,6 +121,34 @@ fn depth(json: &str) -> u32 {
         }
     }
     most
+}
+
+/// Whether a JSON text has a key that begins with [`RESERVED`], also one that is written with escapes. Of what is no JSON it says anything.
+fn has_reserved_key(json: &str) -> bool {
+    let reserved = |quoted: &str| serde_json::from_str::<String>(quoted).is_ok_and(|key| key.starts_with(RESERVED));
+    let mut rest = json;
+    while let Some(begin) = rest.find('"') {
+        let text = &rest[begin..];
+        let mut bytes = text.bytes().enumerate().skip(1);
+        let mut end = text.len();
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'\\' => drop(bytes.next()),
+                b'"' => {
+                    end = at + 1;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let quoted;
+        (quoted, rest) = text.split_at(end);
+        let may_be = quoted.starts_with("\"$") || quoted.starts_with("\"\\");
+        if may_be && rest.trim_start().starts_with(':') && reserved(quoted) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Tells every fault that a schema finds, each with its place.
@@ -169,6 +197,9 @@ mod tests {
             told(r#"[{"$serde_json::private::Number":"1"}]"#).split(':').next(),
             Some("the body holds a key that begins with `$serde_json")
         );
+        assert!(told(r#"{"\u0024serde_json::private::Number" : "1"}"#).starts_with("the body holds a key"));
+        let value = r#"{"a\"":"$serde_json::private::Number", "b": ["\\", "$serde_json::private::RawValue"]}"#;
+        assert!(json(&Bytes::from_static(value.as_bytes()), 3).is_ok(), "a value may be any text");
         assert!(json(&Bytes::from_static(b"\"\xff\""), 3).is_err());
         assert!(json(&Bytes::from_static(b" [[[1]]] "), 3).is_ok());
     }

@@ -32,6 +32,8 @@ pub(super) struct Work {
     pub(super) engine: Arc<Engine>,
     pub(super) program: Program,
     pub(super) request: Arc<Request>,
+    /// The request's, for the log: a script whose answer is kept does not see it.
+    pub(super) id: String,
     /// Under whose policies it reads and writes.
     pub(super) acting: Asker,
     pub(super) repeat: Option<Repeat>,
@@ -61,6 +63,7 @@ impl Work {
             engine: Arc::clone(&state.scripts.engine),
             program: program.clone(),
             request: Arc::new(request(ask, call)),
+            id: ask.id.to_str().unwrap_or_default().to_owned(),
             acting: call.acting.clone(),
             repeat: call.repeat.clone(),
             writes,
@@ -85,7 +88,10 @@ fn write_time(limits: &ScriptLimits, store: &Store) -> Duration {
 
 /// The request as the script sees it. Where its answer is kept for others, it is shown nothing that the answer must not depend on.
 fn request(ask: &Ask<'_>, call: &Call<'_>) -> Request {
-    let remote = if call.route.cache.is_some() { String::new() } else { ask.remote.to_string() };
+    let (remote, id) = match call.route.cache {
+        Some(_) => Default::default(),
+        None => (ask.remote.to_string(), ask.id.to_str().unwrap_or_default().to_owned()),
+    };
     Request {
         method: call.route.method,
         path: ask.head.uri.path().to_owned(),
@@ -100,7 +106,7 @@ fn request(ask: &Ask<'_>, call: &Call<'_>) -> Request {
         },
         caller: caller(&ask.asker.caller),
         remote,
-        id: ask.id.to_str().unwrap_or_default().to_owned(),
+        id,
     }
 }
 

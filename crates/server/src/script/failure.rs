@@ -39,6 +39,10 @@ fn of_script(failed: Failed, work: &Work) -> Result<Answer, Failure> {
     Err(match failed {
         Failed::Failed { status, code, message, details, hint } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            if status.is_server_error() {
+                let (id, script, status) = (work.id.as_str(), work.program.path(), status.as_u16());
+                tracing::warn!(target: "pintle::script", id, script, status, reason = message, "the script gave up");
+            }
             let worded = Worded { code, message, details, hint };
             return Ok(worded.answer(status));
         }

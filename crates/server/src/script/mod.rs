@@ -76,7 +76,7 @@ impl Work {
         match ended {
             Ok(Ended::Earlier(earlier)) => Ok(Told { answer: earlier?, reads: Vec::new() }),
             Ok(Ended::Made(answer, mut said)) => {
-                self.outbox.post(std::mem::take(&mut said.letters), &self.request.id);
+                self.outbox.post(std::mem::take(&mut said.letters), &self.id);
                 Ok(Told { answer, reads: self.say(said) })
             }
             Err(Refused { why, said }) => {
@@ -119,7 +119,7 @@ impl Work {
 
     /// Writes the log of a call; which collections it has read.
     fn say(&self, said: Said) -> Vec<CollectionId> {
-        said.log.write(&self.request.id, self.program.path());
+        said.log.write(&self.id, self.program.path());
         said.reads.into_iter().collect()
     }
 }

@@ -1,9 +1,11 @@
-//! What scripts answer: bytes that are sent again.
+//! What scripts answer: bytes that are sent again, what is kept for others, and what is told of a failure.
+
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::{app, counts};
-use crate::common::Place;
+use crate::common::{PATIENCE, Place, Server};
 
 const MANIFEST: &str = "
 pintle: 1
@@ -17,6 +19,9 @@ collections:
 scripts: { limits: { write_time: 5s } }
 routes:
   /bytes/{name}: { post: { as: service_role, params: { name: text }, script: routes/bytes.js } }
+  /seen: { get: { script: routes/seen.js } }
+  /seen/kept: { get: { script: routes/seen.js, cache: 1h } }
+  /give/{status}: { get: { params: { status: integer }, script: routes/give.js } }
 ";
 
 const BYTES: &str = "export default async function ({ params }) {
@@ -28,7 +33,7 @@ const BYTES: &str = "export default async function ({ params }) {
 }\n";
 
 async fn bytes_and_texts_with_nul_are_answered_again_as_they_were(place: Place) {
-    let app = app(MANIFEST, &[("bytes.js", BYTES)], place);
+    let app = app(MANIFEST, &[("bytes.js", BYTES), ("seen.js", SEEN), ("give.js", GIVE)], place);
     let server = app.serve();
     for (name, text, length) in [("bytes", "\0\u{fffd}\u{fffd}A", "4"), ("nul", "a\0b", "3")] {
         for replayed in ["", "true"] {
@@ -47,3 +52,48 @@ async fn bytes_and_texts_with_nul_are_answered_again_as_they_were(place: Place) 
 }
 
 on_both_stores!(bytes_and_texts_with_nul_are_answered_again_as_they_were);
+
+const SEEN: &str = "export default async function ({ remote, id, headers, query }) {
+  log.info('seen');
+  return { remote, id, agent: headers['x-agent'] ?? null, query };
+}\n";
+
+#[tokio::test]
+async fn a_script_whose_answer_is_kept_sees_nothing_of_the_request_that_others_could_read_in_it() {
+    let app = app(MANIFEST, &[("seen.js", SEEN), ("bytes.js", BYTES), ("give.js", GIVE)], Place::Sqlite);
+    let server = app.serve();
+    let ask = |path| server.get(path).header("X-Request-Id", "mine-7").header("X-Agent", "secret");
+    let all = json!({ "remote": "127.0.0.1", "id": "mine-7", "agent": "secret", "query": {} });
+    ask("/seen").await.is(200, all);
+    ask("/seen/kept").await.is(200, json!({ "remote": "", "id": "", "agent": null, "query": {} }));
+    // The log is for who runs the server: there its lines have the id.
+    let of_script = |line: &str| line.contains("\"message\":\"seen\"") && line.contains("mine-7");
+    logged(&server, |log| log.lines().filter(|line| of_script(line)).count() == 2).await;
+}
+
+const GIVE: &str = "export default async function ({ params }) { fail(params.status, `upstream ${params.status}`); }\n";
+
+#[tokio::test]
+async fn a_failure_that_a_script_calls_the_server_s_stands_in_the_log() {
+    let app = app(MANIFEST, &[("give.js", GIVE), ("seen.js", SEEN), ("bytes.js", BYTES)], Place::Sqlite);
+    let server = app.serve();
+    server.get("/give/404").await.has(404);
+    server.get("/give/502").await.has(502);
+    let log = logged(&server, |log| log.contains("upstream 502")).await;
+    let line = log.lines().find(|line| line.contains("upstream 502")).unwrap();
+    assert!(line.contains("WARN") && line.contains("routes/give.js"), "{line}");
+    assert!(!log.contains("upstream 404"), "{log}");
+}
+
+/// The log, once it is as it should be: its lines come a moment after the answers.
+async fn logged(server: &Server, is_there: impl Fn(&str) -> bool) -> String {
+    let began = Instant::now();
+    loop {
+        let log = server.log();
+        if is_there(&log) {
+            return log;
+        }
+        assert!(began.elapsed() < PATIENCE, "{log}");
+        tokio::task::yield_now().await;
+    }
+}
