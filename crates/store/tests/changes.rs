@@ -6,7 +6,7 @@ mod support;
 use pintle_model::CollectionId;
 use pintle_query::Write;
 use pintle_query::plan::Action;
-use pintle_store::{Consent, Error, Mode, Store, Tx};
+use pintle_store::{Access, Consent, Error, Mode, Store, Tx};
 use support::{On, Place, write_plan};
 
 const APP: &str = r"
@@ -115,4 +115,19 @@ async fn a_migration_moves_all() {
     let before = numbers(&place, &store);
     store.migrate(Consent::Forward).unwrap();
     assert_eq!(moved(&place, &store, &before), NAMES);
+}
+
+#[tokio::test]
+async fn what_another_process_writes_right_after_the_store_is_opened_is_seen() {
+    let (place, store) = place(On::Sqlite);
+    drop(store);
+    let store = place.open();
+    let before = numbers(&place, &store);
+    let other = Store::open(&place.location(), &place.model, Access::Beside).unwrap();
+    other.write(write(&place, Action::Insert, "towns", "INSERT INTO towns (id) VALUES (1)")).await.unwrap();
+    let begun = std::time::Instant::now();
+    while moved(&place, &store, &before) != NAMES {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "it is never seen");
+        tokio::task::yield_now().await;
+    }
 }

@@ -153,6 +153,8 @@ impl Sqlite {
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
         let done = migrate::apply(&self.open.path, &self.of.model, consent);
+        // Not later, when it would be taken for a write of another process.
+        self.open.writer.look();
         if done.is_ok() {
             self.of.changes.migrated();
         }

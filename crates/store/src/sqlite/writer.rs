@@ -2,7 +2,8 @@
 //!
 //! 1. A request hands its mutation over by a bounded queue and waits.
 //! 2. The thread takes all writes that wait, up to a bound, and of those with steps as many as begin within a moment; so a
-//!    write waits behind one script, and not behind all of them. It begins one transaction.
+//!    write waits behind scripts for that moment and for the one that it ends in, and not behind all of them. It begins one
+//!    transaction.
 //! 3. Each mutation runs on its own: what fails leaves nothing behind and does not touch its neighbours.
 //! 4. One commit, so one sync, for all of them; then each is answered. When the commit fails, all are told so.
 //! 5. With the answers out, it looks after the write-ahead log, and whether another process wrote.
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,18 +41,26 @@ const IDLE_LOOK: Duration = Duration::from_millis(500);
 /// The way to the thread. Dropping it waits until the thread has written what was handed over.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<Sender<Item>>,
+    queue: Option<Sender<Asked>>,
     waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What the thread is asked for.
+enum Asked {
+    Mutation(Item),
+    /// To look whether others have written, and to say that it has.
+    Look(SyncSender<()>),
+}
+
 impl Writer {
-    /// Starts the thread.
+    /// Starts the thread. What others write from now on is seen.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the database does not answer, or the system gives no thread.
     pub(super) fn start(conn: Conn, wal: Wal, numbers: Arc<Numbers>) -> Result<Writer, Error> {
         let (queue, jobs) = channel();
+        let data_version = data_version(&conn).map_err(|error| fault::general(&error))?;
         let waiting = Arc::new(AtomicUsize::new(0));
         let at_work = AtWork {
             conn,
@@ -59,7 +68,7 @@ impl Writer {
             numbers,
             waiting: Arc::clone(&waiting),
             scripts: VecDeque::new(),
-            data_version: None,
+            data_version,
             durability: None,
             looked: Instant::now(),
             metrics: Metrics::new(),
@@ -86,7 +95,16 @@ impl Writer {
     fn send(&self, of: &Arc<Of>, job: Job) -> Result<(), Error> {
         let queue = self.queue.as_ref().ok_or_else(gone)?;
         let waiting = Waiting::new(&self.waiting, QUEUE_MAX).ok_or(Error::Busy)?;
-        queue.send(Item::new(of, job, waiting)).map_err(|_| gone())
+        queue.send(Asked::Mutation(Item::new(of, job, waiting))).map_err(|_| gone())
+    }
+
+    /// Looks now whether others have written: another connection of this process has. Blocks until it has looked.
+    pub(super) fn look(&self) {
+        let (looked, answer) = sync_channel(1);
+        if self.queue.as_ref().is_some_and(|queue| queue.send(Asked::Look(looked)).is_ok()) {
+            // An error is a thread that has ended.
+            let _ = answer.recv();
+        }
     }
 }
 
@@ -115,7 +133,8 @@ struct AtWork {
     waiting: Arc<AtomicUsize>,
     /// Those with steps whose turn has not come.
     scripts: VecDeque<Item>,
-    data_version: Option<i64>,
+    /// Another one when others have written.
+    data_version: i64,
     /// What a commit waits for.
     durability: Option<Durability>,
     looked: Instant,
@@ -123,7 +142,7 @@ struct AtWork {
 }
 
 impl AtWork {
-    fn run(mut self, jobs: &Receiver<Item>) {
+    fn run(mut self, jobs: &Receiver<Asked>) {
         while let Some(mut batch) = self.take(jobs) {
             if batch.is_empty() {
                 self.look();
@@ -153,29 +172,33 @@ impl AtWork {
 
     /// The next batch: writes first, then those with steps, the last of which may be given back. Empty if none came for a
     /// while; `None` if none will come.
-    fn take(&mut self, jobs: &Receiver<Item>) -> Option<Vec<Item>> {
+    fn take(&mut self, jobs: &Receiver<Asked>) -> Option<Vec<Item>> {
         let mut batch = Vec::new();
         if self.scripts.is_empty() {
             match jobs.recv_timeout(IDLE_LOOK) {
-                Ok(item) => self.sort(item, &mut batch),
+                Ok(asked) => self.sort(asked, &mut batch),
                 Err(RecvTimeoutError::Timeout) => return Some(batch),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
         while batch.len() < BATCH_MAX
-            && let Ok(item) = jobs.try_recv()
+            && let Ok(asked) = jobs.try_recv()
         {
-            self.sort(item, &mut batch);
+            self.sort(asked, &mut batch);
         }
         let scripts = self.scripts.len().min(BATCH_MAX);
         batch.extend(self.scripts.drain(..scripts));
         Some(batch)
     }
 
-    fn sort(&mut self, item: Item, batch: &mut Vec<Item>) {
-        match item.job {
-            Job::Write(..) => batch.push(item),
-            Job::Steps(_) => self.scripts.push_back(item),
+    fn sort(&mut self, asked: Asked, batch: &mut Vec<Item>) {
+        match asked {
+            Asked::Mutation(item) if matches!(item.job, Job::Steps(_)) => self.scripts.push_back(item),
+            Asked::Mutation(item) => batch.push(item),
+            Asked::Look(looked) => {
+                self.look_now();
+                let _ = looked.send(());
+            }
         }
     }
 
@@ -277,17 +300,23 @@ impl AtWork {
 
     /// Looks whether another process has written, at most twice a second.
     fn look(&mut self) {
-        if self.looked.elapsed() < IDLE_LOOK && self.data_version.is_some() {
-            return;
-        }
-        self.looked = Instant::now();
-        // This changes by the commits of other connections only, and no other of this process writes.
-        let found = self.conn.db.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
-        if let Ok(found) = found {
-            if self.data_version.is_some_and(|known| known != found) {
-                self.numbers.all_changed();
-            }
-            self.data_version = Some(found);
+        if self.looked.elapsed() >= IDLE_LOOK {
+            self.look_now();
         }
     }
+
+    fn look_now(&mut self) {
+        self.looked = Instant::now();
+        if let Ok(found) = data_version(&self.conn)
+            && found != self.data_version
+        {
+            self.data_version = found;
+            self.numbers.all_changed();
+        }
+    }
+}
+
+/// A number that changes by the commits of other connections only. Of this process none writes but a migration's.
+fn data_version(conn: &Conn) -> rusqlite::Result<i64> {
+    conn.db.query_row("PRAGMA data_version", [], |row| row.get(0))
 }
