@@ -2,9 +2,11 @@
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pintle_model::Model;
 use pintle_query::Dialect;
 use pintle_server::{Server, Settings};
 use pintle_store::{Consent, Store};
@@ -29,6 +31,8 @@ pub(crate) struct Reload {
     pub(crate) store: Store,
     /// The state of its files when they were looked at last.
     pub(crate) seen: Option<u64>,
+    /// Its folder of pages.
+    pub(crate) pages: Option<String>,
 }
 
 impl Reload {
@@ -52,14 +56,22 @@ impl Reload {
                     },
                 };
                 let look = move || {
-                    self.look(always);
+                    if catch_unwind(AssertUnwindSafe(|| self.look(always))).is_err() {
+                        tracing::error!("looking at the changed app panicked, a defect: it is served as before");
+                    }
                     self
                 };
                 self = match tokio::task::spawn_blocking(look).await {
                     Ok(reload) => reload,
-                    // It panicked, and said so: the server goes on as it is.
+                    // The runtime is about to end.
                     Err(_) => std::future::pending().await,
                 };
+                if let Some(watcher) = &mut watcher
+                    && watcher.leave_out(self.pages.as_deref())
+                {
+                    // What changed before the folders were others.
+                    due = Some(false);
+                }
             }
         })
     }
@@ -109,6 +121,7 @@ impl Reload {
         migrate(&store, &app, &self.store_arg)?;
         self.server.swap(prepared);
         self.store = store;
+        self.pages = pages_of(app.model());
         Ok(())
     }
 
@@ -117,6 +130,11 @@ impl Reload {
         ui::err(&failure.to_string());
         tracing::error!("the app changed, but is served as it was before");
     }
+}
+
+/// The folder of an app's pages, if it has one.
+pub(crate) fn pages_of(model: &Model) -> Option<String> {
+    model.pages.as_ref().map(|pages| pages.folder.clone())
 }
 
 async fn changed(watcher: &mut Option<Watcher>) {

@@ -73,11 +73,26 @@ impl Watcher {
         self.watch_folders();
     }
 
+    /// From now on this is the folder of pages. Whether it was another one before.
+    pub(crate) fn leave_out(&mut self, pages: Option<&str>) -> bool {
+        let pages = pages.map(|pages| self.folder.join(pages));
+        let is_other = pages != self.pages;
+        if is_other {
+            self.pages = pages;
+            self.watch_folders();
+        }
+        is_other
+    }
+
     /// Watches the folders that there are now.
     fn watch_folders(&mut self) {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let found: BTreeSet<PathBuf> = entries.filter(|path| path.is_dir() && self.is_the_apps(path)).collect();
         // One that went away and came back is another one.
+        for path in self.watched.difference(&found) {
+            // What went away is not watched any more.
+            let _ = self.inner.unwatch(path);
+        }
         self.watched.retain(|path| found.contains(path));
         for path in found {
             match self.inner.watch(&path, RecursiveMode::Recursive) {

@@ -71,8 +71,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let _inside = runtime.enter();
     let listener = listen(args.listen)?;
     let store = open(args, &app, &location)?;
-    let pages = app.model().pages.as_ref().map(|pages| pages.folder.as_str());
-    let watcher = args.watch.then(|| Watcher::start(&app.folder, pages)).transpose()?;
+    let pages = reload::pages_of(app.model());
+    let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
     runtime.block_on(serve(args, app, location.dialect(), environment, store, listener, watcher))
 }
 
@@ -132,7 +132,7 @@ async fn serve(
     watcher: Option<Watcher>,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
-    let (given, seen) = (app.given.clone(), Some(app.fingerprint));
+    let (given, seen, pages) = (app.given.clone(), Some(app.fingerprint), reload::pages_of(app.model()));
     let address = listener.local_addr().map_err(failed)?;
     let ended = ended().map_err(failed)?;
     let banner =
@@ -154,7 +154,7 @@ async fn serve(
     };
     let stopped = |error: pintle_server::Error| Failure::because("the server stopped", &error);
     let server = Server::new(app).map_err(stopped)?;
-    let reload = Reload { given, store_arg: args.store.clone(), dialect, server: server.clone(), store, seen };
+    let reload = Reload { given, store_arg: args.store.clone(), dialect, server: server.clone(), store, seen, pages };
     let changes = reload.follow(watcher).map_err(failed)?;
     tracing::info!(address = %address, "ready");
     ui::out(&banner);

@@ -179,6 +179,27 @@ async fn a_file_that_the_manifest_names_is_part_of_the_app_and_others_are_not() 
 }
 
 #[tokio::test]
+async fn what_was_the_folder_of_pages_is_watched_once_it_is_none() {
+    let data = |pages: &str| {
+        format!("{}public: {pages}\n", manifest(&["data: { type: json, schema: public/data.json }".to_owned()]))
+    };
+    let app = App::of(&data("public"));
+    for folder in ["public", "site"] {
+        std::fs::create_dir(app.file(folder)).unwrap();
+    }
+    let schema =
+        |kind: &str| std::fs::write(app.file("public/data.json"), json!({ "type": kind }).to_string()).unwrap();
+    schema("object");
+    let server = app.serve_with(&["--watch"]);
+    app.manifest(&data("site"));
+    said(&server, TAKEN, 1).await;
+    schema("array");
+    said(&server, TAKEN, 2).await;
+    schema("string");
+    said(&server, TAKEN, 3).await;
+}
+
+#[tokio::test]
 async fn a_hangup_has_the_app_looked_at_also_without_watching() {
     let app = App::of(&manifest(&["level: integer".to_owned()]));
     let with_tokens = "auth: { tokens: \"${env:AUTH_TOKENS}\" }\n";
