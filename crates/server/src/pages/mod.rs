@@ -29,7 +29,7 @@ use folder::Folder;
 
 /// What a page may do: load and ask what comes from this app. Scripts and styles stand in files of their own, and no page
 /// of another origin frames one.
-const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
 );
 /// Kept by whoever likes, and asked for again by its tag each time: an answer of a few bytes while it is the same.

@@ -5,6 +5,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use pintle_script::Response;
 
 use crate::answer::{self, Answer};
+use crate::pages::CONTENT_SECURITY_POLICY;
 
 /// Headers that belong to the connection or are made of the answer: a script that sets one could break them.
 const OURS: [HeaderName; 8] = [
@@ -46,7 +47,16 @@ pub(super) fn answer(response: Response) -> Result<Answer, String> {
             headers.append(name, value);
         }
     }
+    if headers.get(header::CONTENT_TYPE).is_some_and(is_page) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
+    }
     Ok(answer)
+}
+
+/// Whether browsers run the scripts that stand in it: HTML, XHTML, SVG and other XML.
+fn is_page(media: &HeaderValue) -> bool {
+    let media = media.to_str().unwrap_or_default().to_ascii_lowercase();
+    media.contains("html") || media.contains("xml")
 }
 
 fn content_type(media: &str) -> Result<HeaderValue, String> {
@@ -71,6 +81,22 @@ mod tests {
         assert_eq!(answer.status(), 201);
         assert_eq!(answer.headers()["content-type"], "text/plain");
         assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn what_browsers_show_as_a_page_may_do_what_pages_may_unless_the_script_says_otherwise() {
+        let policies = |headers: &[(&str, &str)]| {
+            let answer = of(200, headers, "<p>").ok().unwrap();
+            let found = answer.headers().get_all("content-security-policy").iter();
+            found.map(|policy| policy.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for media in ["text/html; charset=utf-8", "Text/HTML", "image/svg+xml", "application/xhtml+xml"] {
+            let found = policies(&[("content-type", media)]);
+            assert!(found.len() == 1 && found[0].starts_with("default-src 'self';"), "{media}: {found:?}");
+        }
+        assert_eq!(policies(&[]), [""; 0], "a text is no page");
+        let own = [("Content-Type", "text/html"), ("Content-Security-Policy", "sandbox")];
+        assert_eq!(policies(&own), ["sandbox"]);
     }
 
     fn told(status: u16, headers: &[(&str, &str)], body: &'static str) -> String {
