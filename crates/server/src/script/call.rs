@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::fetch::Fetcher;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, WAITING_BYTES_MAX};
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::idempotency::Repeat;
@@ -40,6 +40,8 @@ pub(super) struct Work {
     pub(super) writes: bool,
     /// How long it may run.
     pub(super) time: Duration,
+    /// Bytes that it may have sent after it, in all its requests.
+    pub(super) letters_bytes_max: usize,
     pub(super) fetcher: Arc<Fetcher>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) gone: Arc<Gone>,
@@ -68,6 +70,7 @@ impl Work {
             repeat: call.repeat.clone(),
             writes,
             time: if writes { write_time(limits, &state.store) } else { limits.read_time },
+            letters_bytes_max: WAITING_BYTES_MAX.min(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX)),
             fetcher: Arc::clone(&state.fetcher),
             outbox: Arc::clone(&state.outbox),
             gone: Arc::default(),

@@ -81,9 +81,11 @@ impl Fetcher {
             .ok_or_else(|| format!("fetch knows no method {:?}", shortened(&asked.method)))?;
         let mut request = Request::new(method, url);
         *request.headers_mut() = headers(&asked.headers)?;
+        let headers_bytes: usize = asked.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = asked.url.len() + headers_bytes + asked.body.as_ref().map_or(0, Bytes::len);
         *request.body_mut() = asked.body.map(Into::into);
         let time = asked.timeout.unwrap_or(TIME_MAX).min(TIME_MAX);
-        Ok(Letter { client: client.clone(), request, origin, time })
+        Ok(Letter { client: client.clone(), request, bytes, origin, time })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::rest::within::{self, Inside, Refused};
 const LINES_MAX: usize = 200;
 /// Bytes of a line; the rest is cut off.
 const LINE_BYTES_MAX: usize = 8 << 10;
-/// What one call may have sent after it.
+/// Requests that one call may have sent after it.
 const LETTERS_MAX: usize = 100;
 
 /// One attempt of a call.
@@ -37,6 +37,7 @@ pub(super) struct Said {
     pub(super) log: Log,
     /// What is sent when the attempt was kept.
     pub(super) letters: Vec<Letter>,
+    letters_bytes: usize,
     /// What it looked into.
     pub(super) reads: BTreeSet<CollectionId>,
     /// Why the store could not go on.
@@ -136,6 +137,13 @@ impl Host for World<'_> {
         }
         Ok(match work.fetcher.letter(request) {
             Ok(letter) => {
+                let (bytes, bytes_max) = (self.said.letters_bytes.saturating_add(letter.bytes), work.letters_bytes_max);
+                if bytes > bytes_max {
+                    return Ok(Fetched::Failed(format!(
+                        "the requests that one call sends may have {bytes_max} bytes together, and with this one they have {bytes}"
+                    )));
+                }
+                self.said.letters_bytes = bytes;
                 self.said.letters.push(letter);
                 Fetched::AfterCommit
             }

@@ -36,8 +36,14 @@ pub(crate) async fn answer(ask: &Ask<'_>, call: &Call<'_>) -> Result<Told, Failu
     if !work.writes {
         return work.run().await;
     }
-    // In a task of its own: what was kept must also be sent, whoever still waits for the answer.
-    tokio::spawn(work.run())
+    // In a task of its own: what was kept must also be sent, whoever still waits for the answer, and also while the server stops.
+    let posting = work.outbox.posting().await;
+    let run = async move {
+        let told = work.run().await;
+        drop(posting);
+        told
+    };
+    tokio::spawn(run)
         .await
         .unwrap_or_else(|error| Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(&error)))
 }

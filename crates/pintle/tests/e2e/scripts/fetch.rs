@@ -77,10 +77,14 @@ collections:
     key: { name: text }
     fields: { n: { type: integer, required: true } }
     policies: { select: \"true\" }
-scripts: { environment: [ELSEWHERE], fetch: [\"${env:ELSEWHERE}\", \"${env:UNSET}\"] }
+scripts:
+  environment: [ELSEWHERE]
+  fetch: [\"${env:ELSEWHERE}\", \"${env:UNSET}\"]
+  limits: { write_time: 10s }
 routes:
   /ask: { get: { params: { path: { in: query, type: text } }, script: routes/ask.js } }
   /tell/{word}: { post: { as: service_role, params: { word: text }, script: routes/tell.js } }
+  /much: { post: { as: service_role, script: routes/much.js } }
 ";
     let ask = "export default async function ({ params }) {
   const answer = await fetch(params.path.includes('://') ? params.path : env.ELSEWHERE + params.path);
@@ -95,7 +99,12 @@ routes:
   if (params.word === 'throw') throw new Error('after all');
   return { n, answer };
 }\n";
-    app(manifest, &[("ask.js", ask), ("tell.js", tell)], place)
+    let much = "export default async function () {
+  await db.from('counts').insert({ name: 'much', n: 1 }).throwOnError();
+  const body = new Uint8Array(8 << 20);
+  for (let n = 0; n < 60; n++) await fetch(env.ELSEWHERE + '/much', { method: 'POST', body });
+}\n";
+    app(manifest, &[("ask.js", ask), ("tell.js", tell), ("much.js", much)], place)
 }
 
 #[tokio::test]
@@ -159,6 +168,20 @@ async fn what_a_script_that_writes_sends_goes_out_once_after_the_commit(place: P
 }
 
 on_both_stores!(what_a_script_that_writes_sends_goes_out_once_after_the_commit);
+
+#[tokio::test]
+async fn what_one_call_sends_is_bounded_in_bytes() {
+    let mut elsewhere = Elsewhere::start().await;
+    let app = fetching(Place::Sqlite);
+    let server = crate::common::Server::start(app.serving(&["--dev"]).env("ELSEWHERE", &elsewhere.origin));
+    let refused = server.post("/much", json!({})).await.has(500).json();
+    let told = refused["details"].as_str().unwrap();
+    let why = "the requests that one call sends may have 67108864 bytes together, and with this one they have";
+    assert!(told.contains(why), "{told}");
+    server.get("/rest/v1/counts").await.is(200, json!([]));
+    server.post("/tell/after", json!({})).await.has(200);
+    assert_eq!(elsewhere.next().await, "POST /hook HTTP/1.1 after 1", "of the call that was refused nothing was sent");
+}
 
 #[tokio::test]
 async fn a_server_that_stops_sends_what_waits() {
