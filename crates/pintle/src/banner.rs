@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use pintle_model::{Collection, Model};
+use pintle_model::{Collection, DefaultValue, Model, Role, Route, RouteAccess};
 
 use crate::app::App;
 use crate::place::StoreArg;
@@ -41,13 +42,14 @@ impl Banner<'_> {
         for (name, places) in self.places(model) {
             let mut name = name;
             for place in places {
-                let _ = writeln!(text, "  {}  {}", look.dim(&format!("{name:<7}")), look.link(&place));
+                let place = if place.starts_with("http") { look.link(&place) } else { look.dim(&place) };
+                let _ = writeln!(text, "  {}  {place}", look.dim(&format!("{name:<7}")));
                 name = "";
             }
         }
         let _ = match self.dev {
-            true => writeln!(text, "\n{}\n\n  Write:\n\n{}", self.warning(), self.first_write(None)),
-            false => writeln!(text, "\n{}", self.first_token()),
+            true => writeln!(text, "\n{}\n{}", self.warning(), self.first_call()),
+            false => writeln!(text, "{}", self.first_call()),
         };
         let watches = if self.watch { "Changes of its files are taken over. " } else { "" };
         let _ = write!(text, "  {}", look.dim(&format!("{watches}Ctrl-C stops it.")));
@@ -69,24 +71,24 @@ impl Banner<'_> {
 
     fn places(&self, model: &Model) -> Vec<(&'static str, Vec<String>)> {
         let origin = self.origin();
-        let mut api = Vec::new();
-        for collection in model.collections.iter().filter(|c| !c.system) {
-            api.extend(collection.mount.as_ref().map(|mount| format!("{origin}{}", mount.path)));
-        }
+        let mounts = model.collections.iter().filter(|c| !c.system).filter_map(|c| c.mount.as_ref());
+        let mut api = few(mounts.map(|mount| format!("{origin}{}", mount.path)).collect());
         api.push(format!("{origin}/rest/v1"));
-        // A long list would push the rest off the screen: the documentation has all.
-        if api.len() > 6 {
-            api.drain(5..api.len() - 1);
-        }
-        let pages = model.pages.as_ref().filter(|pages| self.app.folder.join(&pages.folder).is_dir());
-        let mut places = vec![
+        let mut routes: Vec<_> = model.routes.iter().map(|route| format!("{origin}{}", route.path)).collect();
+        // The methods of a path stand together.
+        routes.dedup();
+        let pages = model.pages.as_ref().map(|pages| {
+            let entrances = entrances(&self.app.folder.join(&pages.folder));
+            few(entrances.iter().map(|path| format!("{origin}{}/{path}", pages.at)).collect())
+        });
+        vec![
             ("API", api),
+            ("Routes", few(routes)),
+            ("Pages", pages.unwrap_or_default()),
             ("Docs", vec![format!("{origin}/docs")]),
             ("Health", vec![format!("{origin}/health")]),
             ("Metrics", vec![format!("{origin}/metrics")]),
-        ];
-        places.extend(pages.map(|pages| ("Pages", vec![format!("{origin}{}/", pages.at)])));
-        places
+        ]
     }
 
     fn warning(&self) -> String {
@@ -97,22 +99,41 @@ impl Banner<'_> {
         lines.map(|line| format!("  {}", self.look.loud(line))).join("\n")
     }
 
-    /// How to make a token, and a write with it.
-    fn first_token(&self) -> String {
-        let role = match self.app.model().collections.iter().any(|c| !c.system && c.policies.insert.is_some()) {
-            true => "authenticated",
-            false => "service_role",
-        };
+    /// What to do first: a write where a collection takes one, else to read which routes there are.
+    fn first_call(&self) -> String {
+        let model = self.app.model();
+        let mut collections = model.collections.iter().filter(|c| !c.system);
+        let policied = collections.clone().any(|c| c.policies.insert.is_some());
+        // Where routes write, nobody is meant to go past the policies for it.
+        let by_routes = model.routes.iter().any(|route| route.method != "GET") || collections.next().is_none();
+        match (policied || !by_routes, self.dev) {
+            (true, true) => format!("\n  Write:\n\n{}", self.first_write(None)),
+            (true, false) => format!(
+                "\n  To write, make a token (it is shown once), and send it along:\n\n{}{}",
+                self.token(if policied { "authenticated" } else { "service_role" }),
+                self.first_write(Some("Authorization: Bearer $TOKEN"))
+            ),
+            (false, dev) => match wanted(&model.routes).filter(|_| !dev) {
+                Some(role) => format!(
+                    "\n  Its routes want a token (it is shown once), as `Authorization: Bearer TOKEN`:\n\n{}",
+                    self.token(role.name())
+                ),
+                None => String::new(),
+            },
+        }
+    }
+
+    /// The command that makes a token.
+    fn token(&self, role: &str) -> String {
         let mut command = format!("{} token create me --role {role}", program());
+        let model = self.app.model();
         let by_user = |c: &Collection| c.policies.insert.as_ref().is_some_and(|p| p.source.contains("auth.uid()"));
-        if self.app.model().collections.iter().any(by_user) {
+        let of_user = |c: &Collection| c.fields.iter().any(|field| matches!(field.default, Some(DefaultValue::Uid)));
+        if model.collections.iter().any(|c| by_user(c) || of_user(c)) {
             command.push_str(" --user me");
         }
         let _ = write!(command, " --app {}{}", quote(&self.app.given), self.store.words());
-        format!(
-            "  To write, make a token (it is shown once), and send it along:\n\n    TOKEN=$({command})\n{}",
-            self.first_write(Some("Authorization: Bearer $TOKEN"))
-        )
+        format!("    TOKEN=$({command})\n")
     }
 
     /// A write that works, if one can be made up from the model.
@@ -125,6 +146,37 @@ impl Banner<'_> {
             quote(record)
         )
     }
+}
+
+/// The first ones: a long list would push the rest off the screen, and the documentation has all.
+fn few(mut places: Vec<String>) -> Vec<String> {
+    const MOST: usize = 5;
+    if places.len() > MOST + 1 {
+        let more = format!("and {} more", places.len() - MOST);
+        places.truncate(MOST);
+        places.push(more);
+    }
+    places
+}
+
+/// Where pages begin: the folder itself if it has an `index.html`, else the folders in it that have one.
+fn entrances(folder: &Path) -> Vec<String> {
+    let begins = |folder: &Path| folder.join("index.html").is_file();
+    if begins(folder) {
+        return vec![String::new()];
+    }
+    let inside = std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| begins(&entry.path()));
+    let mut names: Vec<_> = inside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+/// The least role that opens a route which not everybody may call.
+fn wanted(routes: &[Route]) -> Option<Role> {
+    let any = |access| routes.iter().any(|route| route.access == access);
+    let user = any(RouteAccess::Required).then_some(Role::Authenticated);
+    user.or_else(|| any(RouteAccess::ServiceRole).then_some(Role::ServiceRole))
 }
 
 /// Where to write which record. Records that refer to others cannot be the first.

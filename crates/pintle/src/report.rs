@@ -1,11 +1,12 @@
 //! Mistakes in a user's file as pictures: what, file:line:column, the line with a mark below it, what would be right.
 
 use std::fmt;
+use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use pintle_model::{Diagnostic, Severity};
 
-use crate::app::Checked;
+use crate::app::{App, Checked};
 use crate::ui::Look;
 
 /// All mistakes, one below the other.
@@ -28,18 +29,37 @@ pub(crate) fn render(diagnostics: &[Diagnostic], look: Look) -> String {
 /// One line that says how it went.
 pub(crate) fn verdict(checked: &Checked) -> String {
     let count = |severity| checked.diagnostics.iter().filter(|d| d.severity == severity).count();
-    let manifest = checked.manifest.display();
-    let warnings = plural(count(Severity::Warning), "warning");
-    match (&checked.app, count(Severity::Error), count(Severity::Warning)) {
-        (Some(app), _, warned) => {
-            let collections = app.model().collections.iter().filter(|c| !c.system).count();
-            let routes = app.model().routes.len();
-            let and_routes = if routes == 0 { String::new() } else { format!(", {}", plural(routes, "route")) };
-            let what = format!("{manifest} is right: {}{and_routes}", plural(collections, "collection"));
-            if warned == 0 { what } else { format!("{what}, {warnings}") }
-        }
-        (None, errors, 0) => format!("{manifest} has {}", plural(errors, "error")),
-        (None, errors, _) => format!("{manifest} has {}, {warnings}", plural(errors, "error")),
+    let mut said = match &checked.app {
+        Some(app) => format!("{} is right: {}", checked.manifest.display(), contents(app)),
+        None => format!("{} has {}", wrong(checked), plural(count(Severity::Error), "error")),
+    };
+    let warned = count(Severity::Warning);
+    if warned > 0 {
+        said.push_str(", ");
+        said.push_str(&plural(warned, "warning"));
+    }
+    said
+}
+
+/// What there is in an app.
+fn contents(app: &App) -> String {
+    let model = app.model();
+    let collections = model.collections.iter().filter(|c| !c.system).count();
+    let pages = model.pages.as_ref().filter(|pages| app.folder.join(&pages.folder).is_dir());
+    let counted = [(collections, "collection"), (model.routes.len(), "route")];
+    let mut parts: Vec<_> = counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| plural(*n, what)).collect();
+    parts.extend(pages.map(|pages| format!("pages in `{}`", pages.folder)));
+    if parts.is_empty() { "there is nothing in it yet".to_owned() } else { parts.join(", ") }
+}
+
+/// What the errors are in: the manifest, or else the app's folder.
+fn wrong(checked: &Checked) -> String {
+    let manifest = checked.manifest.display().to_string();
+    let mut errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    match checked.manifest.parent() {
+        _ if errors.all(|error| error.file.path == manifest) => manifest,
+        Some(folder) if folder != Path::new("") => folder.display().to_string(),
+        _ => "the app".to_owned(),
     }
 }
 

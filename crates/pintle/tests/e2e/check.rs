@@ -91,7 +91,10 @@ public: dist
     assert!(code == 0 && out.contains("there is no folder `dist`") && out.ends_with("1 warning\n"), "{out}");
     std::fs::create_dir(app.file("dist")).unwrap();
     let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
-    assert_eq!((code, out.as_str()), (0, "pintle.yaml is right: 0 collections\n"));
+    assert_eq!((code, out.as_str()), (0, "pintle.yaml is right: pages in `dist`\n"));
+    app.manifest("pintle: 1\npublic: none\n");
+    let (_, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert_eq!(out, "pintle.yaml is right: there is nothing in it yet\n");
 }
 
 #[test]

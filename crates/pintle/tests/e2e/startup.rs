@@ -24,6 +24,14 @@ async fn the_start_up_lines_say_where_everything_is_and_how_to_write() {
 }
 
 #[tokio::test]
+async fn routes_and_pages_are_named_and_nobody_is_sent_past_the_routes_that_write() {
+    let app = App::shipped("retriever");
+    let server = app.serve();
+    assert_snapshot!(neutral(&server.banner, &app, Some(&server)));
+    server.get("/map").await.has(200);
+}
+
+#[tokio::test]
 async fn the_first_write_works_as_it_stands_in_the_start_up_lines() {
     let app = App::shipped("configs");
     let server = app.serve_with(&["--store", &format!("sqlite:{}", app.file("else where.db"))]);

@@ -52,7 +52,11 @@ pub(super) async fn read(route: &Route, ask: &Ask<'_>, body: Incoming) -> Result
             );
         }
         let bytes = ask.body(body).await?;
-        satisfies(schema, &json(&bytes, depth_max(ask))?)?;
+        let json = json(&bytes, depth_max(ask))?;
+        satisfies(schema, &json)?;
+        if matches!(route.answer, RouteAnswer::Script(_)) {
+            finite(&json)?;
+        }
         return Ok(Body::Json(bytes));
     }
     let bytes = ask.body(body).await?;
@@ -73,7 +77,7 @@ pub(super) async fn read(route: &Route, ask: &Ask<'_>, body: Incoming) -> Result
         }
         Some(_) => return Ok(Body::Bytes(bytes)),
     }
-    json(&bytes, depth_max(ask))?;
+    finite(&json(&bytes, depth_max(ask))?)?;
     Ok(Body::Json(bytes))
 }
 
@@ -97,6 +101,19 @@ fn json(bytes: &Bytes, depth_max: u32) -> Result<serde_json::Value, Failure> {
         return Err(Failure::bad_request(format!("the body holds a key that begins with `{RESERVED}`")));
     }
     serde_json::from_str(text).map_err(|error| Failure::bad_request(format!("the body is no JSON: {error}")))
+}
+
+/// Refuses numbers that a script would see as endless.
+fn finite(json: &serde_json::Value) -> Result<(), Failure> {
+    match json {
+        serde_json::Value::Number(number) if number.as_f64().is_none_or(f64::is_infinite) => Err(Failure::bad_request(
+            format!("{} in the body is beyond what a number may be", shortened(&number.to_string())),
+        )
+        .hint("a number is a double: less than 1.8e308")),
+        serde_json::Value::Array(items) => items.iter().try_for_each(finite),
+        serde_json::Value::Object(members) => members.values().try_for_each(finite),
+        _ => Ok(()),
+    }
 }
 
 /// How many levels of arrays and objects a JSON text has. Of what is no JSON it says anything.
@@ -202,6 +219,16 @@ mod tests {
         assert!(json(&Bytes::from_static(value.as_bytes()), 3).is_ok(), "a value may be any text");
         assert!(json(&Bytes::from_static(b"\"\xff\""), 3).is_err());
         assert!(json(&Bytes::from_static(b" [[[1]]] "), 3).is_ok());
+    }
+
+    #[test]
+    fn numbers_that_no_script_can_hold_are_refused() {
+        let told = |text: &str| json(&Bytes::from(text.to_owned()), 3).and_then(|json| finite(&json));
+        told("[1.7e308, -1.7e308, 1e-999, 123456789012345678901234567890]").unwrap();
+        for text in ["1e999", r#"{"a":[-1e400]}"#] {
+            let message = told(text).unwrap_err().message;
+            assert!(message.contains("beyond what a number may be"), "{message}");
+        }
     }
 
     #[test]

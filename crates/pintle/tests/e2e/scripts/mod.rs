@@ -8,7 +8,7 @@ mod time;
 
 use serde_json::{Value, json};
 
-use crate::common::{App, Place, Server, finish, pintle};
+use crate::common::{App, Place, Server, finish, pintle, run};
 
 const MANIFEST: &str = "
 pintle: 1
@@ -225,7 +225,9 @@ fn a_mistake_is_shown_in_the_file_where_it_stands_also_in_one_that_is_imported()
     let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("routes/deep.js:2:"), "{out}");
-    assert!(out.contains("pintle.yaml has 1 error"), "{out}");
+    assert!(out.ends_with("the app has 1 error\n"), "{out}");
+    let (_, out, _) = run(&["check", app.path()]);
+    assert!(out.ends_with(&format!("{} has 1 error\n", app.path())), "{out}");
     let (code, _, err) = finish(pintle(&["serve", "--listen", "127.0.0.1:0"]).current_dir(app.path()));
     assert_eq!(code, 1);
     assert!(err.contains("routes/deep.js:2:"), "{err}");
