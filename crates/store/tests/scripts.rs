@@ -66,21 +66,26 @@ async fn begin(future: &mut (impl Future + Unpin)) {
     }
 }
 
-/// Steps that keep the writer until they are told to end.
-fn hold(store: &Store) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
+/// Steps that have the writer, and keep it until they are told to end.
+async fn hold(store: &Store) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
     let (end, ended) = mpsc::channel::<()>();
+    let (tell, begun) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
     let steps = move |_: &mut dyn Tx| {
+        let _ = tell.take().map(|tell| tell.send(()));
         let _ = ended.recv();
         Ok(())
     };
     let store = store.clone();
-    (end, tokio::spawn(async move { store.transaction(Mode::Write, steps).await }))
+    let holder = tokio::spawn(async move { store.transaction(Mode::Write, steps).await });
+    begun.await.unwrap();
+    (end, holder)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_waits_behind_one_script_and_not_behind_all() {
     let (_place, store) = place(On::Sqlite);
-    let (end, holder) = hold(&store);
+    let (end, holder) = hold(&store).await;
     let answered = Arc::new(Mutex::new(Vec::new()));
     let began = Arc::new(AtomicU32::new(0));
     let mut tasks = Vec::new();
@@ -123,7 +128,7 @@ async fn a_write_waits_behind_one_script_and_not_behind_all() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn steps_that_nobody_waits_for_are_not_begun() {
     let (_place, store) = place(On::Sqlite);
-    let (end, holder) = hold(&store);
+    let (end, holder) = hold(&store).await;
     let left = {
         let store = store.clone();
         async move { store.transaction(Mode::Write, |tx: &mut dyn Tx| tx.write(&insert_config("left", "{}"))).await }
@@ -145,7 +150,7 @@ async fn steps_run_again_when_another_one_took_their_batch_with_it() {
     let place = Place::new(model);
     let store = place.open();
     store.migrate(Consent::Forward).unwrap();
-    let (end, holder) = hold(&store);
+    let (end, holder) = hold(&store).await;
     let runs = Arc::new(AtomicU32::new(0));
     let steps = {
         let runs = Arc::clone(&runs);
