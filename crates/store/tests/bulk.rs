@@ -178,18 +178,7 @@ async fn every_type_arrives_in_bulk(on: On) {
     assert_eq!(written.affected, 3);
 }
 
-macro_rules! scenarios {
-    ($($name:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::On::Sqlite).await; })*
-        }
-        mod postgres {
-            $(#[tokio::test] async fn $name() { super::$name(super::On::Postgres).await; })*
-        }
-    };
-}
-
-scenarios! {
+support::scenarios! {
     rows_that_are_there_are_merged_or_left_and_counted
     a_row_that_is_refused_is_named_and_nothing_of_the_others_stays
     what_a_row_may_owe_to_one_before_it_is_seen_as_one_after_the_other

@@ -13,18 +13,7 @@ use pintle_query::request::{Comparison, Filter, ReadShape, Returning, SelectItem
 use pintle_store::{Error, Store, Written};
 use support::{On, Place, inputs, text};
 
-macro_rules! scenarios {
-    ($($name:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::On::Sqlite).await; })*
-        }
-        mod postgres {
-            $(#[tokio::test] async fn $name() { super::$name(super::On::Postgres).await; })*
-        }
-    };
-}
-
-scenarios! {
+support::scenarios! {
     every_type_comes_back_as_it_was_given
     counted_keys_are_never_given_out_twice
     what_is_taken_is_told_by_the_constraints_name

@@ -76,6 +76,21 @@ pub fn model(collections: Vec<Collection>) -> Model {
     }
 }
 
+/// Runs each of these functions on both stores: a test of its own in `sqlite` and in `postgres`.
+#[allow(unused_macros, reason = "not every test needs it")]
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::On::Sqlite).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::On::Postgres).await; })*
+        }
+    };
+}
+#[allow(unused_imports, reason = "not every test needs it")]
+pub(crate) use scenarios;
+
 /// `configs`: a text as the key, and json.
 pub fn configs() -> Model {
     let mut data = field("data", Type::Json);
