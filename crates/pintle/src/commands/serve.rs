@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use pintle_query::Dialect;
 use pintle_server::{Environment, Server, Settings};
-use pintle_store::{Access, Location, Store};
+use pintle_store::{Access, Store};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::App;
@@ -54,8 +55,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     found.map_err(|_| "an address is IP:PORT, like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
 }
 
-/// 1. The app is checked. 2. The address is taken. 3. The store is opened and brought to the model. 4. It is served and
-///    the lines are printed; meanwhile changes are taken over, with --watch or when SIGHUP says so. 5. A signal drains it.
+/// 1. The app is checked. 2. The address is taken. 3. The store is opened, the server made, and the store brought to the
+///    model. 4. It is served and the lines are printed; meanwhile changes are taken over, with --watch or when SIGHUP says
+///    so. 5. A signal drains it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     refuse_open_dev(args)?;
     logs::start(args.log_format)?;
@@ -70,10 +72,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();
     let listener = listen(args.listen)?;
-    let store = open(args, &app, &location)?;
+    let store = Store::open(&location, app.model(), Access::Serve)
+        .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
+    let server = server(args, &app, environment, &store)?;
+    // Migrated last, as when the app is reloaded: a server that cannot be made leaves the store to the one before.
+    reload::migrate(&store, &app, &args.store)?;
     let pages = reload::pages_of(app.model());
     let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
-    runtime.block_on(serve(args, app, location.dialect(), environment, store, listener, watcher))
+    runtime.block_on(serve(args, &app, location.dialect(), server, store, listener, watcher))
 }
 
 fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
@@ -114,52 +120,49 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 const OTHER_STORE: &str = "--store sqlite:PATH names another file";
 
-/// Opens the store and applies what loses nothing.
-fn open(args: &Args, app: &App, location: &Location) -> Result<Store, Failure> {
-    let store = Store::open(location, app.model(), Access::Serve)
-        .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
-    reload::migrate(&store, app, &args.store)?;
-    Ok(store)
-}
-
-async fn serve(
-    args: &Args,
-    app: App,
-    dialect: Dialect,
-    environment: Environment,
-    store: Store,
-    listener: TcpListener,
-    watcher: Option<Watcher>,
-) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::because("the server stopped", &error);
-    let (given, seen, pages) = (app.given.clone(), Some(app.fingerprint), reload::pages_of(app.model()));
-    let address = listener.local_addr().map_err(failed)?;
-    let ended = ended().map_err(failed)?;
-    let banner =
-        Banner { app: &app, store: &args.store, address, dev: args.dev, watch: args.watch, look: Look::of_out() }
-            .text();
+/// What can fail of serving the app does so here.
+fn server(args: &Args, app: &App, environment: Environment, store: &Store) -> Result<Server, Failure> {
     let settings = Settings {
         dev: args.dev,
         access_log: !args.no_access_log,
         allow_rollback: args.tx_rollback,
         ..Settings::default()
     };
-    let app = pintle_server::App {
-        planner: app.planner,
-        scripts: app.scripts,
-        folder: app.folder,
+    let served = pintle_server::App {
+        planner: Arc::clone(&app.planner),
+        scripts: app.scripts.clone(),
+        folder: app.folder.clone(),
         environment,
         store: store.clone(),
         settings,
     };
-    let stopped = |error: pintle_server::Error| Failure::because("the server stopped", &error);
-    let server = Server::new(app).map_err(stopped)?;
+    Server::new(served).map_err(|error| stopped(&error))
+}
+
+fn stopped(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::because("the server stopped", error)
+}
+
+async fn serve(
+    args: &Args,
+    app: &App,
+    dialect: Dialect,
+    server: Server,
+    store: Store,
+    listener: TcpListener,
+    watcher: Option<Watcher>,
+) -> Result<(), Failure> {
+    let (given, seen, pages) = (app.given.clone(), Some(app.fingerprint), reload::pages_of(app.model()));
+    let address = listener.local_addr().map_err(|error| stopped(&error))?;
+    let ended = ended().map_err(|error| stopped(&error))?;
+    let banner =
+        Banner { app, store: &args.store, address, dev: args.dev, watch: args.watch, look: Look::of_out() }.text();
     let reload = Reload { given, store_arg: args.store.clone(), dialect, server: server.clone(), store, seen, pages };
-    let changes = reload.follow(watcher).map_err(failed)?;
+    let changes = reload.follow(watcher).map_err(|error| stopped(&error))?;
     tracing::info!(address = %address, "ready");
     ui::out(&banner);
     tokio::select! {
-        ended = pintle_server::run(listener, server, ended) => ended.map_err(stopped),
+        ended = pintle_server::run(listener, server, ended) => ended.map_err(|error| stopped(&error)),
         never = changes => match never {},
     }
 }

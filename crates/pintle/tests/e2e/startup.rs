@@ -5,7 +5,9 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 
-use crate::common::{App, Server, finish, pintle, run};
+use crate::common::{App, Place, Server, finish, pintle, run};
+
+on_both_stores!(a_start_that_fails_for_a_variable_leaves_the_tables_as_they_were);
 
 /// Without what differs between runs.
 fn neutral(text: &str, app: &App, server: Option<&Server>) -> String {
@@ -119,4 +121,20 @@ fn usage_mistakes_end_with_two_and_failures_with_one() {
     assert_eq!(run(&[]).0, 2);
     assert_eq!(run(&["serve", "/nowhere"]).0, 1);
     assert_eq!(run(&["--version"]), (0, format!("pintle {}\n", env!("CARGO_PKG_VERSION")), String::new()));
+}
+
+async fn a_start_that_fails_for_a_variable_leaves_the_tables_as_they_were(place: Place) {
+    let manifest =
+        |more: &str| format!("pintle: 1\nname: notes\ncollections:\n  notes:\n    fields:\n      text: text\n{more}");
+    let app = App::of(&manifest("")).on(place);
+    drop(app.serve());
+
+    app.manifest(&manifest("      level: integer\nscripts: { fetch: [\"${env:HOOK}\"] }\n"));
+    let (code, _, err) = finish(app.serving(&[]).env("HOOK", "no URL"));
+    assert_eq!(code, 1);
+    assert!(err.contains("HOOK") && !err.contains("migrated"), "{err}");
+
+    // With a column more, it would be refused: dropping one loses what is in it.
+    app.manifest(&manifest(""));
+    app.serve().get("/health/ready").await.has(200);
 }
