@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::read::keys::{APP, Empty, Form, Table};
+use crate::read::keys::{APP, Empty, Form, SERVICE_NAME_MAX, Table};
 
 /// The schema of a whole manifest.
 pub(crate) fn manifest() -> Value {
@@ -29,7 +29,7 @@ fn definition(table: &Table) -> String {
 fn collect(table: &Table, to: &mut Map<String, Value>) {
     fn form(of: &Form, to: &mut Map<String, Value>) {
         match of {
-            Form::List(items, _) | Form::Map(items) | Form::Routes(items) => form(items, to),
+            Form::List(items, _) | Form::Map(items) | Form::Routes(items) | Form::Services(items) => form(items, to),
             Form::Any(forms) => forms.iter().for_each(|of| form(of, to)),
             Form::Object(table) if !to.contains_key(&definition(table)) => {
                 to.insert(definition(table), object(table));
@@ -88,6 +88,15 @@ fn schema(form: &Form) -> Value {
             "type": ["object", "null"],
             "propertyNames": { "pattern": "^/$|^(/([A-Za-z0-9._~-]+|\\{[A-Za-z_][A-Za-z0-9_]{0,62}\\}))+$" },
             "additionalProperties": schema(values),
+        }),
+        Form::Services(values) => json!({
+            "type": "object",
+            "propertyNames": {
+                "pattern": format!("^[a-z]([-a-z0-9]{{0,{}}}[a-z0-9])?$", SERVICE_NAME_MAX - 2),
+                "not": { "const": "gateway" },
+            },
+            "additionalProperties": schema(values),
+            "minProperties": 1,
         }),
         Form::Object(table) => json!({ "$ref": format!("#/$defs/{}", definition(table)) }),
         Form::Any(forms) => json!({ "anyOf": forms.iter().map(schema).collect::<Vec<_>>() }),

@@ -15,6 +15,7 @@ mod json_schema;
 pub mod likeness;
 mod read;
 pub mod route;
+pub mod service;
 pub mod settings;
 pub mod value;
 mod yaml;
@@ -29,6 +30,7 @@ pub use route::{
     Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,
     ScriptFile, ScriptLimits, Scripts, SqlAnswer, SqlText,
 };
+pub use service::{Service, ServiceId};
 pub use settings::{Cors, Durability, Limits};
 pub use value::{Type, Value, ValueError, ValueErrorKind};
 
@@ -47,6 +49,10 @@ pub struct Model {
     pub collections: Vec<Collection>,
     /// Endpoints of the app's own, in the manifest's order.
     pub routes: Vec<Route>,
+    /// The app's services, in the manifest's order. Never empty: where the manifest names none, one with all of the app.
+    pub services: Vec<Service>,
+    /// Whether the manifest names them.
+    pub services_named: bool,
     /// What scripts may do beyond the app's data.
     pub scripts: Scripts,
     /// The folder of pages: as the manifest says, or as usual; `None` where it says `none`.
@@ -70,6 +76,19 @@ impl Model {
     #[must_use]
     pub fn collection(&self, id: CollectionId) -> &Collection {
         &self.collections[id.0]
+    }
+
+    /// The service of this id. Ids are made by this model, so they always exist.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.0]
+    }
+
+    /// Finds a service by its name.
+    #[must_use]
+    pub fn find_service(&self, name: &str) -> Option<(ServiceId, &Service)> {
+        let at = self.services.iter().position(|service| service.name == name)?;
+        Some((ServiceId(at), &self.services[at]))
     }
 
     /// Finds a collection by its name.

@@ -101,6 +101,7 @@ impl App {
             let (scripts, found) = scripts::compile(&model, &environment, beside_manifest, &file);
             (compiled, of_scripts) = (Some(scripts), found);
             diagnostics.extend(missing_pages(&model, &folder));
+            diagnostics.extend(unserved_pages(&model, &folder));
             match Planner::new(Arc::new(model), dialect) {
                 Ok(made) => planner = Some(Arc::new(made)),
                 Err(more) => diagnostics.extend(more),
@@ -176,6 +177,22 @@ fn missing_pages(model: &Model, folder: &Path) -> Option<Diagnostic> {
         help: Some("until there is, its pages are answered with 404".to_owned()),
         file: Arc::clone(&model.source),
         span: pages.span,
+    })
+}
+
+/// Pages that are there and that no service has. Where the manifest speaks of them, it is told with its other mistakes.
+fn unserved_pages(model: &Model, folder: &Path) -> Option<Diagnostic> {
+    let pages = model.pages.as_ref().filter(|pages| !pages.given && folder.join(&pages.folder).is_dir())?;
+    if !model.services_named || model.services.iter().any(|service| service.pages) {
+        return None;
+    }
+    Some(Diagnostic {
+        severity: Severity::Error,
+        message: format!("the pages in `{}` belong to no service", pages.folder),
+        label: None,
+        help: Some("write `pages: true` below one, or `public: none`".to_owned()),
+        file: Arc::clone(&model.source),
+        span: model.services.first()?.span,
     })
 }
 

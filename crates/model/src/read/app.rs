@@ -75,6 +75,8 @@ impl Reader<'_> {
                 .to_owned(),
             collections: Vec::new(),
             routes: Vec::new(),
+            services: Vec::new(),
+            services_named: false,
             scripts: map.entry("scripts").map_or_else(Scripts::default, |(key, node)| self.scripts(key.span, node)),
             pages: match map.entry("public") {
                 Some((key, node)) => self.public(key.span, node),
@@ -95,6 +97,7 @@ impl Reader<'_> {
         if let Some(node) = map.get("routes") {
             model.routes = self.routes(node, &model.collections);
         }
+        self.services(&map, &mut model);
         Some(model)
     }
 

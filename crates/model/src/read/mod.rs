@@ -18,6 +18,7 @@ mod policy;
 mod route;
 mod route_path;
 mod schema_file;
+mod service;
 mod settings;
 
 use std::sync::Arc;

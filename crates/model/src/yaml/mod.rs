@@ -289,6 +289,10 @@ impl Builder<'_> {
             let help = Some("YAML is indented with spaces: there is a tab in this line".to_owned());
             return Err(Fault { span: Span { start: tab, end: tab + 1 }, message, help });
         }
+        if error.info().contains("anchor or alias") {
+            let help = Some("`*` and `&` mean something in YAML: put the text in quotes, \"*\"".to_owned());
+            return Err(Fault { span: Span { start: at, end: at }, message, help });
+        }
         let line = self.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         if let Some(dollar) = line.find("${") {
             let span = Span { start: line_start + dollar, end: line_start + dollar + 2 };

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
 mod routes;
+mod services;
 
 use std::path::Path;
 
@@ -176,6 +177,7 @@ const GOOD_JSON: &str = r#"{
         "/": { "get": { "sql": "select 1", "result": "value", "params": null } },
         "/a/{b}": { "post": { "params": { "b": { "type": "text", "in": "path" } }, "script": "routes/view.js", "body": true } }
     },
+    "services": { "a": { "collections": "*", "routes": ["/"] }, "b2": { "port": 65535, "collections": null, "routes": "*" } },
     "public": "none", "scripts": { "environment": null, "fetch": [] },
     "cors": { "origins": ["*"] }, "limits": { "body": "1MiB", "rows": "none" }, "durability": "full"
 }"#;
@@ -197,6 +199,10 @@ fn the_json_schema_takes_what_the_reader_takes() {
         r#"{ "pintle": 1, "collections": { "a": { "rest": "a" } } }"#,
         r#"{ "pintle": 1, "limits": { "body": 5 } }"#,
         r#"{ "pintle": 1, "routes": { "a": {} } }"#,
+        r#"{ "pintle": 1, "services": { "A": { "pages": true } } }"#,
+        r#"{ "pintle": 1, "services": { "gateway": { "pages": true } } }"#,
+        r#"{ "pintle": 1, "services": { "a": { "port": 0 } } }"#,
+        r#"{ "pintle": 1, "services": {} }"#,
         r#"{ "pintle": 1, "routes": { "/a/{x}y": {} } }"#,
         r#"{ "pintle": 1, "routes": { "/a": { "GET": {} } } }"#,
         r#"{ "pintle": 1, "auth": { "tokens": "TOKEN" } }"#,
@@ -240,6 +246,7 @@ fn every_key_of_the_schema_is_read() {
         ("limit", of("collections: { a: { rest: { path: /a, limit: { ", " } } } }")),
         ("path", of("routes: { /a: { ", " } }")),
         ("route", of("routes: { /a: { post: { ", " } } }")),
+        ("service", of("services: { a: { ", " } }")),
         ("sql", of("routes: { /a: { post: { sql: { ", " } } } }")),
         ("scripts", of("scripts: { ", " }")),
         ("limits_of_scripts", of("scripts: { limits: { ", " } }")),

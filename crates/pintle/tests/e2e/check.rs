@@ -92,6 +92,10 @@ public: dist
     std::fs::create_dir(app.file("dist")).unwrap();
     let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
     assert_eq!((code, out.as_str()), (0, "pintle.yaml is right: pages in `dist`\n"));
+    std::fs::create_dir(app.file("public")).unwrap();
+    app.manifest("pintle: 1\ncollections: { a: {} }\nservices: { a: { collections: [a] } }\n");
+    let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert!(code == 1 && out.contains("the pages in `public` belong to no service"), "{out}");
     app.manifest("pintle: 1\npublic: none\n");
     let (_, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
     assert_eq!(out, "pintle.yaml is right: there is nothing in it yet\n");

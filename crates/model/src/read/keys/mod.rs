@@ -2,6 +2,7 @@
 //! is made of.
 
 mod route;
+mod service;
 
 use Form::{
     Any, Choice, Count, Duration, JsonSchema, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text,
@@ -10,6 +11,7 @@ use route::PUBLIC_FORM;
 pub(crate) use route::{
     ACCESS, AUTH, PARAM, PARAM_TYPES, PLACES, PUBLIC, ROUTE, ROUTE_PATH, SCRIPT_LIMITS, SCRIPTS, SHAPES, SQL,
 };
+pub(crate) use service::{SERVICE, SERVICE_NAME_MAX};
 
 /// What may stand at a key.
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub(crate) enum Form {
     Map(&'static Form),
     /// Paths with parameters, and what stands at them; nothing at all is an empty one.
     Routes(&'static Form),
+    /// Names of services, and what each exposes.
+    Services(&'static Form),
     /// A map with fixed keys.
     Object(&'static Table),
     /// Any of these.
@@ -121,6 +125,11 @@ pub(crate) static APP: Table = Table {
             "routes",
             Routes(&Object(&ROUTE_PATH)),
             "Endpoints of the app's own, by their paths: `/tiles/{x}/{y}`. What stands in braces is a parameter.",
+        ),
+        may(
+            "services",
+            Form::Services(&Object(&SERVICE)),
+            "Parts of the app that can be served on their own, by their names. Without it: one, with all of the app.",
         ),
         may("scripts", Object(&SCRIPTS), "What scripts may do beyond the app's data. Without it: nothing."),
         may(
@@ -334,6 +343,7 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("javascript", "scripts"),
     ("pages", "public"),
     ("static", "public"),
+    ("public", "pages"),
     ("authentication", "auth"),
     ("parameters", "params"),
     ("arguments", "params"),
@@ -357,7 +367,7 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Keys of a manifest that later versions will have.
-pub(crate) const LATER: &[&str] = &["services", "pipelines", "roles", "tests", "functions", "copy", "realtime", "jobs"];
+pub(crate) const LATER: &[&str] = &["pipelines", "roles", "tests", "functions", "copy", "realtime", "jobs"];
 
 /// Types that people write and what they are called here.
 pub(crate) const TYPE_ALIASES: &[(&str, &str)] = &[
