@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pintle_model::Model;
 use pintle_query::Dialect;
@@ -33,7 +34,12 @@ pub(crate) struct Reload {
     pub(crate) seen: Option<u64>,
     /// Its folder of pages.
     pub(crate) pages: Option<String>,
+    /// The store for an app whose tables were refused: somebody may make them on purpose.
+    pub(crate) awaited: Option<Store>,
 }
+
+/// How often a store is asked whether its tables are those of an app that waits for them.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Reload {
     /// Looks at the app whenever something changed, and when SIGHUP says so; but the SIGHUP of a terminal that is closed ends
@@ -53,6 +59,7 @@ impl Reload {
                     None => tokio::select! {
                         () = changed(&mut watcher) => false,
                         () = hung_up(&mut hangup) => true,
+                        () = migrated(self.awaited.as_ref()) => true,
                     },
                 };
                 let look = move || {
@@ -79,12 +86,14 @@ impl Reload {
     /// Looks at the app, and serves it from now on as it is, whole; or says why not, and serves it as before. With `always` also when
     /// none of its files changed. Blocks.
     fn look(&mut self, always: bool) {
+        let awaited = self.awaited.take();
         let checked = match App::check(&self.given, self.dialect) {
             Ok(checked) => checked,
             Err(failure) => return self.refuse(None, &failure),
         };
         let now = Some(checked.fingerprint);
         if now == self.seen && !always {
+            self.awaited = awaited;
             return;
         }
         if !checked.diagnostics.is_empty() {
@@ -118,7 +127,9 @@ impl Reload {
         };
         // Migrated last: the app that is served now could not be served with the other one's tables.
         let prepared = self.server.prepare(served).map_err(|error| Failure::because("cannot serve it", &error))?;
+        self.awaited = Some(store.clone());
         migrate(&store, &app, &self.store_arg)?;
+        self.awaited = None;
         self.server.swap(prepared);
         self.store = store;
         self.pages = pages_of(app.model());
@@ -148,6 +159,17 @@ async fn hung_up(hangup: &mut Option<Signal>) {
     match hangup {
         Some(hangup) => _ = hangup.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits until the tables are those that this store is for.
+async fn migrated(awaited: Option<&Store>) {
+    let Some(store) = awaited else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        if store.ready().await.is_ok() {
+            return;
+        }
     }
 }
 

@@ -83,7 +83,10 @@ pub(crate) fn error(error: Error, surface: Surface, role: Role) -> Failure {
     let (status, code) = of_error(&error);
     let message = match &error {
         // What the store says of itself is for those who run it.
-        Error::Migration(_) | Error::Open(_) => "the store is not ready".to_owned(),
+        Error::Migration(_) => {
+            "the store is not ready for this version of the app: its tables are another one's".to_owned()
+        }
+        Error::Open(_) => "the store is not ready".to_owned(),
         _ => error.to_string(),
     };
     let mut failure = Failure::new(status, message);

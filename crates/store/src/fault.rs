@@ -9,6 +9,11 @@ use pintle_query::{Read, Write, WritePlan};
 
 use crate::{Error, names};
 
+/// A statement names what is not there, in the engine's words.
+pub(crate) fn other_tables(missing: &str) -> String {
+    format!("the tables are not this model's: another version of the app, or a person, changed them: {missing}")
+}
+
 /// What a statement of the app's own writes, as far as the words of its error must know; nothing if it only reads.
 pub(crate) fn written_by(read: &Read) -> Option<Write> {
     let removes = read.plan.rows.sql.starts_with("DELETE");

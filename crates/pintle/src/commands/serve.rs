@@ -157,7 +157,8 @@ async fn serve(
     let ended = ended().map_err(|error| stopped(&error))?;
     let banner =
         Banner { app, store: &args.store, address, dev: args.dev, watch: args.watch, look: Look::of_out() }.text();
-    let reload = Reload { given, store_arg: args.store.clone(), dialect, server: server.clone(), store, seen, pages };
+    let (store_arg, awaited) = (args.store.clone(), None);
+    let reload = Reload { given, store_arg, dialect, server: server.clone(), store, seen, pages, awaited };
     let changes = reload.follow(watcher).map_err(|error| stopped(&error))?;
     tracing::info!(address = %address, "ready");
     ui::out(&banner);

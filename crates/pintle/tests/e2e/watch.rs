@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::common::{App, PATIENCE, Place, Server};
+use crate::common::{App, PATIENCE, Place, Server, run};
 
 on_both_stores!(
     a_change_under_load_drops_no_request,
     a_broken_change_is_shown_and_the_app_goes_on_as_before,
     a_change_that_cannot_be_served_leaves_the_tables_as_they_were,
     what_was_kept_of_an_app_is_not_answered_by_the_next_one,
+    a_server_whose_tables_were_changed_says_so_and_goes_on_when_it_is_told_to,
+    an_app_that_was_refused_is_taken_over_when_its_tables_are_made_on_purpose,
 );
 
 const TAKEN: &str = "the app changed and is served as it is now";
@@ -137,6 +139,59 @@ async fn a_change_that_cannot_be_served_leaves_the_tables_as_they_were(place: Pl
     said(&server, TAKEN, 1).await;
     server.get("/health/ready").await.has(200);
     server.post("/notes", json!({ "text": "a", "level": 1 })).token(&token).await.has(201);
+}
+
+/// Brings the tables to the manifest, in another process.
+fn migrate(app: &App) {
+    let (code, _, err) = run(&[&["migrate", "--allow-loss", app.path()], app.store().as_slice()].concat());
+    assert_eq!(code, 0, "{err}");
+}
+
+async fn a_server_whose_tables_were_changed_says_so_and_goes_on_when_it_is_told_to(place: Place) {
+    let app = App::of(&manifest(&["level: integer".to_owned()])).on(place);
+    let token = app.token("ann", "authenticated");
+    let server = app.serve();
+    let add = |record: Value| server.post("/notes", record).token(&token);
+    add(json!({ "text": "a", "level": 1 })).await.has(201);
+    server.get("/notes").await.has(200);
+
+    app.manifest(&manifest(&[]));
+    migrate(&app);
+    let reads = ["/notes", "/notes/1", "/rest/v1/notes", "/rest/v1/notes?select=level", "/notes?level=1"];
+    for read in reads {
+        let answer = server.get(read).await.has(503);
+        assert!(answer.text.contains("its tables are another one's"), "{answer}");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    add(json!({ "text": "b", "level": 1 })).await.has(503);
+    let answer = server.get("/health/ready").await.has(503);
+    assert!(answer.text.contains("another version of the app changed them"), "{answer}");
+    // What asks for nothing that has gone is answered.
+    server.get("/rest/v1/notes?select=text").await.is(200, json!([{ "text": "a" }]));
+
+    server.signal("HUP");
+    said(&server, TAKEN, 1).await;
+    server.get("/health/ready").await.has(200);
+    add(json!({ "text": "b" })).await.has(201);
+}
+
+async fn an_app_that_was_refused_is_taken_over_when_its_tables_are_made_on_purpose(place: Place) {
+    let app = App::of(&manifest(&["level: integer".to_owned()])).on(place);
+    let token = app.token("ann", "authenticated");
+    let server = app.serve_with(&["--watch"]);
+    server.post("/notes", json!({ "text": "a", "level": 1 })).token(&token).await.has(201);
+
+    // Of two that are refused, it is the last that is waited for.
+    app.manifest(&manifest(&["title: text".to_owned()]));
+    said(&server, REFUSED, 1).await;
+    app.manifest(&manifest(&[]));
+    said(&server, REFUSED, 2).await;
+    migrate(&app);
+    said(&server, TAKEN, 1).await;
+    server.get("/health/ready").await.has(200);
+    let added = server.post("/notes", json!({ "text": "b" })).token(&token).await.has(201).json();
+    assert_eq!(added.as_object().unwrap().len(), 2, "{added}");
+    assert_eq!(server.log().matches(REFUSED).count(), 2, "{}", server.log());
 }
 
 #[tokio::test]

@@ -55,9 +55,7 @@ impl Fault {
             "53100" => Error::Full,
             "53200" | "53300" | "55P03" => Error::Busy,
             "25006" => Error::ReadOnly,
-            "42P01" | "42703" | "3F000" => Error::Migration(format!(
-                "the tables are not this model's: another version of the app, or a person, changed them: {text}"
-            )),
+            "42P01" | "42703" | "3F000" => Error::Migration(shared::other_tables(text)),
             "42501" => {
                 tracing::error!(error = text, "the database grants its user too little");
                 Error::Unavailable(format!("the database grants its user too little: {text}").into())

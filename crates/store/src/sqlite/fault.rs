@@ -12,6 +12,9 @@ use crate::{Error, fault as shared, names};
 
 /// An error that has nothing to do with what was written.
 pub(super) fn general(error: &rusqlite::Error) -> Error {
+    if let Some(text) = missing(error) {
+        return Error::Migration(shared::other_tables(text));
+    }
     let rusqlite::Error::SqliteFailure(code, message) = error else {
         return Error::internal(error.to_string());
     };
@@ -35,6 +38,20 @@ pub(super) fn general(error: &rusqlite::Error) -> Error {
         | ErrorCode::FileLockingProtocolFailed => Error::Unavailable(error.to_string().into()),
         _ => Error::internal(error.to_string()),
     }
+}
+
+/// SQLite's words for a table or a column that a statement names and that is not there. Statements are made from the
+/// model, so it is the tables that are others.
+fn missing(error: &rusqlite::Error) -> Option<&str> {
+    let text = match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg,
+        rusqlite::Error::SqliteFailure(_, Some(text)) => text,
+        _ => return None,
+    };
+    let of_schema = text.starts_with("no such column: ")
+        || text.starts_with("no such table: ")
+        || (text.starts_with("table ") && text.contains(" has no column named "));
+    of_schema.then_some(text)
 }
 
 /// An error of a write's statement; `row` is the row that an insert brought.

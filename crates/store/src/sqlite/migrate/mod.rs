@@ -166,7 +166,9 @@ fn apply_inside(db: &Connection, model: &Model, wanted: &Snapshot, consent: Cons
     let plan = make(db, model, wanted)?;
     plan.check(consent)?;
     let made = |error: rusqlite::Error, sql: &str| match fault::general(&error) {
-        Error::Internal(_) => Error::Migration(format!("the tables cannot be changed: {error}, by\n{sql}")),
+        Error::Internal(_) | Error::Migration(_) => {
+            Error::Migration(format!("the tables cannot be changed: {error}, by\n{sql}"))
+        }
         other => other,
     };
     if !is_ours(db)? {
