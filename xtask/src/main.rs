@@ -1,11 +1,13 @@
-//! The project's own commands: `cargo xtask test | bench | fuzz | oracle | ci`.
+//! The project's own commands: `cargo xtask test | bench | fuzz | oracle | image | release | ci`.
 
 mod fuzz;
+mod image;
 mod oracle;
 mod run;
 mod testing;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -48,6 +50,18 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Build the container's image of a release, with Docker or buildah, and hold it against its bars
+    Image,
+    /// Lay out what the image holds in a folder; the Dockerfile's first stage does so
+    Files {
+        /// Made anew
+        folder: PathBuf,
+        /// What is built
+        #[arg(long, value_enum, default_value = "release")]
+        profile: image::Profile,
+    },
+    /// Make the archive of a release, with its checksum, in target/dist
+    Release,
     /// What must hold before a change lands: format, lints, documentation, every test
     Ci,
 }
@@ -58,6 +72,9 @@ fn main() -> ExitCode {
         Command::Bench { args } => bench(&args),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Oracle { rounds, seed } => oracle::run(rounds, seed),
+        Command::Image => image::build(),
+        Command::Files { folder, profile } => image::files(profile, &folder),
+        Command::Release => image::release(),
         Command::Ci => ci(),
     };
     match done {

@@ -33,6 +33,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         if let Some(compiler) = &tools.typescript {
             command.env("PINTLE_TEST_TYPESCRIPT", compiler);
         }
+        if let Some(folder) = &tools.image {
+            command.env("PINTLE_TEST_IMAGE", folder);
+        }
         if std::env::var_os(RANDOM_SEED.0).is_none() {
             command.env(RANDOM_SEED.0, RANDOM_SEED.1);
         }

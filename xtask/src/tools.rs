@@ -3,6 +3,7 @@
 //! - a Python environment in `target/tools` with schemathesis and an OpenAPI validator, from PyPI;
 //! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password);
+//! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
 //! - PostgreSQL, from there too: one throwaway server for the whole run, gone with it. No cluster of the system's is made.
 //!
 //! What cannot be had is said now and once more after the tests ran: a check that was left out is never silent.
@@ -14,6 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pintle_testbed::Postgres;
 
+use crate::image;
 use crate::run::{root, run, say, succeeds};
 
 /// Pinned, so that a new release of theirs never breaks a build of ours.
@@ -28,6 +30,8 @@ pub(crate) struct Tools {
     pub(crate) python: Option<PathBuf>,
     /// TypeScript's compiler; tests get it as `PINTLE_TEST_TYPESCRIPT`.
     pub(crate) typescript: Option<PathBuf>,
+    /// What the image holds; the test of the image gets it as `PINTLE_TEST_IMAGE`.
+    pub(crate) image: Option<PathBuf>,
     /// The server that all tests share; they get its address as [`pintle_testbed::SHARED`].
     pub(crate) postgres: Option<Postgres>,
     /// What is missing, which checks are left out for it, and what to install.
@@ -54,6 +58,13 @@ pub(crate) fn prepare() -> Tools {
     match postgres() {
         Ok(server) => tools.postgres = Some(server),
         Err(error) => tools.missing.push(format!("PostgreSQL ({error:#}): NOTHING was tested on that store")),
+    }
+    match image() {
+        Ok(folder) => tools.image = Some(folder),
+        Err(error) => tools.missing.push(format!(
+            "the image's files ({error:#}): Pintle's image was NOT built and run; install the packages `buildah` and \
+             `ca-certificates`, and run the tests as root"
+        )),
     }
     for (program, version, check) in
         [("strace", "-V", "that answers follow their sync"), ("wrk", "-v", "throughput by a driver that is not ours")]
@@ -111,6 +122,21 @@ fn typescript() -> Result<PathBuf> {
     run(npm)?;
     fs::write(&stamp, TYPESCRIPT).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(compiler)
+}
+
+/// What the image holds, with a binary of the dev profile: one of the release profile takes minutes, and `cargo xtask image`
+/// holds that one against its bars.
+fn image() -> Result<PathBuf> {
+    if !succeeds("sh", &["-c", r#"[ "$(id -u)" = 0 ]"#]) {
+        bail!("only root can run it");
+    }
+    if !has("buildah", "--version") && !install("buildah") {
+        bail!("buildah is not there");
+    }
+    let folder = root().join("target").join("tools").join("image");
+    say("── building what Pintle's image holds");
+    image::files(image::Profile::Dev, &folder)?;
+    Ok(folder)
 }
 
 /// A throwaway server; its package is installed where it is not there yet.

@@ -5,14 +5,18 @@ use std::path::PathBuf;
 
 use crate::failure::Failure;
 
-/// `given` (a flag, or the variable `name`), else what stands in the file that the variable `NAME_FILE` names.
+/// What a flag says, else what stands in the file that the variable `NAME_FILE` names, else the variable `NAME`: an image has
+/// one of its own, which whoever mounts a secret need not take away. `given` is the flag's or the variable's, whose values
+/// clap makes one.
 pub(crate) fn or_file(given: Option<String>, name: &str) -> Result<Option<String>, Failure> {
-    if given.is_some() {
+    if given.is_some() && given != std::env::var(name).ok() {
         return Ok(given);
     }
     let variable = format!("{name}_FILE");
-    let path = std::env::var_os(&variable).filter(|path| !path.is_empty());
-    path.map(|path| of_file(&variable, path)).transpose()
+    match std::env::var_os(&variable).filter(|path| !path.is_empty()) {
+        Some(path) => of_file(&variable, path).map(Some),
+        None => Ok(given),
+    }
 }
 
 /// What stands in a file that `variable` names, without the newline that editors leave at its end.
