@@ -13,7 +13,7 @@ use pintle_query::Planner;
 use pintle_script::{Engine, Program};
 use pintle_store::Store;
 
-use crate::Environment;
+use crate::{Environment, Exposes};
 
 /// An app, ready to be served.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ impl fmt::Debug for Scripts {
 /// How an app is served, beside what its manifest says.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What each listener exposes, in their order. Default: one, with the services that have no port of their own.
+    pub listeners: Vec<Exposes>,
     /// Anonymous callers act as `service_role`; only loopback may ask. Default off.
     pub dev: bool,
     /// One line a request in the log. Default on.
@@ -65,6 +67,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
+            listeners: vec![Exposes::Ports(vec![None])],
             dev: false,
             access_log: true,
             allow_rollback: false,
@@ -80,6 +83,14 @@ pub enum Error {
     /// The listener does not know its address.
     #[error("the listener has no address")]
     Listener(#[source] io::Error),
+    /// The listeners are others than the settings say.
+    #[error("{given} listeners where {told} are told of")]
+    Listeners {
+        /// How many there are.
+        given: usize,
+        /// How many there should be.
+        told: usize,
+    },
     /// Everybody who reaches a server in dev mode may do everything.
     #[error("dev mode listens on loopback alone, not on {0}")]
     DevBeyondLoopback(SocketAddr),
@@ -90,6 +101,20 @@ pub enum Error {
         path: String,
         /// By what.
         reason: String,
+    },
+    /// A service was asked for by a name that none has.
+    #[error("there is no service `{0}`")]
+    NoService(String),
+    /// A listener would expose nothing.
+    #[error("this server listens at a port that no service has any more")]
+    IdleListener,
+    /// A service would not be served.
+    #[error("the service `{service}` has {}", unserved(*.port))]
+    Unserved {
+        /// The service.
+        service: String,
+        /// Its port.
+        port: Option<u16>,
     },
     /// What should be reached by `fetch` is no URL; the name says where it stands, as the value may be a secret.
     #[error("`{0}` holds no URL of http or https that fetch could reach")]
@@ -111,4 +136,12 @@ pub enum Error {
     /// Another recorder of metrics was installed in this process.
     #[error("metrics cannot be recorded")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why no listener serves a service of this port.
+fn unserved(port: Option<u16>) -> String {
+    match port {
+        Some(port) => format!("the port {port}, where this server does not listen"),
+        None => "no port, and this server listens at those of others alone".to_owned(),
+    }
 }

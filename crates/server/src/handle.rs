@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
-use crate::state::State;
+use crate::state::{Exposed, State};
 use crate::status::Surface;
 use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest, route};
 
@@ -40,20 +40,25 @@ struct Sent<'r> {
     head: &'r Parts,
     id: &'r HeaderValue,
     remote: IpAddr,
+    /// What may be asked where it came in.
+    exposed: &'r Exposed,
 }
 
 /// 1. It gets an id, and its path a route.
 /// 2. It is answered, within the time that it has; what goes wrong is an answer too, and a panic as well.
 /// 3. The answer gets what all answers have, and is counted and logged.
-pub(crate) async fn handle(state: Arc<State>, remote: IpAddr, request: Request<Incoming>) -> Answer {
+///
+/// It came in by the listener at this place.
+pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, request: Request<Incoming>) -> Answer {
     let started = Instant::now();
     let _one_more = OneMore::of(&state.totals.in_flight);
     let (head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
-    let found = state.routes.find(head.uri.path());
+    let exposed = &state.exposed[listener];
+    let found = exposed.routes.find(head.uri.path());
     // Where it stands, it stays: each move would copy all that any request may need.
     let made = pin!(async {
-        let answer = answered(&state, Sent { head: &head, id: &id, remote }, body, &found).await?;
+        let answer = answered(&state, Sent { head: &head, id: &id, remote, exposed }, body, &found).await?;
         Ok(compress::answer(answer, &head).await)
     });
     let outcome = within(state.model().limits.timeout, &head.method, made).await;
@@ -122,7 +127,7 @@ async fn within(
 
 /// Says who asks, then hands the request to its endpoint.
 async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
-    let Sent { head, id, remote } = sent;
+    let Sent { head, id, remote, exposed } = sent;
     let limits = &state.model().limits;
     let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length as u64 > limits.url_bytes {
@@ -135,7 +140,7 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
     if let Some(answer) = state.cors.as_ref().and_then(|cors| cors.preflight(head)) {
         return Ok(answer);
     }
-    if let Some(answer) = open(state, head, &found.route.endpoint).await {
+    if let Some(answer) = open(state, exposed, head, &found.route.endpoint).await {
         return answer;
     }
     let surface = found.route.surface();
@@ -146,7 +151,7 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
         Endpoint::Own(own) => route::answer(ask(), own, found, body).await,
         Endpoint::One(mounted) => mount::one(ask(), mounted, found.only_part(), body).await,
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
-        Endpoint::RestUnknown => Err(rest::unknown(state.model(), found.only_part())),
+        Endpoint::RestUnknown => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),
         Endpoint::RestFunction => Err(rest::no_functions(found.only_part())),
         Endpoint::RestRoot => Err(rest::no_root()),
         Endpoint::RestPath => Err(rest::no_path()),
@@ -155,15 +160,15 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
 }
 
 /// What answers everybody alike, so that a probe never waits for a token to be looked up.
-async fn open(state: &State, head: &Parts, endpoint: &Endpoint) -> Option<Result<Answer, Failure>> {
-    if let (Endpoint::Home | Endpoint::Page, Some(site)) = (endpoint, &state.site)
+async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoint) -> Option<Result<Answer, Failure>> {
+    if let (Endpoint::Home | Endpoint::Page, Some(site)) = (endpoint, &exposed.site)
         // In a box, since its room would be every request's.
         && let Some(answer) = Box::pin(site.answer(head)).await.transpose()
     {
         return Some(answer);
     }
     if let Endpoint::Docs | Endpoint::Home = endpoint {
-        return Some(docs::answer(&state.docs, head).await);
+        return Some(docs::answer(&exposed.docs, head).await);
     }
     if !matches!(endpoint, Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics) {
         return None;

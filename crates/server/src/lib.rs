@@ -18,6 +18,7 @@ mod dev;
 mod docs;
 mod environment;
 mod etag;
+mod exposure;
 mod failure;
 mod handle;
 mod health;
@@ -35,7 +36,10 @@ mod run;
 mod script;
 mod state;
 mod status;
+mod table;
 
 pub use app::{App, Error, Scripts, Settings};
 pub use environment::Environment;
+pub use exposure::{Exposes, Exposure};
 pub use run::{Prepared, Server, run};
+pub use table::Table;

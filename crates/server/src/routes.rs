@@ -1,12 +1,12 @@
-//! Which route a path means. All paths of an app stand in one table, made when it is loaded.
+//! Which route a path means. All paths that a listener exposes stand in one table, made when the app is loaded.
 
 use hyper::Method;
 use hyper::header::HeaderValue;
 use pintle_model::{Collection, CollectionId, Model, Mount, RouteId};
 
-use crate::Error;
 use crate::metrics::Meter;
 use crate::status::Surface;
+use crate::{Error, Exposure};
 
 /// What a path means.
 #[derive(Debug)]
@@ -125,119 +125,132 @@ impl Found<'_> {
 }
 
 impl Routes {
-    pub(crate) fn new(model: &Model) -> Result<Routes, Error> {
-        let mut routes = Routes { pages_at: None, table: matchit::Router::new(), routes: Vec::new() };
-        routes.pages_at = model.pages.as_ref().map(|pages| pages.at.clone());
-        routes.push("none", Endpoint::Nothing);
-        routes.push("pages", Endpoint::Page);
-        routes.add(&["/health/live", "/health/live/"], Endpoint::Live)?;
-        routes.add(&["/health/ready", "/health/ready/"], Endpoint::Ready)?;
-        // An old service's own health check may stand there.
-        if !model.routes.iter().any(|route| route.path == "/health") {
-            routes.add(&["/health", "/health/"], Endpoint::Health)?;
-        }
-        routes.add(&["/metrics", "/metrics/"], Endpoint::Metrics)?;
-        routes.add(&["/docs/{file}", "/docs", "/docs/", "/openapi.json"], Endpoint::Docs)?;
-        for (at, collection) in model.collections.iter().enumerate().filter(|(_, c)| !c.system) {
-            let path = format!("/rest/v1/{}", collection.name);
-            routes.add(&[&path, &format!("{path}/")], Endpoint::Rest(CollectionId(at)))?;
-        }
-        routes.add(&["/rest/v1/{collection}", "/rest/v1/{collection}/"], Endpoint::RestUnknown)?;
-        routes.add(&["/rest/v1/rpc/{function}", "/rest/v1/rpc/{function}/"], Endpoint::RestFunction)?;
-        routes.add(&["/rest/v1", "/rest/v1/"], Endpoint::RestRoot)?;
-        routes.add(&["/rest/v1/{collection}/{*rest}"], Endpoint::RestPath)?;
-        routes.own(model)?;
-        for (at, collection) in model.collections.iter().enumerate().filter(|(_, c)| !c.system) {
-            if let Some(mount) = &collection.mount {
-                routes.mount(CollectionId(at), collection, mount)?;
+    /// The table of what is exposed of an app.
+    pub(crate) fn new(model: &Model, exposure: &Exposure) -> Result<Routes, Error> {
+        let pages = model.pages.as_ref().filter(|_| exposure.pages);
+        let mut routes = Routes {
+            pages_at: pages.map(|pages| pages.at.clone()),
+            table: matchit::Router::new(),
+            routes: vec![
+                Route { endpoint: Endpoint::Nothing, meter: Meter::new("none") },
+                Route { endpoint: Endpoint::Page, meter: Meter::new("pages") },
+            ],
+        };
+        for (patterns, endpoint) in endpoints(model, exposure) {
+            let at = routes.routes.len();
+            // The first names it in metrics.
+            let meter = Meter::new(patterns.first().map_or("", String::as_str));
+            routes.routes.push(Route { endpoint, meter });
+            for pattern in patterns {
+                let taken =
+                    |error: matchit::InsertError| Error::Path { path: pattern.clone(), reason: error.to_string() };
+                routes.table.insert(pattern.clone(), at).map_err(taken)?;
             }
-        }
-        if routes.table.at("/").is_err() {
-            routes.add(&["/"], Endpoint::Home)?;
         }
         Ok(routes)
-    }
-
-    /// The app's own routes; all methods of a path are one endpoint.
-    fn own(&mut self, model: &Model) -> Result<(), Error> {
-        let mut paths: Vec<&str> = Vec::new();
-        for route in &model.routes {
-            if !paths.contains(&route.path.as_str()) {
-                paths.push(&route.path);
-            }
-        }
-        for path in paths {
-            let here = model.routes.iter().enumerate().filter(|(_, route)| route.path == path);
-            let methods: Vec<_> = here.map(|(at, route)| (route.method, RouteId(at))).collect();
-            let mut names: Vec<&str> = methods.iter().map(|(method, _)| *method).collect();
-            if names.contains(&"GET") {
-                names.push("HEAD");
-            }
-            names.push("OPTIONS");
-            let own = Own { allow: crate::answer::value(names.join(", ")), methods };
-            let bare = path.trim_end_matches('/');
-            let slash = format!("{bare}/");
-            let both = [bare, &slash];
-            self.add(if bare.is_empty() { &both[1..] } else { &both }, Endpoint::Own(own))?;
-        }
-        Ok(())
-    }
-
-    fn mount(&mut self, id: CollectionId, collection: &Collection, mount: &Mount) -> Result<(), Error> {
-        let path = mount.path.trim_end_matches('/');
-        let key = &collection.fields[0].name;
-        let mounted = |order: &[&'static str]| {
-            let given = |method: &&&'static str| mount.methods.iter().any(|m| m.eq_ignore_ascii_case(method));
-            let mut methods: Vec<&'static str> = order.iter().filter(given).copied().collect();
-            if methods.contains(&"GET") {
-                methods.push("HEAD");
-            }
-            methods.push("OPTIONS");
-            Mounted {
-                collection: id,
-                path: path.to_owned(),
-                before_key: format!("{{{}:", serde_json::Value::from(key.as_str())),
-                allow: crate::answer::value(methods.join(", ")),
-                methods,
-            }
-        };
-        let (list, one) = (mounted(&["GET", "POST"]), mounted(&["GET", "PUT", "PATCH", "DELETE"]));
-        let slash = format!("{path}/");
-        if path.is_empty() {
-            self.add(&["/"], Endpoint::List(list))?;
-        } else {
-            self.add(&[path, &slash], Endpoint::List(list))?;
-        }
-        self.add(&[&format!("{path}/{{key}}"), &format!("{path}/{{key}}/")], Endpoint::One(one))
-    }
-
-    fn push(&mut self, pattern: &str, endpoint: Endpoint) -> usize {
-        self.routes.push(Route { endpoint, meter: Meter::new(pattern) });
-        self.routes.len() - 1
-    }
-
-    /// Adds an endpoint at several paths; the first names it in metrics.
-    fn add(&mut self, patterns: &[&str], endpoint: Endpoint) -> Result<(), Error> {
-        let at = self.push(patterns[0], endpoint);
-        for pattern in patterns {
-            self.table
-                .insert(*pattern, at)
-                .map_err(|error| Error::Path { path: (*pattern).to_owned(), reason: error.to_string() })?;
-        }
-        Ok(())
-    }
-
-    /// Whether a path is where pages are.
-    fn is_page(&self, path: &str) -> bool {
-        let rest = self.pages_at.as_ref().and_then(|at| path.strip_prefix(at.as_str()));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Finds what a path means.
     pub(crate) fn find<'r>(&'r self, path: &'r str) -> Found<'r> {
         match self.table.at(path) {
             Ok(found) => Found { route: &self.routes[*found.value], parts: Some(found.params) },
-            Err(_) => Found { route: &self.routes[usize::from(self.is_page(path))], parts: None },
+            Err(_) => {
+                let is_page = self.pages_at.as_ref().is_some_and(|at| is_below(path, at));
+                Found { route: &self.routes[usize::from(is_page)], parts: None }
+            }
         }
     }
+}
+
+/// Whether a path is this one, which has no slash at its end, or below it.
+pub(crate) fn is_below(path: &str, at: &str) -> bool {
+    path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The patterns of paths at which something answers.
+type Patterns = Vec<String>;
+
+/// Everything that stands in a table of what is exposed of an app.
+pub(crate) fn endpoints(model: &Model, exposure: &Exposure) -> Vec<(Patterns, Endpoint)> {
+    let mut all: Vec<(Patterns, Endpoint)> = Vec::new();
+    let mut add = |patterns: &[&str], endpoint| {
+        all.push((patterns.iter().map(|pattern| (*pattern).to_owned()).collect(), endpoint));
+    };
+    add(&["/health/live", "/health/live/"], Endpoint::Live);
+    add(&["/health/ready", "/health/ready/"], Endpoint::Ready);
+    // An old service's own health check may stand there.
+    if !exposure.routes.iter().any(|id| model.routes[id.0].path == "/health") {
+        add(&["/health", "/health/"], Endpoint::Health);
+    }
+    add(&["/metrics", "/metrics/"], Endpoint::Metrics);
+    add(&["/docs/{file}", "/docs", "/docs/", "/openapi.json"], Endpoint::Docs);
+    for id in &exposure.collections {
+        let path = format!("/rest/v1/{}", model.collection(*id).name);
+        add(&[&path, &format!("{path}/")], Endpoint::Rest(*id));
+    }
+    add(&["/rest/v1/{collection}", "/rest/v1/{collection}/"], Endpoint::RestUnknown);
+    add(&["/rest/v1/rpc/{function}", "/rest/v1/rpc/{function}/"], Endpoint::RestFunction);
+    add(&["/rest/v1", "/rest/v1/"], Endpoint::RestRoot);
+    add(&["/rest/v1/{collection}/{*rest}"], Endpoint::RestPath);
+    all.extend(own(model, exposure));
+    for id in &exposure.collections {
+        let collection = model.collection(*id);
+        all.extend(collection.mount.iter().flat_map(|at| mount(*id, collection, at)));
+    }
+    if !all.iter().any(|(patterns, _)| patterns.iter().any(|pattern| pattern == "/")) {
+        all.push((vec!["/".to_owned()], Endpoint::Home));
+    }
+    all
+}
+
+/// The app's own routes; all methods of a path are one endpoint.
+fn own(model: &Model, exposure: &Exposure) -> Vec<(Patterns, Endpoint)> {
+    let mut paths: Vec<&str> = Vec::new();
+    for id in &exposure.routes {
+        let path = model.routes[id.0].path.as_str();
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let of = |path: &str| {
+        let here = model.routes.iter().enumerate().filter(|(_, route)| route.path == path);
+        let methods: Vec<_> = here.map(|(at, route)| (route.method, RouteId(at))).collect();
+        let mut names: Vec<&str> = methods.iter().map(|(method, _)| *method).collect();
+        if names.contains(&"GET") {
+            names.push("HEAD");
+        }
+        names.push("OPTIONS");
+        let own = Own { allow: crate::answer::value(names.join(", ")), methods };
+        let bare = path.trim_end_matches('/');
+        let slash = format!("{bare}/");
+        let patterns = if bare.is_empty() { vec![slash] } else { vec![bare.to_owned(), slash] };
+        (patterns, Endpoint::Own(own))
+    };
+    paths.into_iter().map(of).collect()
+}
+
+/// The list and the records of a collection at its mount.
+fn mount(id: CollectionId, collection: &Collection, mount: &Mount) -> [(Patterns, Endpoint); 2] {
+    let path = mount.path.trim_end_matches('/');
+    let key = &collection.fields[0].name;
+    let mounted = |order: &[&'static str]| {
+        let given = |method: &&&'static str| mount.methods.iter().any(|m| m.eq_ignore_ascii_case(method));
+        let mut methods: Vec<&'static str> = order.iter().filter(given).copied().collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.push("OPTIONS");
+        Mounted {
+            collection: id,
+            path: path.to_owned(),
+            before_key: format!("{{{}:", serde_json::Value::from(key.as_str())),
+            allow: crate::answer::value(methods.join(", ")),
+            methods,
+        }
+    };
+    let (list, one) = (mounted(&["GET", "POST"]), mounted(&["GET", "PUT", "PATCH", "DELETE"]));
+    let slash = format!("{path}/");
+    let list_at = if path.is_empty() { vec![slash] } else { vec![path.to_owned(), slash] };
+    let one_at = vec![format!("{path}/{{key}}"), format!("{path}/{{key}}/")];
+    [(list_at, Endpoint::List(list)), (one_at, Endpoint::One(one))]
 }

@@ -1,10 +1,12 @@
 //! The life of a server.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -77,19 +79,24 @@ impl Server {
     }
 }
 
-/// Serves until `shutdown` ends.
+/// Serves until `shutdown` ends. The listeners are those of [`crate::Settings::listeners`], in their order.
 ///
-/// 1. Connections are taken, up to a bound, each with a task of its own.
+/// 1. Connections are taken from all of them, up to a bound, each with a task of its own.
 /// 2. When told to stop, no more are taken; requests that were begun are answered, for as long as `drain` says.
 /// 3. With the last of them the store is closed, which ends what still waits for it.
 ///
 /// # Errors
 /// When the app cannot be served as it is told.
-pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-    let address = listener.local_addr().map_err(Error::Listener)?;
+pub async fn run(listeners: Vec<TcpListener>, server: Server, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let settings = server.state().settings.clone();
-    if settings.dev && !address.ip().is_loopback() {
-        return Err(Error::DevBeyondLoopback(address));
+    if listeners.len() != settings.listeners.len() {
+        return Err(Error::Listeners { given: listeners.len(), told: settings.listeners.len() });
+    }
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(Error::Listener)?;
+        if settings.dev && !address.ip().is_loopback() {
+            return Err(Error::DevBeyondLoopback(address));
+        }
     }
     let mut upkeep = JoinSet::new();
     upkeep.spawn(metrics::upkeep());
@@ -98,23 +105,27 @@ pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Ou
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut turn = 0;
     loop {
         let permit = tokio::select! {
             permit = Arc::clone(&room).acquire_owned() => permit,
             () = &mut shutdown => break,
         };
-        let (stream, peer) = tokio::select! {
-            accepted = accepted(&listener) => accepted,
+        let taken = tokio::select! {
+            taken = taken(&listeners, turn) => taken,
             () = &mut shutdown => break,
         };
-        connect(&mut connections, &graceful, &server, (stream, peer.ip()), permit.ok());
+        turn = taken.listener + 1;
+        connect(&mut connections, &graceful, &server, taken, permit.ok());
         while connections.try_join_next().is_some() {}
     }
     // Those that the system has taken for us already.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        connect(&mut connections, &graceful, &server, (stream, peer.ip()), None);
+    for (at, listener) in listeners.iter().enumerate() {
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            connect(&mut connections, &graceful, &server, Taken { listener: at, stream, remote: peer.ip() }, None);
+        }
     }
-    drop(listener);
+    drop(listeners);
     let (stopping, drain) = (Instant::now(), settings.drain);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests did not end in time and are broken off");
@@ -125,13 +136,31 @@ pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Ou
     Ok(())
 }
 
-/// The next connection. Errors are a connection's own, or pass.
-async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// A connection.
+struct Taken {
+    /// The place of the listener that it came in by.
+    listener: usize,
+    stream: TcpStream,
+    remote: IpAddr,
+}
+
+/// The next connection; where several listeners have one, that of the first from `turn` on, so that none waits for the others.
+/// Errors are a connection's own, or pass.
+async fn taken(listeners: &[TcpListener], turn: usize) -> Taken {
     loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) if is_of_connection(&error) => {}
-            Err(error) => {
+        let next = poll_fn(|context| {
+            let order = (0..listeners.len()).map(|step| (turn + step) % listeners.len());
+            for at in order {
+                if let Poll::Ready(accepted) = listeners[at].poll_accept(context) {
+                    return Poll::Ready((at, accepted));
+                }
+            }
+            Poll::Pending
+        });
+        match next.await {
+            (listener, Ok((stream, peer))) => return Taken { listener, stream, remote: peer.ip() },
+            (_, Err(error)) if is_of_connection(&error) => {}
+            (_, Err(error)) => {
                 tracing::warn!(reason = %error, "no connection can be taken for now");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -149,7 +178,7 @@ fn connect(
     connections: &mut JoinSet<()>,
     graceful: &GracefulShutdown,
     server: &Server,
-    (stream, remote): (TcpStream, IpAddr),
+    Taken { listener, stream, remote }: Taken,
     permit: Option<tokio::sync::OwnedSemaphorePermit>,
 ) {
     // An answer is written at once and whole: waiting for more would only delay it.
@@ -169,7 +198,7 @@ fn connect(
     let service = service_fn(move |request| {
         // Each request has the app as it is when it begins, to its end.
         let state = server.state();
-        async move { Ok::<_, Infallible>(handle(state, remote, request).await) }
+        async move { Ok::<_, Infallible>(handle(state, listener, remote, request).await) }
     });
     let stream = Patient::new(stream, HEAD_TIME_MAX, WRITE_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::auth::{self, Tokens};
 use crate::cors::Cors;
+use crate::exposure::exposed;
 use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
@@ -19,7 +20,7 @@ use crate::route::Cache;
 use crate::routes::Routes;
 use crate::script::fetch::Fetcher;
 use crate::script::outbox::Outbox;
-use crate::{App, Error, Scripts, Settings, openapi};
+use crate::{App, Error, Exposure, Scripts, Settings, openapi};
 
 /// An app as it is served.
 #[derive(Debug)]
@@ -29,9 +30,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
     pub(crate) idempotency: Idempotency,
-    pub(crate) routes: Routes,
-    pub(crate) docs: axum::Router,
-    pub(crate) site: Option<Site>,
+    /// What each listener exposes.
+    pub(crate) exposed: Vec<Exposed>,
     pub(crate) scripts: Scripts,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) outbox: Arc<Outbox>,
@@ -44,6 +44,28 @@ pub(crate) struct State {
     pub(crate) totals: Totals,
 }
 
+/// What a listener exposes of an app.
+#[derive(Debug)]
+pub(crate) struct Exposed {
+    pub(crate) exposure: Exposure,
+    pub(crate) routes: Routes,
+    pub(crate) docs: axum::Router,
+    pub(crate) site: Option<Site>,
+}
+
+impl Exposed {
+    fn new(app: &App, exposure: Exposure, nobody: Role) -> Result<Exposed, Error> {
+        let model = app.planner.model();
+        let pages = model.pages.as_ref().filter(|_| exposure.pages);
+        Ok(Exposed {
+            routes: Routes::new(model, &exposure)?,
+            docs: openapi::routes(&app.planner, &exposure, nobody, true),
+            site: pages.map(|pages| Site::new(pages, &app.folder)),
+            exposure,
+        })
+    }
+}
+
 impl State {
     /// What an app's requests share; `earlier` is the state whose place it takes.
     pub(crate) fn new(app: App, earlier: Option<&State>) -> Result<State, Error> {
@@ -54,9 +76,10 @@ impl State {
             tokens: Tokens::new(model, &app.environment, nobody)?,
             idempotency: Idempotency::new(model, earlier.map(|earlier| &earlier.idempotency))
                 .ok_or(Error::Model("_pintle_idempotency"))?,
-            routes: Routes::new(model)?,
-            docs: openapi::routes(&app.planner, nobody, true),
-            site: model.pages.as_ref().map(|pages| Site::new(pages, &app.folder)),
+            exposed: exposed(model, &app.settings.listeners)?
+                .into_iter()
+                .map(|exposure| Exposed::new(&app, exposure, nobody))
+                .collect::<Result<_, _>>()?,
             fetcher: Arc::new(Fetcher::new(&model.scripts.fetch, &app.environment)?),
             outbox: earlier.map_or_else(Arc::default, |earlier| Arc::clone(&earlier.outbox)),
             scripts: app.scripts,

@@ -103,7 +103,7 @@ async fn dev_mode_refuses_what_may_come_from_elsewhere() {
 async fn dev_mode_is_refused_beyond_loopback() {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let (app, _folder) = support::app(support::APP, pintle_server::Settings { dev: true, ..Default::default() });
-    let refused = pintle_server::run(listener, pintle_server::Server::new(app).unwrap(), std::future::pending())
+    let refused = pintle_server::run(vec![listener], pintle_server::Server::new(app).unwrap(), std::future::pending())
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("dev mode listens on loopback alone"), "{refused}");

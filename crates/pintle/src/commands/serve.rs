@@ -163,7 +163,7 @@ async fn serve(
     tracing::info!(address = %address, "ready");
     ui::out(&banner);
     tokio::select! {
-        ended = pintle_server::run(listener, server, ended) => ended.map_err(|error| stopped(&error)),
+        ended = pintle_server::run(vec![listener], server, ended) => ended.map_err(|error| stopped(&error)),
         never = changes => match never {},
     }
 }

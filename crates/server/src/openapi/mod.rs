@@ -24,6 +24,8 @@ use pintle_model::{Collection, CollectionId, Model, Role};
 use pintle_query::Planner;
 use serde_json::{Map, Value, json};
 
+use crate::Exposure;
+
 use access::Place;
 
 pub use page::routes;
@@ -34,23 +36,23 @@ pub fn example(collection: &Collection) -> Option<Value> {
     example::record(collection, schema::Form::New)
 }
 
-/// Makes the OpenAPI 3.1 document of an app, in which anonymous callers act as `nobody`. Pintle's own collections are left
-/// out.
+/// Makes the OpenAPI 3.1 document of what is exposed of an app, where anonymous callers act as `nobody`. Pintle's own
+/// collections are left out.
 #[must_use]
-pub fn document(planner: &Planner, nobody: Role) -> Value {
+pub fn document(planner: &Planner, exposure: &Exposure, nobody: Role) -> Value {
     let model = planner.model();
     let mut paths = Map::new();
     let mut schemas = Map::new();
     schemas.insert("Error".to_owned(), parts::error_schema());
-    let collections = model.collections.iter().enumerate().filter(|(_, collection)| !collection.system);
-    let places = collections.map(|(at, collection)| Place { planner, id: CollectionId(at), collection, nobody });
+    let place = |id: &CollectionId| Place { planner, id: *id, collection: model.collection(*id), nobody };
+    let places = exposure.collections.iter().map(place);
     for place in places.clone() {
         schemas.extend(schema::of(place.collection));
         if let Some(at) = &place.collection.mount {
             paths.extend(mount::paths(place, at));
         }
     }
-    let routes = route::routes(planner, nobody);
+    let routes = route::routes(planner, exposure, nobody);
     // Those of the app's own come first: they are what its clients were written for.
     let mounts = std::mem::replace(&mut paths, routes.paths);
     paths.extend(mounts);
@@ -62,12 +64,12 @@ pub fn document(planner: &Planner, nobody: Role) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": model.name,
+            "title": title(model, exposure),
             "version": model.version,
             "description": description(model),
         },
         "servers": [{ "url": "/", "description": "Where this document was read" }],
-        "tags": tags(model),
+        "tags": tags(model, exposure),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -76,6 +78,12 @@ pub fn document(planner: &Planner, nobody: Role) -> Value {
             "securitySchemes": access::schemes(&model.credentials),
         },
     })
+}
+
+/// The app's name, with those of the services where it is not the whole app.
+fn title(model: &Model, exposure: &Exposure) -> String {
+    let names: Vec<&str> = exposure.services.iter().map(|id| model.service(*id).name.as_str()).collect();
+    if exposure.is_part { format!("{}: {}", model.name, names.join(", ")) } else { model.name.clone() }
 }
 
 fn description(model: &Model) -> String {
@@ -93,15 +101,16 @@ right. A parameter that an operation does not have is an error too.";
     if own.is_empty() { shared.to_owned() } else { format!("{own}\n\n{shared}") }
 }
 
-fn tags(model: &Model) -> Vec<Value> {
+fn tags(model: &Model, exposure: &Exposure) -> Vec<Value> {
     let mut tags = Vec::new();
-    if !model.routes.is_empty() {
+    if !exposure.routes.is_empty() {
         tags.push(tag(route::TAG, "Endpoints of the app's own."));
     }
-    for collection in model.collections.iter().filter(|c| !c.system && c.mount.is_some()) {
+    let collections = || exposure.collections.iter().map(|id| model.collection(*id));
+    for collection in collections().filter(|collection| collection.mount.is_some()) {
         tags.push(tag(&collection.name, collection.description.as_deref().unwrap_or("Plain resources.")));
     }
-    for collection in model.collections.iter().filter(|c| !c.system) {
+    for collection in collections() {
         let about =
             "In PostgREST's grammar, for its client libraries: filters, `select`, `order`, bulk writes, upserts.";
         tags.push(tag(&parts::rest_tag(&collection.name), about));

@@ -17,6 +17,8 @@ use pintle_model::Role;
 use pintle_query::Planner;
 use sha2::{Digest, Sha256};
 
+use crate::Exposure;
+
 /// The page may load and ask what comes from here, and nothing else. Swagger UI's pictures are in its style sheet.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -47,11 +49,11 @@ struct File {
 
 /// Routes `/openapi.json`, `/docs` and what the page needs under `/docs/`; with `root` also `/`. Anonymous callers
 /// act as `nobody`.
-pub fn routes<S>(planner: &Planner, nobody: Role, root: bool) -> Router<S>
+pub fn routes<S>(planner: &Planner, exposure: &Exposure, nobody: Role, root: bool) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let pages = Arc::new(Pages::of(planner, nobody));
+    let pages = Arc::new(Pages::of(planner, exposure, nobody));
     let document = pages.clone();
     let index = pages.clone();
     let files = pages.clone();
@@ -70,9 +72,9 @@ where
 }
 
 impl Pages {
-    fn of(planner: &Planner, nobody: Role) -> Pages {
-        let document = super::document(planner, nobody).to_string();
-        let title = escaped(&planner.model().name);
+    fn of(planner: &Planner, exposure: &Exposure, nobody: Role) -> Pages {
+        let document = super::document(planner, exposure, nobody).to_string();
+        let title = escaped(&super::title(planner.model(), exposure));
         let index = include_str!("page/index.html").replace("{title}", &title);
         Pages {
             document: File::of("application/json; charset=utf-8", document.into()),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::parts::{self, JSON};
 use super::{access, embed, example, schema};
+use crate::Exposure;
 
 /// The tag of routes. No collection has a name with a space.
 pub(super) const TAG: &str = "own routes";
@@ -23,12 +24,13 @@ pub(super) struct Routes {
     pub(super) schemas: Map<String, Value>,
 }
 
-/// Describes every route; anonymous callers act as `nobody`.
-pub(super) fn routes(planner: &Planner, nobody: Role) -> Routes {
+/// Describes every route that is exposed; anonymous callers act as `nobody`.
+pub(super) fn routes(planner: &Planner, exposure: &Exposure, nobody: Role) -> Routes {
     let model = planner.model();
     let mut all = Routes::default();
-    for (at, route) in model.routes.iter().enumerate() {
-        let place = Place { planner, model, id: RouteId(at), route, name: name(model, at), nobody };
+    for id in &exposure.routes {
+        let route = &model.routes[id.0];
+        let place = Place { planner, model, id: *id, route, name: name(model, id.0), nobody };
         let operation = place.operation(&mut all.schemas);
         let path = all.paths.entry(route.path.clone()).or_insert_with(|| json!({}));
         path[route.method.to_ascii_lowercase()] = operation;

@@ -6,6 +6,8 @@ use pintle_model::{Model, Role};
 use pintle_query::{Dialect, Planner};
 use serde_json::{Value, json};
 
+use crate::Exposure;
+
 const CONFIGS: &str = r##"
 pintle: 1
 name: configs
@@ -41,7 +43,7 @@ fn planner(model: &Model) -> Planner {
 }
 
 fn document(model: &Model) -> Value {
-    super::document(&planner(model), Role::Anon)
+    super::document(&planner(model), &Exposure::whole(model), Role::Anon)
 }
 
 fn model() -> Model {
@@ -178,7 +180,7 @@ fn an_operation_says_whom_it_is_for() {
     assert_eq!(of("/rest/v1/configs", "patch"), (true, "For callers and records that the policy admits.".to_owned()));
     assert_eq!(of("/configs/{name}", "delete"), (false, "Needs a token of the role `service_role`.".to_owned()));
     // With `--dev` everybody is the app's own program.
-    let open = super::document(&planner(&model), Role::ServiceRole);
+    let open = super::document(&planner(&model), &Exposure::whole(&model), Role::ServiceRole);
     assert_eq!(open["paths"]["/configs/{name}"]["delete"]["security"][0], json!({}));
 }
 
@@ -209,7 +211,7 @@ async fn ask(path: &str, coding: &str, known: &str) -> axum::response::Response 
     use tower::ServiceExt;
 
     let request = axum::http::Request::get(path).header("accept-encoding", coding).header("if-none-match", known);
-    let routes: axum::Router = super::routes(&planner(&model()), Role::Anon, true);
+    let routes: axum::Router = super::routes(&planner(&model()), &Exposure::whole(&model()), Role::Anon, true);
     routes.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap()
 }
 

@@ -13,8 +13,8 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
+use pintle_model::CollectionId;
 use pintle_model::likeness::meant;
-use pintle_model::{CollectionId, Model};
 
 use self::media::Media;
 use self::prefer::Prefer;
@@ -59,10 +59,9 @@ fn profile(head: &Parts) -> Result<(), Failure> {
     }
 }
 
-/// There is no such collection; perhaps one with a name like it.
-pub(crate) fn unknown(model: &Model, part: &str) -> Failure {
+/// There is no such collection among these; perhaps one with a name like it.
+pub(crate) fn unknown<'m>(known: impl Iterator<Item = &'m str>, part: &str) -> Failure {
     let name = percent_decode_str(part).decode_utf8_lossy();
-    let known = model.collections.iter().filter(|c| !c.system).map(|c| c.name.as_str());
     let failure =
         Failure::new(StatusCode::NOT_FOUND, format!("Could not find the table 'public.{name}' in the schema cache"))
             .code("PGRST205");

@@ -61,7 +61,8 @@ pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Ins
     let found = planner.model().find(asked.collection).filter(|(_, collection)| !collection.system);
     let Some((collection, _)) = found else {
         let part = utf8_percent_encode(asked.collection, NON_ALPHANUMERIC).to_string();
-        return Err(super::unknown(planner.model(), &part).into());
+        let known = planner.model().collections.iter().filter(|c| !c.system).map(|c| c.name.as_str());
+        return Err(super::unknown(known, &part).into());
     };
     let prefer = Prefer::of_words(asked.prefer.split(','), false)?;
     let mut preferences = prefer.asked(&asked.method);

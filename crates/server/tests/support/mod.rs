@@ -52,7 +52,10 @@ pub const AUTHENTICATED: Role = Role::Authenticated;
 
 /// An app that is served.
 pub struct Served {
+    /// The first listener's.
     pub address: SocketAddr,
+    /// All listeners', in the order of the settings.
+    pub addresses: Vec<SocketAddr>,
     pub client: reqwest::Client,
     pub folder: tempfile::TempDir,
     planner: Arc<Planner>,
@@ -89,17 +92,20 @@ pub async fn serve_again(folder: tempfile::TempDir) -> Served {
 }
 
 async fn serve_in(folder: tempfile::TempDir, manifest: &str, settings: Settings) -> Served {
+    let mut listeners = Vec::new();
+    for _ in &settings.listeners {
+        listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let addresses: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let app = app_in(&folder, manifest, settings);
     let (planner, store) = (Arc::clone(&app.planner), app.store.clone());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let task = tokio::spawn(pintle_server::run(listener, Server::new(app).unwrap(), shutdown));
+    let task = tokio::spawn(pintle_server::run(listeners, Server::new(app).unwrap(), shutdown));
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-    Served { address, client, folder, planner, store: Some(store), stop: Some(stop), task }
+    Served { address: addresses[0], addresses, client, folder, planner, store: Some(store), stop: Some(stop), task }
 }
 
 /// An app with a new store, and the store's folder.
@@ -131,6 +137,11 @@ impl Served {
     /// A request for a path.
     pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A request for a path, by the listener at this place.
+    pub async fn get_at(&self, listener: usize, path: &str) -> Answered {
+        self.client.get(format!("http://{}{path}", self.addresses[listener])).answered().await
     }
 
     pub async fn get(&self, path: &str) -> Answered {

@@ -1,0 +1,132 @@
+//! What a listener exposes of an app: the parts of some of its services. Only the way in differs: planner, scripts and
+//! policies have the whole app everywhere.
+
+use pintle_model::{CollectionId, Model, RouteId, Service, ServiceId};
+
+use crate::Error;
+
+/// Which services a listener exposes, whatever the app is like: a changed app is served by the same listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exposes {
+    /// Those of these ports. `None` are those without one.
+    Ports(Vec<Option<u16>>),
+    /// The one of this name, whatever its port.
+    Service(String),
+}
+
+/// Some services of an app, as one.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    pub(crate) services: Vec<ServiceId>,
+    pub(crate) collections: Vec<CollectionId>,
+    pub(crate) routes: Vec<RouteId>,
+    pub(crate) pages: bool,
+    /// Whether there are others.
+    pub(crate) is_part: bool,
+}
+
+impl Exposure {
+    /// All of an app.
+    #[must_use]
+    pub fn whole(model: &Model) -> Exposure {
+        Exposure::of(model, |_| true)
+    }
+
+    /// The services of an app that are chosen.
+    fn of(model: &Model, chosen: impl Fn(&Service) -> bool) -> Exposure {
+        let here = || model.services.iter().filter(|service| chosen(service));
+        let services = model.services.iter().enumerate().filter(|(_, service)| chosen(service));
+        let services: Vec<ServiceId> = services.map(|(at, _)| ServiceId(at)).collect();
+        let mut collections: Vec<CollectionId> = here().flat_map(|service| service.collections.clone()).collect();
+        let mut routes: Vec<RouteId> = here().flat_map(|service| service.routes.clone()).collect();
+        // In the manifest's order, as where there are no services.
+        collections.sort_unstable();
+        routes.sort_unstable();
+        let is_part = services.len() < model.services.len();
+        Exposure { services, collections, routes, pages: here().any(|service| service.pages), is_part }
+    }
+
+    /// The names of its collections.
+    pub(crate) fn names<'m>(&self, model: &'m Model) -> impl Iterator<Item = &'m str> {
+        self.collections.iter().map(|id| model.collection(*id).name.as_str())
+    }
+}
+
+/// What each listener exposes of this app.
+///
+/// # Errors
+/// When a service would be exposed by none, a listener would expose nothing, or there is no service of a name.
+pub(crate) fn exposed(model: &Model, listeners: &[Exposes]) -> Result<Vec<Exposure>, Error> {
+    let mut served = vec![false; model.services.len()];
+    let mut exposed = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        let exposure = Exposure::of(model, |service| match listener {
+            Exposes::Ports(ports) => ports.contains(&service.port),
+            Exposes::Service(name) => service.name == *name,
+        });
+        if exposure.services.is_empty() {
+            return Err(match listener {
+                Exposes::Service(name) => Error::NoService(name.clone()),
+                Exposes::Ports(_) => Error::IdleListener,
+            });
+        }
+        exposure.services.iter().for_each(|id| served[id.0] = true);
+        exposed.push(exposure);
+    }
+    // Where one was asked for by its name, the others run elsewhere.
+    let by_ports = listeners.iter().any(|listener| matches!(listener, Exposes::Ports(_)));
+    match model.services.iter().zip(served).find(|(_, served)| by_ports && !served) {
+        Some((Service { name, port, .. }, _)) => Err(Error::Unserved { service: name.clone(), port: *port }),
+        None => Ok(exposed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(services: &str) -> Model {
+        let text = format!("pintle: 1\npublic: none\ncollections: {{ a: {{}}, b: {{}}, c: {{}} }}\n{services}");
+        let (model, diagnostics) = pintle_model::load("pintle.yaml", &text, &|_| Err(String::new()));
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        model.unwrap()
+    }
+
+    fn names(services: &str, listeners: &[Exposes]) -> Result<Vec<String>, String> {
+        let model = model(services);
+        let exposed = exposed(&model, listeners).map_err(|error| error.to_string())?;
+        Ok(exposed.iter().map(|exposure| exposure.names(&model).collect()).collect())
+    }
+
+    const THREE: &str =
+        "services: { x: { collections: [c] }, y: { port: 81, collections: [b] }, z: { collections: [a] } }";
+
+    #[test]
+    fn services_of_a_port_are_exposed_together_in_the_order_of_the_manifest() {
+        let ports = |ports: &[Option<u16>]| Exposes::Ports(ports.to_vec());
+        let strings = |words: &[&str]| Ok(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(names("", &[ports(&[None])]), strings(&["abc"]));
+        assert_eq!(names(THREE, &[ports(&[None]), ports(&[Some(81)])]), strings(&["ac", "b"]));
+        assert_eq!(names(THREE, &[ports(&[None, Some(81)])]), strings(&["abc"]));
+        assert_eq!(names(THREE, &[Exposes::Service("y".to_owned())]), strings(&["b"]));
+        assert!(Exposure::whole(&model(THREE)).services.len() == 3);
+    }
+
+    #[test]
+    fn listeners_that_do_not_fit_are_refused() {
+        for (listeners, reason) in [
+            (vec![Exposes::Ports(vec![None])], "the service `y` has the port 81, where this server does not listen"),
+            (
+                vec![Exposes::Ports(vec![Some(81)])],
+                "the service `x` has no port, and this server listens at those of others alone",
+            ),
+            (
+                vec![Exposes::Ports(vec![None, Some(81)]), Exposes::Ports(vec![Some(82)])],
+                "this server listens at a port that no service has any more",
+            ),
+            (vec![Exposes::Service("w".to_owned())], "there is no service `w`"),
+        ] {
+            assert_eq!(names(THREE, &listeners), Err(reason.to_owned()));
+        }
+    }
+}
