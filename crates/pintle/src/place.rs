@@ -38,7 +38,8 @@ pub(crate) struct StoreArg {
     /// Where the data lives: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
     /// [default: sqlite:APP/.pintle/data.db]
     ///
-    /// May also stand in a file that PINTLE_STORE_FILE names.
+    /// Or a JSON object, as secret managers write it: username, password, host, port, dbname. May also stand in a file that
+    /// PINTLE_STORE_FILE names.
     #[arg(long, value_name = "URL", env = "PINTLE_STORE", hide_env_values = true, global = true)]
     pub(crate) store: Option<String>,
 }
@@ -68,6 +69,9 @@ impl StoreArg {
 /// A store's URL with `…` where its password stands: whoever copies it and forgets that learns so at once, and does not
 /// work on another store.
 fn without_password(store: &str) -> String {
+    if store.trim_start().starts_with('{') {
+        return "{…}".to_owned();
+    }
     let Some((scheme, rest)) = store.split_once("://") else { return store.to_owned() };
     if rest.contains("password=") {
         return format!("{scheme}://…");
@@ -114,6 +118,7 @@ mod tests {
             ("postgres://me@host/db", "postgres://me@host/db"),
             ("postgres://me:s3:cr@et@host/db", "postgres://me:…@host/db"),
             ("postgres://host/db?password=x", "postgres://…"),
+            (r#"{"username":"me","password":"s3cret","host":"h"}"#, "{…}"),
         ] {
             assert_eq!(without_password(store), shown);
         }

@@ -12,7 +12,7 @@ use crate::PostgresUrl;
 pub enum Location {
     /// `sqlite:PATH`
     Sqlite(PathBuf),
-    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`, or a JSON object with the same
     Postgres(PostgresUrl),
 }
 
@@ -31,17 +31,25 @@ impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Location, String> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        if text.trim_start().starts_with('{') || text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return text.parse().map(Location::Postgres);
         }
         match text.strip_prefix("sqlite:") {
             Some("") => Err("a store is `sqlite:PATH`: the path is missing".to_owned()),
             Some(path) => Ok(Location::Sqlite(PathBuf::from(path))),
             None => {
-                // The rest may hold a password.
-                let scheme = text.split_once(':').map_or(String::new(), |(scheme, _)| format!(", not `{scheme}:…`"));
-                Err(format!("a store is `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`{scheme}"))
+                // All but a URL's scheme may be a password.
+                let scheme = text.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| plain(scheme));
+                let scheme = scheme.map_or(String::new(), |scheme| format!(", not `{scheme}://…`"));
+                Err(format!(
+                    "a store is `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or a JSON object{scheme}"
+                ))
             }
         }
     }
+}
+
+/// Whether a text can be a URL's scheme.
+fn plain(text: &str) -> bool {
+    (1..12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }

@@ -22,6 +22,7 @@ mod check;
 mod configs;
 mod configs_search;
 mod copy;
+mod credentials;
 mod declarations;
 mod dev;
 mod errors;

@@ -80,7 +80,7 @@ fn a_store_that_is_none() {
         neutral(&err, &app, None)
     };
     let files = [app.file("text.db"), format!("{}/no/such/folder\0", app.path()), app.path().to_owned()];
-    let mut all = vec![told("mysql:x"), told("sqlite:")];
+    let mut all = vec![told("mysql://x"), told("sqlite:")];
     all.push(told(&format!("sqlite:{}", files[0])));
     all.push(told(&format!("sqlite:{}", files[2])));
     assert_snapshot!(all.join("\n"));

@@ -6,6 +6,7 @@
 mod bind;
 mod bulk;
 mod connect;
+mod credential;
 mod fault;
 mod json;
 mod metrics;

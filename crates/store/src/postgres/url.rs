@@ -1,4 +1,5 @@
-//! Where a PostgreSQL database is: libpq's connection URI, and what of it the driver does not know.
+//! Where a PostgreSQL database is: libpq's connection URI, and what of it the driver does not know. A credential in JSON
+//! (`super::credential`) becomes such a URI first.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+
+use super::credential;
 
 /// How long a host may take to be reached, unless the URL says.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,7 +23,7 @@ const CONNECTIONS: usize = 16;
 const CONNECTIONS_MAX: usize = 1000;
 
 /// A PostgreSQL server, as libpq's connection URIs name it, with parameters of Pintle's own: `schema` (default `public`) and
-/// `connections_max` (default 16).
+/// `connections_max` (default 16); or as a secret manager's JSON object says it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     /// What the driver knows; its own `Debug` shows no password.
@@ -101,8 +104,11 @@ impl fmt::Debug for PostgresUrl {
 impl FromStr for PostgresUrl {
     type Err = String;
 
-    /// Mistakes are told without repeating what may be a secret.
+    /// Reads a URI, or a credential in JSON. Mistakes are told without repeating what may be a secret.
     fn from_str(text: &str) -> Result<PostgresUrl, String> {
+        if text.trim_start().starts_with('{') {
+            return credential::url(text)?.parse();
+        }
         let (server, parameters) = text.split_once('?').unwrap_or((text, ""));
         if server.matches('@').count() > 1 || parameters.contains('@') {
             return Err(

@@ -68,6 +68,8 @@ pub fn model(collections: Vec<Collection>) -> Model {
         scripts: pintle_model::Scripts::default(),
         pages: None,
         seed: None,
+        services: Vec::new(),
+        services_named: false,
         credentials: pintle_model::Credentials::default(),
         cors: Cors::default(),
         limits: Limits::default(),
