@@ -1,7 +1,8 @@
 //! One call, step by step.
 //!
 //! 1. The library's `call` runs the script's function with the request, up to where it first waits.
-//! 2. What the script asked of its host is done, in its order, and its promises get the answers; then the script goes on.
+//! 2. What the script asked of its host is done, in its order, and its promises get the answers; then the script goes on. Where it has to wait
+//!    for somebody else, the call stops, and goes on with the answer.
 //! 3. When it waits for nothing more and asks for nothing more, its outcome is the call's.
 
 use std::sync::Arc;
@@ -27,21 +28,35 @@ pub(crate) struct Call<'a> {
     pub(crate) host: &'a mut dyn Host,
     /// What takes the batches of a generator.
     pub(crate) each: &'a mut dyn FnMut(Bytes) -> Result<(), String>,
+    /// What the call waited for, and what became of it; none at its beginning.
+    pub(crate) answer: Option<(u32, Fetched)>,
 }
 
-/// Runs one call in an instance, and says where in its `sources` a failure happened.
+/// How far a call came.
+pub(crate) enum Stop {
+    Done(Response),
+    /// It waits for what it has fetched under this number.
+    Waits(u32),
+}
+
+/// Runs a call in an instance, or goes on with it, and says where in its `sources` a failure happened.
 pub(crate) fn run(
     instance: &mut Instance,
     settings: &Settings,
     sources: &Sources,
     mut call: Call<'_>,
-) -> Result<Response, Failure> {
+) -> Result<Stop, Failure> {
     let shared = Arc::clone(&instance.shared);
-    let mut seed = [0; 32];
-    call.host.random(&mut seed);
-    shared.state.lock().begin(Some(Arc::clone(&call.request)), seed);
-    shared.clock.begin(call.time);
-    let (outcome, ran_out) = instance.heap.call(|ctx, root| steps(ctx, root, &shared, &mut call));
+    if call.answer.is_none() {
+        let mut seed = [0; 32];
+        call.host.random(&mut seed);
+        shared.state.lock().begin(Some(Arc::clone(&call.request)), seed);
+        shared.clock.begin(call.time);
+    }
+    let outcome = instance.heap.run(|ctx, root| steps(ctx, root, &shared, &mut call));
+    if matches!(outcome, Ok(Stop::Waits(_))) && !instance.heap.ran_out() && !shared.clock.was_over() {
+        return outcome;
+    }
     // What was logged before a failure is what helps to understand it.
     while let Some(asked) = shared.state.lock().next() {
         if let Asked::Log(level, text) = asked {
@@ -52,7 +67,7 @@ pub(crate) fn run(
     match outcome {
         Err(Failure::Ended) => Err(Failure::Ended),
         // What the script made of it does not count: it may have caught the engine's error.
-        _ if ran_out => Err(memory),
+        _ if instance.heap.ran_out() => Err(memory),
         _ if shared.clock.was_over() => Err(Failure::Time { limit: call.time }),
         Err(Failure::Thrown { message, stack, .. }) => Err(match message.as_str() {
             "RangeError: Maximum call stack size exceeded" => Failure::Stack { limit_bytes: settings.stack_bytes },
@@ -64,20 +79,27 @@ pub(crate) fn run(
     }
 }
 
-fn steps<'js>(ctx: &Ctx<'js>, root: &Object<'js>, shared: &Shared, call: &mut Call<'_>) -> Result<Response, Failure> {
-    let begun = root.get::<_, Function<'js>>(call.begin).and_then(|begin| begin.call::<_, ()>(()));
-    begun.catch(ctx).map_err(|error| thrown(ctx, root, error))?;
+fn steps<'js>(ctx: &Ctx<'js>, root: &Object<'js>, shared: &Shared, call: &mut Call<'_>) -> Result<Stop, Failure> {
+    match call.answer.take() {
+        None => {
+            let begun = root.get::<_, Function<'js>>(call.begin).and_then(|begin| begin.call::<_, ()>(()));
+            begun.catch(ctx).map_err(|error| thrown(ctx, root, error))?;
+        }
+        Some((id, fetched)) => settle(ctx, root, shared, id, answered(ctx, fetched))?,
+    }
     loop {
         jobs(ctx, shared, call.time)?;
         let Some(asked) = shared.state.lock().next() else { break };
-        perform(ctx, root, shared, asked, call)?;
+        if let Some(id) = perform(ctx, root, shared, asked, call)? {
+            return Ok(Stop::Waits(id));
+        }
         ctx.catch();
     }
     let mut state = shared.state.lock();
     let lost = state.rejected.first().map(|(_, text)| text.clone());
     match (state.outcome.take(), lost) {
         (Some(Ok(_)), Some(text)) => Err(failed(format!("a promise was rejected and nobody waited for it: {text}"))),
-        (Some(outcome), _) => outcome,
+        (Some(outcome), _) => outcome.map(Stop::Done),
         (None, _) => {
             Err(failed("the script awaits something that never comes: no promise is left to settle".to_owned()))
         }
@@ -97,19 +119,19 @@ fn jobs(ctx: &Ctx<'_>, shared: &Shared, limit: Duration) -> Result<(), Failure> 
     }
 }
 
-/// Does what the script asks for, and settles its promise.
+/// Does what the script asks for, and settles its promise, or says which one has to wait.
 fn perform<'js>(
     ctx: &Ctx<'js>,
     root: &Object<'js>,
     shared: &Shared,
     asked: Asked,
     call: &mut Call<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<u32>, Failure> {
     let ended = |_| Failure::Ended;
     let (id, answer) = match asked {
         Asked::Log(level, text) => {
             call.host.log(level, &text);
-            return Ok(());
+            return Ok(None);
         }
         Asked::Database { id, request, picture } => {
             let answer = call.host.database(&request).map_err(ended)?;
@@ -119,20 +141,27 @@ fn perform<'js>(
             let answer = call.host.sql(&text, &params).map_err(ended)?;
             (id, rows(ctx, answer, picture.as_deref()))
         }
-        Asked::Fetch { id, request } => {
-            let answer = match call.host.fetch(request).map_err(ended)? {
-                Fetched::Answer(answer) => fetched(ctx, answer).map_err(Refused::Engine),
-                Fetched::AfterCommit => Ok(Value::new_null(ctx.clone())),
-                Fetched::Failed(message) => Err(Refused::Message(message)),
-            };
-            (id, answer)
-        }
+        Asked::Fetch { id, request } => match call.host.fetch(request).map_err(ended)? {
+            Fetched::Waits => return Ok(Some(id)),
+            fetched => (id, answered(ctx, fetched)),
+        },
         Asked::Picture { id, options, rows } => (id, drawn(ctx, &options, rows.as_bytes())),
         Asked::Batch { id, rows } => {
             let taken = (call.each)(rows).map_err(Refused::Message);
             (id, taken.map(|()| Value::new_undefined(ctx.clone())))
         }
     };
+    settle(ctx, root, shared, id, answer).map(|()| None)
+}
+
+/// Settles a promise of the script's.
+fn settle<'js>(
+    ctx: &Ctx<'js>,
+    root: &Object<'js>,
+    shared: &Shared,
+    id: u32,
+    answer: Result<Value<'js>, Refused>,
+) -> Result<(), Failure> {
     shared.clock.is_over();
     let settle = root.get::<_, Function<'js>>("settle");
     let settled = settle.and_then(|settle| match answer {
@@ -170,10 +199,20 @@ fn drawn<'js>(ctx: &Ctx<'js>, options: &str, rows: &[u8]) -> Result<Value<'js>, 
     TypedArray::<u8>::new_copy(ctx.clone(), picture).map(TypedArray::into_value).map_err(Refused::Engine)
 }
 
-fn fetched<'js>(ctx: &Ctx<'js>, answer: crate::FetchAnswer) -> rquickjs::Result<Value<'js>> {
+/// What became of a `fetch`, as the library takes it: `[status, headers, body]`, or null.
+fn answered<'js>(ctx: &Ctx<'js>, fetched: Fetched) -> Result<Value<'js>, Refused> {
+    let answer = match fetched {
+        Fetched::Answer(answer) => answer,
+        Fetched::AfterCommit => return Ok(Value::new_null(ctx.clone())),
+        Fetched::Failed(message) => return Err(Refused::Message(message)),
+        Fetched::Waits => return Err(Refused::Message("nothing became of it".to_owned())),
+    };
     let flat: Vec<String> = answer.headers.into_iter().flat_map(|(name, value)| [name, value]).collect();
-    let body = TypedArray::<u8>::new_copy(ctx.clone(), &answer.body)?.into_value();
-    vec![Value::new_int(ctx.clone(), answer.status.into()), flat.into_js(ctx)?, body].into_js(ctx)
+    let make = || {
+        let body = TypedArray::<u8>::new_copy(ctx.clone(), &answer.body)?.into_value();
+        vec![Value::new_int(ctx.clone(), answer.status.into()), flat.into_js(ctx)?, body].into_js(ctx)
+    };
+    make().map_err(Refused::Engine)
 }
 
 /// What was thrown where nothing of the script catches it.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::call::{Call, run};
+use crate::call::{Call, Stop, run};
 use crate::imports::{Sources, place_of_import};
-use crate::instance::{NotLoaded, load};
+use crate::instance::{Instance, NotLoaded, load};
 use crate::pool::Pool;
-use crate::{Failure, Host, Mistake, Request, Response};
+use crate::{Failure, Fetched, Host, Mistake, Request, Response};
 
 /// What of the calling thread's stack a script may take at most: threads have 2 MiB.
 const STACK_BYTES_MAX: usize = 1 << 20;
@@ -131,7 +131,7 @@ impl Engine {
         }
     }
 
-    /// Runs the program's default export for one request, for at most `time`. Blocks.
+    /// Runs the program's default export for one request, for at most `time`, with a host that lets nothing wait. Blocks.
     ///
     /// # Errors
     /// [`Failure`]: the call has no answer, and what it wrote must not be kept.
@@ -142,8 +142,38 @@ impl Engine {
         time: Duration,
         host: &mut dyn Host,
     ) -> Result<Response, Failure> {
-        let each = &mut |_| Err("only a seed is a generator".to_owned());
-        self.run(program, Call { begin: "call", request: Arc::clone(request), time, host, each })
+        match self.begin(program, request, time, host)? {
+            Step::Done(response) => Ok(response),
+            Step::Waits(_) => Err(thrown("nobody brings what it waits for".to_owned())),
+        }
+    }
+
+    /// As [`Engine::call`], up to where the host lets it wait. The time goes on meanwhile.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn begin(
+        &self,
+        program: &Program,
+        request: &Arc<Request>,
+        time: Duration,
+        host: &mut dyn Host,
+    ) -> Result<Step, Failure> {
+        let each = &mut |_| Err(NO_SEED.to_owned());
+        self.run(program, Call { begin: "call", request: Arc::clone(request), time, host, each, answer: None })
+    }
+
+    /// Goes on with a call that waited, from whatever thread, with what became of what it waited for.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn go_on(&self, mut waiting: Waiting, fetched: Fetched, host: &mut dyn Host) -> Result<Step, Failure> {
+        let Some(instance) = waiting.instance.take() else { return Err(thrown("it has ended".to_owned())) };
+        waiting.program.inner.instances.back();
+        let (request, time) = (Arc::default(), waiting.time);
+        let each = &mut |_| Err(NO_SEED.to_owned());
+        let call = Call { begin: "call", request, time, host, each, answer: Some((waiting.id, fetched)) };
+        self.run_in(&waiting.program, instance, call)
     }
 
     /// Runs the program's default export, a generator, and hands each value that it yields to `each`, as JSON. For at most `time`.
@@ -158,20 +188,85 @@ impl Engine {
         host: &mut dyn Host,
         each: &mut dyn FnMut(Bytes) -> Result<(), String>,
     ) -> Result<(), Failure> {
-        self.run(program, Call { begin: "produce", request: Arc::default(), time, host, each }).map(|_| ())
+        let call = Call { begin: "produce", request: Arc::default(), time, host, each, answer: None };
+        match self.run(program, call)? {
+            Step::Done(_) => Ok(()),
+            Step::Waits(_) => Err(thrown("nobody brings what it waits for".to_owned())),
+        }
     }
 
-    fn run(&self, program: &Program, call: Call<'_>) -> Result<Response, Failure> {
+    fn run(&self, program: &Program, call: Call<'_>) -> Result<Step, Failure> {
         let Inner { sources, instances, .. } = &*program.inner;
         let idle = instances.take(self.settings.ready);
         let loaded = idle.map_or_else(|| load(program.path(), sources, &self.settings), Ok);
-        let mut instance = loaded.map_err(|error| {
+        let instance = loaded.map_err(|error| {
             instances.put(None, self.settings.ready);
             not_loaded(error)
         })?;
-        let done = catch_unwind(AssertUnwindSafe(|| run(&mut instance, &self.settings, sources, call)));
-        instances.put(Some(instance).filter(|instance| !instance.heap.is_broken()), self.settings.ready);
-        done.unwrap_or_else(|_| Err(thrown("the server has a fault: a panic in a call of this script".to_owned())))
+        self.run_in(program, instance, call)
+    }
+
+    fn run_in(&self, program: &Program, mut instance: Instance, call: Call<'_>) -> Result<Step, Failure> {
+        let Inner { sources, instances, .. } = &*program.inner;
+        let (time, ready) = (call.time, self.settings.ready);
+        let run = AssertUnwindSafe(|| run(&mut instance, &self.settings, sources, call));
+        let fault = |_| Err(thrown("the server has a fault: a panic in a call of this script".to_owned()));
+        let done = match catch_unwind(run).unwrap_or_else(fault) {
+            Ok(Stop::Waits(id)) => {
+                instances.away();
+                return Ok(Step::Waits(Waiting {
+                    program: program.clone(),
+                    instance: Some(instance),
+                    id,
+                    time,
+                    ready,
+                }));
+            }
+            Ok(Stop::Done(response)) => Ok(Step::Done(response)),
+            Err(failure) => Err(failure),
+        };
+        instance.heap.reset();
+        instances.put(Some(instance).filter(|instance| !instance.heap.is_broken()), ready);
+        done
+    }
+}
+
+/// What a call's `yield` comes to, which only seeds have.
+const NO_SEED: &str = "only a seed is a generator";
+
+/// How far a call came.
+#[derive(Debug)]
+pub enum Step {
+    /// To its answer.
+    Done(Response),
+    /// To where it waits for what its host has been asked to fetch.
+    Waits(Waiting),
+}
+
+/// A call that waits. Dropped, it has ended.
+pub struct Waiting {
+    program: Program,
+    instance: Option<Instance>,
+    /// What it waits for.
+    id: u32,
+    time: Duration,
+    ready: usize,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Waiting").field("program", &self.program).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(mut instance) = self.instance.take() {
+            instance.heap.reset();
+            let instances = &self.program.inner.instances;
+            instances.back();
+            instances.put(Some(instance), self.ready);
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub enum Fetched {
     AfterCommit,
     /// It was refused or came to nothing: the script's promise is rejected with this message.
     Failed(String),
+    /// The call stops here, and holds nothing of its host's, until [`Engine::go_on`](crate::Engine::go_on) brings what became of it.
+    Waits,
 }
 
 /// An answer from elsewhere.

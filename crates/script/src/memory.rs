@@ -9,7 +9,7 @@
 //! All state of QuickJS stands in memory from its allocator: it has no variables of its own beside constants and the lock of `Atomics`.
 //! So writing the copy back brings it to a state that it was in, with the same pointers, as long as what lives *outside* that memory
 //! and points into it, or is pointed at from it, is as it was too:
-//! - Handles of Rust on JavaScript values: those of a call cannot outlive [`Heap::call`] (their lifetime `'js` ends with it), and the
+//! - Handles of Rust on JavaScript values: those of a call cannot outlive [`Heap::run`] (their lifetime `'js` ends with it), and the
 //!   [`Persistent`] ones are made before `keep` and live as long as the heap. Calls make none; this crate is the only one that could.
 //! - Boxes of Rust that JavaScript objects own (functions of Rust): all are made before `keep` and are reachable from the kept root, which
 //!   nothing in a call can change; so none is freed, and none is made in a call.
@@ -165,26 +165,24 @@ impl Heap {
         Ok(unsafe { (*self.blocks).keep() })
     }
 
-    /// Runs one call, and goes back to the kept moment, whatever becomes of it. The second of the result says whether it ran out of memory.
-    pub(crate) fn call<T>(&mut self, run: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> T) -> (T, bool) {
+    /// Runs a part of a call: the first one begins with the kept moment, another one with what the one before left.
+    pub(crate) fn run<T>(&mut self, part: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> T) -> T {
         let root = (*self.root).clone();
         let done = catch_unwind(AssertUnwindSafe(|| {
             self.context.with(|ctx| {
                 let root = root.and_then(|root| root.restore(&ctx).ok()).unwrap_or_else(|| ctx.globals());
-                run(&ctx, &root)
+                part(&ctx, &root)
             })
         }));
-        match done {
-            Ok(value) => {
-                let ran_out = self.ran_out();
-                // SAFETY: see the module's text.
-                unsafe { (*self.blocks).reset() }
-                (value, ran_out)
-            }
-            Err(panic) => {
-                self.broken = true;
-                resume_unwind(panic)
-            }
+        self.broken |= done.is_err();
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Ends a call, whatever became of it: goes back to the kept moment.
+    pub(crate) fn reset(&mut self) {
+        if !self.broken {
+            // SAFETY: see the module's text.
+            unsafe { (*self.blocks).reset() }
         }
     }
 

@@ -39,6 +39,16 @@ impl Pool {
         idle
     }
 
+    /// An instance that is in use waits for others: it does not count meanwhile, so that nobody waits for it.
+    pub(crate) fn away(&self) {
+        self.instances.lock().count -= 1;
+    }
+
+    /// An instance that waited is in use again.
+    pub(crate) fn back(&self) {
+        self.instances.lock().count += 1;
+    }
+
     /// Gives an instance back, or says that there is one less. More than `most` are not kept.
     pub(crate) fn put(&self, instance: Option<Instance>, most: usize) {
         let mut instances = self.instances.lock();

@@ -11,3 +11,4 @@ mod limits;
 mod mistakes;
 mod random;
 mod speed;
+mod waiting;

@@ -12,8 +12,6 @@ use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_script::{Engine, Program, Request};
 use pintle_store::Store;
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
 use super::fetch::Fetcher;
 use super::outbox::{Outbox, WAITING_BYTES_MAX};
@@ -45,7 +43,6 @@ pub(super) struct Work {
     pub(super) fetcher: Arc<Fetcher>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) gone: Arc<Gone>,
-    pub(super) runtime: Handle,
     /// Whether the caller is told what went wrong in the script.
     pub(super) dev: bool,
 }
@@ -74,7 +71,6 @@ impl Work {
             fetcher: Arc::clone(&state.fetcher),
             outbox: Arc::clone(&state.outbox),
             gone: Arc::default(),
-            runtime: Handle::current(),
             dev: state.settings.dev,
         })
     }
@@ -127,10 +123,7 @@ fn caller(caller: &Caller) -> pintle_script::Caller {
 
 /// Whether nobody waits for the answer any more.
 #[derive(Debug, Default)]
-pub(super) struct Gone {
-    set: AtomicBool,
-    told: Notify,
-}
+pub(super) struct Gone(AtomicBool);
 
 /// Tells that nobody waits, when it is dropped.
 pub(super) struct Asking(Arc<Gone>);
@@ -141,22 +134,12 @@ impl Gone {
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.set.load(Ordering::Acquire)
-    }
-
-    /// Ends when nobody waits any more.
-    pub(super) async fn wait(&self) {
-        let told = self.told.notified();
-        if !self.is_set() {
-            told.await;
-        }
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.0.set.store(true, Ordering::Release);
-        // One wait at a time is at work: a script's steps follow one another.
-        self.0.told.notify_one();
+        self.0.0.store(true, Ordering::Relaxed);
     }
 }

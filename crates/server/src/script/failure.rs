@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 use pintle_model::Role;
 use pintle_script::{Failure as Failed, Place};
 
 use super::Why;
 use super::call::Work;
+use super::fetch::WAITING_MAX;
 use crate::answer::Answer;
 use crate::failure::{Failure, Worded};
 use crate::status::{self, Surface};
@@ -23,6 +25,7 @@ pub(super) fn told(why: Why, work: &Work) -> Result<Answer, Failure> {
         Why::Store(error) => Err(of_store(error, work)),
         Why::Answer(reason) => Err(thrown(&format!("its answer is none: {reason}"), None, "", work)),
         Why::Script(failed) => of_script(failed, work),
+        Why::Crowded => Err(crowded()),
     }
 }
 
@@ -90,6 +93,12 @@ fn too_long(limit: Duration, work: &Work) -> Failure {
 fn too_much(what: &str, name: &str, limit_bytes: usize) -> Failure {
     with_cause(StatusCode::INTERNAL_SERVER_ERROR, format!("the script wanted more than {limit_bytes} bytes of {what}"))
         .hint(format!("nothing of it was kept; the manifest's `{name}` sets how much it may take"))
+}
+
+/// Too many calls wait for others.
+fn crowded() -> Failure {
+    let message = format!("{WAITING_MAX} calls of scripts wait for answers from elsewhere, and no more may");
+    with_cause(StatusCode::SERVICE_UNAVAILABLE, message).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 /// An error that is the script's, not the caller's: the log must have it.

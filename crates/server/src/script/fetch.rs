@@ -13,6 +13,7 @@ use pintle_model::FetchTarget;
 use pintle_script::{FetchAnswer, FetchRequest};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::outbox::Letter;
 use crate::{Environment, Error};
@@ -23,6 +24,8 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are taken.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// How many calls may wait for answers at once: each keeps what its script has in memory.
+pub(super) const WAITING_MAX: usize = 64;
 /// Headers that belong to the connection or follow from the rest.
 const OURS: [&str; 6] = ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
 
@@ -33,6 +36,7 @@ pub(crate) struct Fetcher {
     origins: BTreeSet<String>,
     /// None where nothing may be reached.
     client: Option<Client>,
+    places: Arc<Semaphore>,
 }
 
 impl Fetcher {
@@ -53,7 +57,12 @@ impl Fetcher {
             origins.insert(url.origin().ascii_serialization());
         }
         let client = if origins.is_empty() { None } else { Some(client()?) };
-        Ok(Fetcher { origins, client })
+        Ok(Fetcher { origins, client, places: Arc::new(Semaphore::new(WAITING_MAX)) })
+    }
+
+    /// A place for a call that waits, if there is one.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     /// Sends a request and waits for its answer, until `due` at the latest.

@@ -1,14 +1,15 @@
 //! The world of a call: the app's data inside the call's transaction, the network, the log.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use pintle_model::CollectionId;
 use pintle_script::{DbAnswer, DbRequest, Ended, FetchRequest, Fetched, Host, Level};
 use pintle_store::{Error, Tx};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::Why;
 use super::call::Work;
 use super::outbox::Letter;
 use super::sql;
@@ -26,8 +27,6 @@ const LETTERS_MAX: usize = 100;
 pub(super) struct World<'a> {
     pub(super) work: &'a Work,
     pub(super) tx: &'a mut (dyn Tx + 'a),
-    /// When the script's time is over.
-    pub(super) due: Instant,
     pub(super) said: Said,
 }
 
@@ -40,8 +39,10 @@ pub(super) struct Said {
     letters_bytes: usize,
     /// What it looked into.
     pub(super) reads: BTreeSet<CollectionId>,
-    /// Why the store could not go on.
-    pub(super) ended: Option<Error>,
+    /// Why the call cannot go on.
+    pub(super) ended: Option<Why>,
+    /// What it waits for, with its place among those that do.
+    pub(super) waits: Option<(FetchRequest, OwnedSemaphorePermit)>,
 }
 
 /// What a call logs.
@@ -57,7 +58,7 @@ impl World<'_> {
         match refused {
             Refused::Told(failure) => Ok(error(&failure)),
             Refused::Store(error) => {
-                self.said.ended = Some(error);
+                self.said.ended = Some(Why::Store(error));
                 Err(Ended)
             }
         }
@@ -66,7 +67,7 @@ impl World<'_> {
     /// Whether somebody still waits for the answer.
     fn go_on(&mut self) -> Result<(), Ended> {
         if self.work.gone.is_set() {
-            self.said.ended = Some(Error::Timeout);
+            self.said.ended = Some(Why::Store(Error::Timeout));
             return Err(Ended);
         }
         Ok(())
@@ -115,20 +116,12 @@ impl Host for World<'_> {
         self.go_on()?;
         let work = self.work;
         if !work.writes {
-            let answered = work.runtime.block_on(async {
-                tokio::select! {
-                    answered = work.fetcher.fetch(request, self.due) => Some(answered),
-                    () = work.gone.wait() => None,
-                }
-            });
-            return Ok(match answered {
-                Some(Ok(answer)) => Fetched::Answer(answer),
-                Some(Err(reason)) => Fetched::Failed(reason),
-                None => {
-                    self.go_on()?;
-                    Fetched::Failed("the caller has left".to_owned())
-                }
-            });
+            let Some(place) = work.fetcher.place() else {
+                self.said.ended = Some(Why::Crowded);
+                return Err(Ended);
+            };
+            self.said.waits = Some((request, place));
+            return Ok(Fetched::Waits);
         }
         if self.said.letters.len() == LETTERS_MAX {
             return Ok(Fetched::Failed(format!(

@@ -3,6 +3,7 @@
 //! 1. [`call`] puts together what the call needs, before any store hears of it: the request as the script sees it, its limits.
 //! 2. [`Work::steps`] is the call, inside one transaction, for which [`host`] is the world outside. PostgreSQL may run it
 //!    again: what an attempt has logged, wants to send and answers goes with it, and only that of the last one counts.
+//!    A call that only reads and waits for an answer from elsewhere holds no transaction meanwhile, and goes on in another one.
 //! 3. After the commit its log is written, what it sends goes to the [`outbox`], and its answer to the caller.
 //! 4. What went wrong is a [`failure`].
 
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use hyper::StatusCode;
 use pintle_model::CollectionId;
+use pintle_script::{Fetched, Step, Waiting};
 use pintle_store::{Error, Mode, Tx};
 
 use self::call::{Gone, Work};
@@ -53,6 +55,15 @@ enum Ended {
     /// The request had been answered before, under its `Idempotency-Key`.
     Earlier(Result<Answer, Failure>),
     Made(Answer, Said),
+    Waits(Paused),
+}
+
+/// A call that waits for an answer from elsewhere.
+struct Paused {
+    waiting: Waiting,
+    said: Said,
+    /// When the script's time is over.
+    due: Instant,
 }
 
 /// Why nothing of a call is kept, with what it had said until then.
@@ -61,11 +72,14 @@ struct Refused {
     said: Box<Said>,
 }
 
+#[derive(Debug)]
 enum Why {
     Store(Error),
     Script(pintle_script::Failure),
     /// It answers what is no answer.
     Answer(String),
+    /// It would wait for an answer from elsewhere, and too many do.
+    Crowded,
 }
 
 impl From<Error> for Refused {
@@ -77,23 +91,41 @@ impl From<Error> for Refused {
 impl Work {
     async fn run(self: Arc<Work>) -> Result<Told, Failure> {
         let mode = if self.writes { Mode::Write } else { Mode::Read };
-        let work = Arc::clone(&self);
-        let ended = self.store.transaction(mode, move |tx| work.steps(tx)).await;
-        match ended {
-            Ok(Ended::Earlier(earlier)) => Ok(Told { answer: earlier?, reads: Vec::new() }),
-            Ok(Ended::Made(answer, mut said)) => {
-                self.outbox.post(std::mem::take(&mut said.letters), &self.id);
-                Ok(Told { answer, reads: self.say(said) })
-            }
-            Err(Refused { why, said }) => {
-                let reads = self.say(*said);
-                Ok(Told { answer: failure::told(why, &self)?, reads })
+        let mut from = None;
+        loop {
+            let (work, begins) = (Arc::clone(&self), from.is_none());
+            let mut from_there = from.take();
+            let steps = move |tx: &mut dyn Tx| match from_there.take() {
+                // What a call did after it waited cannot be done again.
+                None if !begins => Err(Error::Busy.into()),
+                from => work.steps(tx, from),
+            };
+            match self.store.transaction(mode, steps).await {
+                Ok(Ended::Waits(paused)) => from = Some(self.wait(paused).await),
+                Ok(Ended::Earlier(earlier)) => return Ok(Told { answer: earlier?, reads: Vec::new() }),
+                Ok(Ended::Made(answer, mut said)) => {
+                    self.outbox.post(std::mem::take(&mut said.letters), &self.id);
+                    return Ok(Told { answer, reads: self.say(said) });
+                }
+                Err(Refused { why, said }) => {
+                    let reads = self.say(*said);
+                    return Ok(Told { answer: failure::told(why, &self)?, reads });
+                }
             }
         }
     }
 
-    /// One attempt of the call.
-    fn steps(&self, tx: &mut dyn Tx) -> Result<Ended, Refused> {
+    /// Waits for the answer from elsewhere.
+    async fn wait(&self, mut paused: Paused) -> (Paused, Fetched) {
+        let fetched = match paused.said.waits.take() {
+            Some((request, _place)) => self.fetcher.fetch(request, paused.due).await,
+            None => Err("nothing was asked for".to_owned()),
+        };
+        (paused, fetched.map_or_else(Fetched::Failed, Fetched::Answer))
+    }
+
+    /// One attempt of the call, or its next part.
+    fn steps(&self, tx: &mut dyn Tx, from: Option<(Paused, Fetched)>) -> Result<Ended, Refused> {
         if self.gone.is_set() {
             return Err(Error::Timeout.into());
         }
@@ -102,16 +134,25 @@ impl Work {
         {
             return Ok(Ended::Earlier(earlier));
         }
+        let now = Instant::now();
+        let due = from.as_ref().map_or(now + self.time, |(paused, _)| paused.due);
         // A statement that takes too long is broken off too: the script's own clock only looks between its steps.
-        tx.limit(self.time);
-        let mut world = World { work: self, tx, due: Instant::now() + self.time, said: Said::default() };
-        let called = self.engine.call(&self.program, &self.request, self.time, &mut world);
+        tx.limit(due.saturating_duration_since(now));
+        let mut world = World { work: self, tx, said: Said::default() };
+        let called = match from {
+            None => self.engine.begin(&self.program, &self.request, self.time, &mut world),
+            Some((Paused { waiting, said, .. }, fetched)) => {
+                world.said = said;
+                self.engine.go_on(waiting, fetched, &mut world)
+            }
+        };
         let World { tx, mut said, .. } = world;
         let refused = |why, said| Err(Refused { why, said: Box::new(said) });
         let response = match (said.ended.take(), called) {
-            (Some(error), _) => return refused(Why::Store(error), said),
+            (Some(why), _) => return refused(why, said),
             (None, Err(failure)) => return refused(Why::Script(failure), said),
-            (None, Ok(response)) => response,
+            (None, Ok(Step::Waits(waiting))) => return Ok(Ended::Waits(Paused { waiting, said, due })),
+            (None, Ok(Step::Done(response))) => response,
         };
         let answer = match response::answer(response) {
             Ok(answer) => answer,

@@ -80,10 +80,12 @@ collections:
 scripts:
   environment: [ELSEWHERE]
   fetch: [\"${env:ELSEWHERE}\", \"${env:UNSET}\"]
-  limits: { write_time: 10s }
+  limits: { read_time: 60s, write_time: 10s }
 routes:
   /ask: { get: { params: { path: { in: query, type: text } }, script: routes/ask.js } }
   /tell/{word}: { post: { as: service_role, params: { word: text }, script: routes/tell.js } }
+  /both: { get: { script: routes/both.js } }
+  /count: { get: { script: routes/count.js } }
   /much: { post: { as: service_role, script: routes/much.js } }
 ";
     let ask = "export default async function ({ params }) {
@@ -104,7 +106,16 @@ routes:
   const body = new Uint8Array(8 << 20);
   for (let n = 0; n < 60; n++) await fetch(env.ELSEWHERE + '/much', { method: 'POST', body });
 }\n";
-    app(manifest, &[("ask.js", ask), ("tell.js", tell), ("much.js", much)], place)
+    let both = "export default async function () {
+  const count = async () => (await db.sql`select count(*) as n from counts`.throwOnError()).data[0].n;
+  const before = await count();
+  const answers = await Promise.all(['/a', '/b'].map((path) => fetch(env.ELSEWHERE + path)));
+  return { before, answers: answers.map((answer) => answer.status), after: await count() };
+}\n";
+    let count =
+        "export default async () => (await db.sql`select count(*) as n from counts`.throwOnError()).data[0].n;\n";
+    let files = [("ask.js", ask), ("tell.js", tell), ("much.js", much), ("both.js", both), ("count.js", count)];
+    app(manifest, &files, place)
 }
 
 #[tokio::test]
@@ -167,7 +178,62 @@ async fn what_a_script_that_writes_sends_goes_out_once_after_the_commit(place: P
     assert_eq!(sent, kept.into_iter().collect::<Vec<u64>>(), "each that was kept, once");
 }
 
-on_both_stores!(what_a_script_that_writes_sends_goes_out_once_after_the_commit);
+async fn many_that_wait_for_others_let_reads_and_writes_pass(place: Place) {
+    // More than there are connections that read, or to a server.
+    const WAITING: usize = 40;
+    let mut elsewhere = Elsewhere::start().await;
+    let app = fetching(place);
+    let server = crate::common::Server::start(app.serving(&[]).env("ELSEWHERE", &elsewhere.origin));
+    elsewhere.answers.send(false).unwrap();
+    let mut waiting = JoinSet::new();
+    for _ in 0..WAITING {
+        let ask = server.get("/both");
+        waiting.spawn(async move { ask.await });
+    }
+    for _ in 0..WAITING {
+        assert_eq!(elsewhere.next().await, "GET /a HTTP/1.1 ");
+    }
+    server.get("/count").await.is(200, json!(0));
+    server.get("/rest/v1/counts?order=name").await.is(200, json!([]));
+    server.post("/tell/word", json!({})).await.has(200);
+    server.get("/count").await.is(200, json!(1));
+    elsewhere.answers.send(true).unwrap();
+    while let Some(answer) = waiting.join_next().await {
+        answer.unwrap().is(200, json!({ "before": 0, "answers": [200, 200], "after": 1 }));
+    }
+}
+
+on_both_stores!(
+    what_a_script_that_writes_sends_goes_out_once_after_the_commit,
+    many_that_wait_for_others_let_reads_and_writes_pass,
+);
+
+#[tokio::test]
+async fn more_calls_than_may_wait_are_told_to_come_later_and_those_whose_callers_left_do_not_count() {
+    const MORE_THAN_MAY: usize = 80;
+    let elsewhere = Elsewhere::start().await;
+    let app = fetching(Place::Sqlite);
+    let server = crate::common::Server::start(app.serving(&[]).env("ELSEWHERE", &elsewhere.origin));
+    elsewhere.answers.send(false).unwrap();
+    let mut waiting = JoinSet::new();
+    for _ in 0..MORE_THAN_MAY {
+        let ask = server.get("/ask?path=/x");
+        waiting.spawn(async move { ask.await });
+    }
+    let crowded = waiting.join_next().await.unwrap().unwrap().has(503);
+    assert_eq!(crowded.header("retry-after"), "1");
+    assert_eq!(crowded.json()["message"], "64 calls of scripts wait for answers from elsewhere, and no more may");
+    waiting.shutdown().await;
+    elsewhere.answers.send(true).unwrap();
+    loop {
+        let answer = server.get("/ask?path=/x").await;
+        if answer.status == 200 {
+            break;
+        }
+        // The server has not noticed yet that they left.
+        answer.has(503);
+    }
+}
 
 #[tokio::test]
 async fn what_one_call_sends_is_bounded_in_bytes() {
