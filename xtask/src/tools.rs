@@ -1,6 +1,6 @@
 //! What some tests need beside Rust, fetched where that can be done without asking.
 //!
-//! - a Python environment in `target/tools` with schemathesis and an OpenAPI validator, from PyPI;
+//! - a Python environment in `target/tools` with schemathesis and validators of OpenAPI and of Kubernetes, from PyPI;
 //! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password);
 //! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
@@ -19,7 +19,8 @@ use crate::image;
 use crate::run::{root, run, say, succeeds};
 
 /// Pinned, so that a new release of theirs never breaks a build of ours.
-const PYTHON_PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+const PYTHON_PACKAGES: [&str; 3] =
+    ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0", "kubernetes-validate==1.37.0"];
 
 const TYPESCRIPT: &str = "typescript@5.9.3";
 
@@ -44,8 +45,9 @@ pub(crate) fn prepare() -> Tools {
     match python() {
         Ok(programs) => tools.python = Some(programs),
         Err(error) => tools.missing.push(format!(
-            "schemathesis and the OpenAPI validator ({error:#}): the API's document was NOT checked against the server; \
-             install python3 with venv and pip, and see that PyPI can be reached"
+            "schemathesis and the validators of OpenAPI and of Kubernetes ({error:#}): the API's document was NOT checked against \
+             the server, and NEITHER were manifests against Kubernetes; install python3 with venv and pip, and see that PyPI can \
+             be reached"
         )),
     }
     match typescript() {
@@ -88,7 +90,7 @@ fn python() -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(programs);
     }
-    say("── fetching schemathesis and the OpenAPI validator into target/tools");
+    say("── fetching schemathesis and the validators of OpenAPI and of Kubernetes into target/tools");
     if venv.exists() {
         fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
     }

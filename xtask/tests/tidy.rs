@@ -21,10 +21,15 @@ const LONG_FILES: [(&str, usize); 0] = [];
 const LONG_FUNCTIONS: [&str; 0] = [];
 
 /// What each crate may know of ours, and what it must not reach by any way.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule { package: "pintle-model", knows: &[], never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"] },
     Rule {
         package: "pintle-auth",
+        knows: &["pintle-model"],
+        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
+    },
+    Rule {
+        package: "pintle-kubernetes",
         knows: &["pintle-model"],
         never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
     },
@@ -50,7 +55,15 @@ const RULES: [Rule; 7] = [
     },
     Rule {
         package: "pintle",
-        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-script", "pintle-server", "pintle-store"],
+        knows: &[
+            "pintle-auth",
+            "pintle-kubernetes",
+            "pintle-model",
+            "pintle-query",
+            "pintle-script",
+            "pintle-server",
+            "pintle-store",
+        ],
         never: &[],
     },
 ];

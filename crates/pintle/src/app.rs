@@ -1,6 +1,7 @@
 //! Finds an app, reads its manifest and checks it, in the same passes for every command.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) planner: Arc<Planner>,
     /// Differs when a file differs that was read: the manifest, or one that it names.
     pub(crate) fingerprint: u64,
+    /// The files that the manifest names, and what those import, by their paths in the folder.
+    pub(crate) named: BTreeSet<String>,
     /// The scripts of its routes, compiled.
     pub(crate) scripts: Scripts,
 }
@@ -87,9 +90,11 @@ impl App {
         let text = read(&manifest)?;
         let files = RefCell::new(DefaultHasher::new());
         text.hash(&mut *files.borrow_mut());
+        let named = RefCell::new(BTreeSet::new());
         let file = |path: &str| {
             let found = beside(&folder, path);
             (path, &found).hash(&mut *files.borrow_mut());
+            named.borrow_mut().insert(path.to_owned());
             found
         };
         let (model, mut diagnostics) = pintle_model::load(&manifest.display().to_string(), &text, &file);
@@ -113,7 +118,15 @@ impl App {
         let wrong = diagnostics.iter().any(|d| d.severity == Severity::Error);
         let made = planner.zip(compiled).filter(|_| !wrong);
         let fingerprint = files.borrow().finish();
-        let app = made.map(|(planner, scripts)| App { given: given.to_owned(), folder, planner, fingerprint, scripts });
+        let named = named.take();
+        let app = made.map(|(planner, scripts)| App {
+            given: given.to_owned(),
+            folder,
+            planner,
+            fingerprint,
+            named,
+            scripts,
+        });
         Ok(Checked { manifest, fingerprint, app, diagnostics })
     }
 

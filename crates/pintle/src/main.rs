@@ -60,6 +60,8 @@ enum Command {
     Restore(commands::restore::Args),
     /// Move an app's data to another store, such as PostgreSQL, and prove that it arrived
     Copy(commands::copy::Args),
+    /// Write what Kubernetes needs to run an app
+    Kubernetes(commands::kubernetes::Args),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Copy(args) => commands::copy::run(&args),
+        Command::Kubernetes(args) => commands::kubernetes::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
