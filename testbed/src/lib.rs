@@ -4,7 +4,11 @@
 //! [`Postgres::shared`] is the server of a whole test run: `cargo xtask test` starts one and names it in
 //! [`SHARED`]; a test that is run by itself starts its own. Each test takes a [`Database`] of its own on it. A test that
 //! kills its server, or needs other settings, starts one with [`Postgres::start`].
+//!
+//! [`Browser`] is Chromium without a window, for tests of pages.
 
+pub mod browser;
 mod postgres;
 
+pub use browser::{Browser, Page};
 pub use postgres::{Database, NONE, Postgres, SHARED};

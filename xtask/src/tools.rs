@@ -2,7 +2,7 @@
 //!
 //! - a Python environment in `target/tools` with schemathesis and validators of OpenAPI and of Kubernetes, from PyPI;
 //! - TypeScript's compiler in `target/tools`, from npm;
-//! - `strace` and `wrk`, from the system's packages, if we may install them (root, or sudo without a password);
+//! - `strace`, `wrk` and Chromium, from the system's packages, if we may install them (root, or sudo without a password);
 //! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
 //! - PostgreSQL, from there too: one throwaway server for the whole run, gone with it. No cluster of the system's is made.
 //!
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use pintle_testbed::Postgres;
+use pintle_testbed::{Browser, Postgres};
 
 use crate::image;
 use crate::run::{root, run, say, succeeds};
@@ -74,6 +74,12 @@ pub(crate) fn prepare() -> Tools {
         if !has(program, version) && !install(program) {
             tools.missing.push(format!("{program}: {check} was NOT checked; install the package `{program}`"));
         }
+    }
+    if Browser::program().is_none() && !install("chromium") {
+        tools.missing.push(
+            "Chromium: pages were NOT opened in a browser; install it, or name its program in PINTLE_TEST_CHROMIUM"
+                .to_owned(),
+        );
     }
     for missing in &tools.missing {
         say(&format!("MISSING  {missing}"));

@@ -117,6 +117,8 @@ function enter(token) {
     pick(found);
     moved();
     target.value = "";
+    // The keys move the map again.
+    canvas.focus({ preventScroll: true });
   });
   const end = keepFresh(world, token, changed, fault);
   leave = () => {

@@ -25,6 +25,7 @@ mod copy;
 mod credentials;
 mod declarations;
 mod dev;
+mod docs_page;
 mod errors;
 mod idempotency;
 mod life;

@@ -2,9 +2,11 @@
 
 mod discord;
 mod map;
+mod page;
 mod reads;
 mod rows;
 mod tokens;
+mod userscript;
 mod view;
 
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 // Starts Swagger UI on this app's document. A token that is given stays in this browser until it is taken back.
-if (window.matchMedia("(prefers-color-scheme: dark)").matches) {
-  document.documentElement.classList.add("dark-mode");
-}
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const showDark = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", showDark);
+showDark();
 window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",
