@@ -128,7 +128,8 @@ pub(crate) fn serving(plan: &Plan<'_>, component: Component, part: Option<&Part>
     let container = Container {
         ports: Some(ports.into_iter().map(port).collect()),
         startup_probe: Some(Probe { failure_threshold: Some(START_TRIES), ..probe("/health/live", &probed, 1) }),
-        readiness_probe: Some(Probe { failure_threshold: Some(2), ..probe("/health/ready", &probed, 2) }),
+        // Where a new version changes the tables, servers of the one before are not ready any more: by then there must be new ones.
+        readiness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/health/ready", &probed, 2) }),
         liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/health/live", &probed, 10) }),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {

@@ -9,4 +9,5 @@ mod common;
 mod folder;
 mod manifests;
 mod parts;
+mod replay;
 mod secrets;
