@@ -19,6 +19,7 @@ mod reload;
 mod report;
 mod scripts;
 mod secret;
+mod secrets;
 mod shell;
 mod sowing;
 mod ui;
@@ -38,7 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check an app's manifest and print every mistake in it
+    /// Check an app's manifest and print every mistake in it; with --secrets, look for secret values in its files
     Check(commands::check::Args),
     /// Make a small app that runs at once
     New(commands::new::Args),

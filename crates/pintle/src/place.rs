@@ -116,7 +116,7 @@ mod tests {
             ("sqlite:a.db", "sqlite:a.db"),
             ("postgres://host/db?schema=s", "postgres://host/db?schema=s"),
             ("postgres://me@host/db", "postgres://me@host/db"),
-            ("postgres://me:s3:cr@et@host/db", "postgres://me:…@host/db"),
+            ("postgres://me:s3:cr@et@host/db", "postgres://me:…@host/db"), // pintle:no-secret
             ("postgres://host/db?password=x", "postgres://…"),
             (r#"{"username":"me","password":"s3cret","host":"h"}"#, "{…}"),
         ] {

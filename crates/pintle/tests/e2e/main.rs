@@ -37,6 +37,7 @@ mod retriever;
 mod route_cache;
 mod scripts;
 mod search;
+mod secrets;
 mod seed;
 mod settings;
 mod startup;

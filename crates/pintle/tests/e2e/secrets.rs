@@ -1,0 +1,63 @@
+//! `pintle check --secrets`: what would be committed holds no secret value.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use crate::common::{App, copy, run, shipped};
+
+/// Secrets of a form, put together here so that this file holds none.
+fn leaky() -> App {
+    let app = App::shipped("configs");
+    let write = |name: &str, text: String| std::fs::write(app.file(name), text).unwrap();
+    let token = ["gh", "p_", "q7Xc2LmV9bTz4KdR8sWf1NjY6hGp3AeU5oBi"].concat();
+    let url = ["postgres://app:", "correct-horse", "@db.internal/app"].concat();
+    write("deploy.sh", format!("set -e\nexport GITHUB_TOKEN={token}\n"));
+    write(".env", format!("PINTLE_STORE={url}\nSESSION_SECRET={}\n", ["Zq81mX", "v0Tn47bKw2"].concat()));
+    write("fixed.txt", format!("{token} # of a test, pintle:no-secret\n"));
+    write(".gitignore", "/mine\n".to_owned());
+    write("mine", format!("{token}\n"));
+    write("image.bin", format!("\0{token}\n"));
+    app
+}
+
+#[test]
+fn secrets_are_told_with_their_place_and_never_whole() {
+    let app = leaky();
+    let (code, out, err) = run(&["check", "--secrets", app.path()]);
+    assert_eq!((code, err.as_str()), (1, ""), "{out}");
+    assert!(!out.contains("q7Xc") && !out.contains("horse") && !out.contains("v0Tn"), "{out}");
+    assert_snapshot!(out.replace(app.path(), "APP"));
+
+    // What git leaves out is left out; what is there is not.
+    std::fs::write(app.file(".gitignore"), "/mine\n.env\n/deploy.sh\n").unwrap();
+    let (code, out, _) = run(&["check", &app.file("pintle.yaml"), "--secrets"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.starts_with("no secret in "), "{out}");
+}
+
+#[test]
+fn a_folder_that_is_none_is_told() {
+    let (code, _, err) = run(&["check", "--secrets", "/no/such/folder"]);
+    assert_eq!(code, 1);
+    assert!(err.starts_with("error: cannot look for secrets: ") && err.contains("/no/such/folder"), "{err}");
+}
+
+#[test]
+fn this_repository_and_every_new_app_hold_none() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let new = tempfile::tempdir().unwrap();
+    let made = new.path().join("notes");
+    assert_eq!(run(&["new", made.to_str().unwrap()]).0, 0);
+    for folder in [&here, &made] {
+        let (code, out, err) = run(&["check", "--secrets", folder.to_str().unwrap()]);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    }
+    // Where no `.gitignore` stands above an app, the check is the same.
+    for app in ["configs", "retriever"] {
+        let alone = tempfile::tempdir().unwrap();
+        copy(&shipped(app), alone.path());
+        let (code, out, _) = run(&["check", "--secrets", alone.path().to_str().unwrap()]);
+        assert_eq!(code, 0, "{out}");
+    }
+}
