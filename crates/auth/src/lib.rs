@@ -2,8 +2,10 @@
 //!
 //! Pure: randomness and time are arguments; where tokens are kept and which header carries them is the server's business.
 
+mod gateway;
 mod named;
 
+pub use gateway::{AGE_SECONDS_MAX, GatewayKey, Passed, SECRET_CHARS_MIN};
 pub use named::named_tokens;
 
 use std::collections::BTreeMap;

@@ -51,6 +51,8 @@ enum Command {
     Seed(commands::seed::Args),
     /// Serve an app
     Serve(commands::serve::Args),
+    /// Say whether a server is ready, by the exit code: for containers without a shell
+    Health(commands::health::Args),
     /// Make, list and revoke tokens
     Token(commands::token::Args),
     /// Bring the store's tables to what the manifest says
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Types(args) => commands::types::run(&args),
         Command::Seed(args) => commands::seed::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Health(args) => commands::health::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),
         Command::Backup(args) => commands::backup::run(&args),

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod kubernetes;
+pub(crate) mod health;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;

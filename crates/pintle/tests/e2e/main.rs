@@ -27,6 +27,7 @@ mod declarations;
 mod dev;
 mod docs_page;
 mod errors;
+mod health;
 mod idempotency;
 mod life;
 mod migrate;
