@@ -25,6 +25,15 @@ pub(crate) struct Banner<'a> {
     pub(crate) look: Look,
 }
 
+/// An address as a client on this machine would write it.
+pub(crate) fn origin(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        let v6 = std::net::Ipv6Addr::LOCALHOST;
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { v6.into() });
+    }
+    format!("http://{address}")
+}
+
 impl Banner<'_> {
     /// The lines.
     pub(crate) fn text(&self) -> String {
@@ -56,21 +65,8 @@ impl Banner<'_> {
         text
     }
 
-    /// The address as a client on this machine would write it.
-    fn origin(&self) -> String {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                [127, 0, 0, 1].into()
-            } else {
-                std::net::Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        format!("http://{address}")
-    }
-
     fn places(&self, model: &Model) -> Vec<(&'static str, Vec<String>)> {
-        let origin = self.origin();
+        let origin = origin(self.address);
         let mounts = model.collections.iter().filter(|c| !c.system).filter_map(|c| c.mount.as_ref());
         let mut api = few(mounts.map(|mount| format!("{origin}{}", mount.path)).collect());
         api.push(format!("{origin}/rest/v1"));
@@ -142,7 +138,7 @@ impl Banner<'_> {
         let header = header.map(|header| format!(" -H \"{header}\"")).unwrap_or_default();
         format!(
             "    curl {}{path}{header} \\\n      -H 'Content-Type: application/json' -d {}\n",
-            self.origin(),
+            origin(self.address),
             quote(record)
         )
     }

@@ -11,6 +11,7 @@ mod copying;
 mod declarations;
 mod environment;
 mod failure;
+mod gateway_key;
 mod logs;
 mod migration;
 mod place;
@@ -51,6 +52,8 @@ enum Command {
     Seed(commands::seed::Args),
     /// Serve an app
     Serve(commands::serve::Args),
+    /// Pass requests on to an app's services, by path
+    Gateway(commands::gateway::Args),
     /// Say whether a server is ready, by the exit code: for containers without a shell
     Health(commands::health::Args),
     /// Make, list and revoke tokens
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Types(args) => commands::types::run(&args),
         Command::Seed(args) => commands::seed::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Gateway(args) => commands::gateway::run(&args),
         Command::Health(args) => commands::health::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),

@@ -8,8 +8,11 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 use tower_http::services::fs::ServeFileSystemResponseBody;
 
+/// An answer's body.
+pub(crate) type Body = Either<Full<Bytes>, ServeFileSystemResponseBody>;
+
 /// An answer.
-pub(crate) type Answer = Response<Either<Full<Bytes>, ServeFileSystemResponseBody>>;
+pub(crate) type Answer = Response<Body>;
 
 /// The type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");

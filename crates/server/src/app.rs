@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pintle_auth::GatewayKey;
 use pintle_model::RouteId;
 use pintle_query::Planner;
 use pintle_script::{Engine, Program};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub allow_rollback: bool,
     /// Connections at a time; more wait in the system's queue. Each costs a file and some kilobytes. Default 8192.
     pub connections_max: usize,
+    /// What a gateway signs what it passes on with; without it no gateway is believed. Default none.
+    pub gateway: Option<GatewayKey>,
     /// How long requests that were begun may take to end when the server stops. Default 30 s.
     pub drain: Duration,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             access_log: true,
             allow_rollback: false,
             connections_max: 8192,
+            gateway: None,
             drain: Duration::from_secs(30),
         }
     }

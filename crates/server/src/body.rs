@@ -14,7 +14,7 @@ use crate::answer;
 use crate::failure::Failure;
 
 /// What is read of a body that is too large, so that a caller that is still sending gets to read its answer.
-const DISCARD_BYTES_MAX: usize = 8 << 20;
+pub(crate) const DISCARD_BYTES_MAX: usize = 8 << 20;
 /// How long that may take.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -24,10 +24,7 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 /// 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
 pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
     let most = limits.body_bytes;
-    if body.size_hint().lower() > most {
-        discard(head, body).await;
-        return Err(too_large(most));
-    }
+    let body = check_length(head, body, limits).await?;
     let mut limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     // A part of the time that the whole request has, so that it is clear who was slow.
     let time = limits.timeout * 9 / 10;
@@ -43,6 +40,31 @@ pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Resul
             format!("the body did not come within {} s", time.as_secs_f32()),
         )),
     }
+}
+
+/// Refuses a body that says itself that it is too large.
+///
+/// # Errors
+/// 413.
+pub(crate) async fn check_length(head: &Parts, body: Incoming, limits: &Limits) -> Result<Incoming, Failure> {
+    if body.size_hint().lower() > limits.body_bytes {
+        discard(head, body).await;
+        return Err(too_large(limits.body_bytes));
+    }
+    Ok(body)
+}
+
+/// Refuses a URL that is too long.
+///
+/// # Errors
+/// 414.
+pub(crate) fn check_url(head: &Parts, limits: &Limits) -> Result<(), Failure> {
+    let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length as u64 > limits.url_bytes {
+        let message = format!("the URL has {length} bytes, at most {} are taken", limits.url_bytes);
+        return Err(Failure::new(StatusCode::URI_TOO_LONG, message));
+    }
+    Ok(())
 }
 
 fn too_large(most: u64) -> Failure {

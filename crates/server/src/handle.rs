@@ -14,20 +14,21 @@ use hyper::{Method, Request, StatusCode};
 use pintle_query::rest::Asker;
 
 use crate::answer::{self, Answer};
+use crate::connections::ByGateway;
 use crate::failure::Failure;
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
 use crate::state::{Exposed, State};
 use crate::status::Surface;
-use crate::{auth, body, compress, dev, docs, health, metrics, mount, rest, route};
+use crate::{auth, body, compress, dev, docs, health, metrics, mount, passed, rest, route};
 
 /// What an endpoint is asked.
 pub(crate) struct Ask<'r> {
     pub(crate) state: &'r State,
     pub(crate) head: &'r Parts,
     pub(crate) id: &'r HeaderValue,
-    /// The address of who asks, or of a proxy.
+    /// The address of who asks: as a gateway signed it, else as the connection has it.
     pub(crate) remote: IpAddr,
     /// The parameters, without `apikey`.
     pub(crate) query: std::borrow::Cow<'r, str>,
@@ -52,8 +53,10 @@ struct Sent<'r> {
 pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, request: Request<Incoming>) -> Answer {
     let started = Instant::now();
     let _one_more = OneMore::of(&state.totals.in_flight);
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
+    let by_gateway = state.settings.gateway.as_ref().and_then(|key| passed::sender(key, &mut head, &id));
+    let remote = by_gateway.unwrap_or(remote);
     let exposed = &state.exposed[listener];
     let found = exposed.routes.find(head.uri.path());
     // Where it stands, it stays: each move would copy all that any request may need.
@@ -81,7 +84,9 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let took = started.elapsed();
     found.route.meter.count(&head.method, answer.status(), took);
-    if state.settings.access_log {
+    // Who asks each second whether all is well, and hears that it is, would fill the log.
+    let quiet = matches!(found.route.endpoint, Endpoint::Live | Endpoint::Ready) && answer.status().is_success();
+    if state.settings.access_log && !quiet {
         tracing::info!(
             target: "pintle::access",
             id = id.to_str().unwrap_or_default(),
@@ -95,6 +100,9 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
         );
     }
     answer.headers_mut().insert(X_REQUEST_ID, id.clone());
+    if by_gateway.is_some() {
+        answer.extensions_mut().insert(ByGateway);
+    }
     answer
 }
 
@@ -128,12 +136,7 @@ async fn within(
 /// Says who asks, then hands the request to its endpoint.
 async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
     let Sent { head, id, remote, exposed } = sent;
-    let limits = &state.model().limits;
-    let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if length as u64 > limits.url_bytes {
-        let message = format!("the URL has {length} bytes, at most {} are taken", limits.url_bytes);
-        return Err(Failure::new(StatusCode::URI_TOO_LONG, message));
-    }
+    body::check_url(head, &state.model().limits)?;
     if state.settings.dev {
         dev::guard(head, state.cors.as_ref())?;
     }
@@ -202,7 +205,7 @@ impl Ask<'_> {
 }
 
 /// The answer to `HEAD`: as to `GET`, with the length of the body that is not sent.
-fn without_body(answer: Answer) -> Answer {
+pub(crate) fn without_body(answer: Answer) -> Answer {
     let length = answer::length(&answer);
     let (mut head, _) = answer.into_parts();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -211,7 +214,7 @@ fn without_body(answer: Answer) -> Answer {
     bare
 }
 
-fn log_failure(failure: &Failure, head: &Parts, id: &HeaderValue) {
+pub(crate) fn log_failure(failure: &Failure, head: &Parts, id: &HeaderValue) {
     let (id, reason) = (id.to_str().unwrap_or_default(), failure.cause.as_deref().unwrap_or(&failure.message));
     let (method, path, status) = (head.method.as_str(), head.uri.path(), failure.status.as_u16());
     if failure.status.is_server_error() {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::status::{self, Surface};
 
 /// What is said when all is well.
-const OK: &[u8] = br#"{"status":"ok"}"#;
+pub(crate) const OK: &[u8] = br#"{"status":"ok"}"#;
 
 /// The process answers.
 pub(crate) fn live() -> Answer {

@@ -6,13 +6,15 @@
 //!    and logged of it.
 //! 3. A route is one file or folder: `rest` and `mount` for collections, `route` for those of the app's own (`script` where a
 //!    script answers), `health`, `metrics`, `docs`, `pages`.
-//! 4. What goes wrong is a `failure`; `status` says which status and code each has.
+//! 4. A [`gateway`] passes requests on to servers of one service each; both take their connections by `connections`.
+//! 5. What goes wrong is a `failure`; `status` says which status and code each has.
 
 mod answer;
 mod app;
 mod auth;
 mod body;
 mod compress;
+mod connections;
 mod cors;
 mod dev;
 mod docs;
@@ -20,6 +22,7 @@ mod environment;
 mod etag;
 mod exposure;
 mod failure;
+pub mod gateway;
 mod handle;
 mod health;
 mod idempotency;
@@ -28,6 +31,7 @@ pub mod metrics;
 mod mount;
 pub mod openapi;
 mod pages;
+mod passed;
 mod patience;
 mod rest;
 mod route;

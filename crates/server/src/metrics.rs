@@ -16,6 +16,10 @@ use crate::answer::{self, Answer};
 
 const REQUESTS: &str = "pintle_http_requests_total";
 const LATENCY: &str = "pintle_http_request_seconds";
+const GATEWAY_REQUESTS: &str = "pintle_gateway_requests_total";
+const GATEWAY_LATENCY: &str = "pintle_gateway_request_seconds";
+pub(crate) const GATEWAY_RETRIES: &str = "pintle_gateway_retries_total";
+pub(crate) const GATEWAY_REPLICAS: &str = "pintle_gateway_replicas_ready";
 const IN_FLIGHT: &str = "pintle_http_requests_in_flight";
 const CONNECTIONS: &str = "pintle_http_connections";
 
@@ -56,6 +60,10 @@ fn handle() -> Result<&'static PrometheusHandle, Error> {
         .map_err(failed)?;
     metrics::describe_counter!(REQUESTS, Unit::Count, "Requests answered, by route, method and status");
     metrics::describe_histogram!(LATENCY, Unit::Seconds, "From a request's head to its answer, by route");
+    metrics::describe_counter!(GATEWAY_REQUESTS, Unit::Count, "Requests answered, by service, method and status");
+    metrics::describe_histogram!(GATEWAY_LATENCY, Unit::Seconds, "From a request's head to its answer's, by service");
+    metrics::describe_counter!(GATEWAY_RETRIES, Unit::Count, "Requests that were sent once more, by service");
+    metrics::describe_gauge!(GATEWAY_REPLICAS, Unit::Count, "Replicas that say that they are ready, by service");
     metrics::describe_gauge!(IN_FLIGHT, Unit::Count, "Requests that are being answered");
     metrics::describe_gauge!(CONNECTIONS, Unit::Count, "Connections that are open");
     Ok(RECORDER.get_or_init(|| installed))
@@ -119,25 +127,37 @@ const STATUSES: [u16; 32] = [
     416, 422, 429, 500, 502, 503, 504, 507, 0,
 ];
 
-/// What is counted of one route.
+/// What is counted of one route, or of one service at a gateway.
 pub(crate) struct Meter {
-    route: String,
+    requests: &'static str,
+    /// The label's name and value.
+    of: (&'static str, String),
     counts: Box<[[OnceLock<Counter>; STATUSES.len()]; METHODS.len()]>,
     latency: Histogram,
 }
 
 impl std::fmt::Debug for Meter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Meter").field(&self.route).finish()
+        f.debug_tuple("Meter").field(&self.of).finish()
     }
 }
 
 impl Meter {
     pub(crate) fn new(route: &str) -> Meter {
+        Meter::of(REQUESTS, LATENCY, ("route", route.to_owned()))
+    }
+
+    /// For a service, at a gateway.
+    pub(crate) fn of_service(name: &str) -> Meter {
+        Meter::of(GATEWAY_REQUESTS, GATEWAY_LATENCY, ("service", name.to_owned()))
+    }
+
+    fn of(requests: &'static str, latency: &'static str, of: (&'static str, String)) -> Meter {
         Meter {
-            route: route.to_owned(),
+            requests,
+            latency: metrics::histogram!(latency, of.0 => of.1.clone()),
+            of,
             counts: Box::new(std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new()))),
-            latency: metrics::histogram!(LATENCY, "route" => route.to_owned()),
         }
     }
 
@@ -147,7 +167,8 @@ impl Meter {
         let code = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len() - 1);
         let counter = self.counts[name][code].get_or_init(|| {
             let status = if STATUSES[code] == 0 { "other".to_owned() } else { STATUSES[code].to_string() };
-            metrics::counter!(REQUESTS, "route" => self.route.clone(), "method" => METHODS[name], "status" => status)
+            let (label, of) = (self.of.0, self.of.1.clone());
+            metrics::counter!(self.requests, label => of, "method" => METHODS[name], "status" => status)
         });
         counter.increment(1);
         self.latency.record(took);

@@ -3,8 +3,9 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod copy;
-pub(crate) mod kubernetes;
+pub(crate) mod gateway;
 pub(crate) mod health;
+pub(crate) mod kubernetes;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::banner::Banner;
 use crate::environment;
 use crate::failure::Failure;
+use crate::gateway_key;
 use crate::logs;
 use crate::place::StoreArg;
 use crate::reload::{self, Reload};
@@ -47,7 +48,7 @@ pub(crate) struct Args {
     tx_rollback: bool,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let found = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}").parse(),
         None => text.parse(),
@@ -96,7 +97,7 @@ fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
 /// Connections that the system keeps until the server takes them: a burst of many is no reason to refuse one.
 const BACKLOG: u32 = 1024;
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     let take = || -> std::io::Result<TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -126,6 +127,8 @@ fn server(args: &Args, app: &App, environment: Environment, store: &Store) -> Re
         dev: args.dev,
         access_log: !args.no_access_log,
         allow_rollback: args.tx_rollback,
+        // In dev mode nobody may come by a proxy.
+        gateway: if args.dev { None } else { gateway_key::of_service(&app.folder, app.model().services_named)? },
         ..Settings::default()
     };
     let served = pintle_server::App {
@@ -169,7 +172,7 @@ async fn serve(
 }
 
 /// Ends at SIGTERM or SIGINT; a second one ends the process at once.
-fn ended() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn ended() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -2,7 +2,7 @@
 //!
 //! - A fenced `console` block is a shell session: lines that begin with `$ ` are run, in order and in a folder of their
 //!   own, and what they print must be what stands below them. `…` stands for anything. All blocks of a page are one
-//!   session; `pintle serve` starts a server that the page's later commands ask.
+//!   session; `pintle serve` and `pintle gateway` start servers that the page's later commands ask.
 //! - A block whose fence names a file (`js app/routes/x.js`) is that file of the session's folder, from there on.
 //! - A fenced `yaml` block is a manifest: `pintle check` must find nothing wrong with it. Pieces are `yaml fragment`.
 

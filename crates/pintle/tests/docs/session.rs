@@ -10,13 +10,14 @@ use tempfile::TempDir;
 use crate::common::{self, Server};
 use crate::markdown::Step;
 
-/// Where pages say that a server answers.
+/// Where pages say that a server answers, unless they say `--listen`.
 const SHOWN: &str = "127.0.0.1:8080";
 
 pub(crate) struct Session {
     folder: TempDir,
     variables: BTreeMap<String, String>,
-    server: Option<Server>,
+    /// Those that run, by the address that the page shows.
+    servers: BTreeMap<String, Server>,
 }
 
 impl Session {
@@ -27,7 +28,7 @@ impl Session {
         }
         // curl without progress, and without a proxy between it and loopback.
         std::fs::write(folder.path().join(".curlrc"), "silent\nshow-error\nnoproxy = \"*\"\n").unwrap();
-        Session { folder, variables: BTreeMap::new(), server: None }
+        Session { folder, variables: BTreeMap::new(), servers: BTreeMap::new() }
     }
 
     /// Writes a file that the page shows.
@@ -39,35 +40,52 @@ impl Session {
 
     /// Runs a step; the error says what it printed instead.
     pub(crate) fn run(&mut self, step: &Step) -> Result<(), String> {
-        let got = match step.command.split_once("pintle serve ") {
-            Some((before, words)) if before.is_empty() || before.ends_with("' ") => self.serve(before, words),
-            _ => self.shell(&step.command),
+        let starts = ["serve", "gateway"].iter().find_map(|name| {
+            let (before, words) = step.command.split_once(&format!("pintle {name} "))?;
+            (before.is_empty() || before.ends_with("' ")).then_some((before, *name, words))
+        });
+        let mut got = match starts {
+            Some((before, name, words)) => self.start(before, name, words),
+            None => self.shell(&step.command),
         };
-        let got = match self.address() {
-            Some(address) => got.replace(&address, SHOWN),
-            None => got,
-        };
+        for (shown, address) in self.addresses() {
+            got = got.replace(&address, &shown);
+        }
         if matches(step.expected.trim(), got.trim()) {
             return Ok(());
         }
         Err(format!("$ {}\n--- the page says\n{}\n--- it printed\n{}", step.command, step.expected.trim(), got.trim()))
     }
 
-    fn address(&self) -> Option<String> {
-        self.server.as_ref().map(|server| server.origin.replace("http://", ""))
+    /// Where servers are said to be, and where they are.
+    fn addresses(&self) -> Vec<(String, String)> {
+        let servers = self.servers.iter();
+        servers.map(|(shown, server)| (shown.clone(), server.origin.replace("http://", ""))).collect()
     }
 
-    /// Serves until the session ends, or until its next server. A variable may stand before it: `NAME='VALUE' `.
-    fn serve(&mut self, before: &str, words: &str) -> String {
-        self.server = None;
-        let mut command = common::pintle(&["serve"]);
-        command.args(words.split_whitespace()).args(["--listen", "127.0.0.1:0"]).current_dir(self.folder.path());
+    /// A command in which the addresses are those where servers are.
+    fn located(&self, command: &str) -> String {
+        self.addresses().iter().fold(command.to_owned(), |command, (shown, address)| command.replace(shown, address))
+    }
+
+    /// Serves until the session ends, or until its next server at the same address. A variable may stand before it:
+    /// `NAME='VALUE' `.
+    fn start(&mut self, before: &str, name: &str, words: &str) -> String {
+        let mut words: Vec<&str> = words.split_whitespace().collect();
+        let shown = match words.iter().position(|word| *word == "--listen") {
+            Some(at) => words.drain(at..at + 2).nth(1).unwrap(),
+            None => SHOWN,
+        };
+        self.servers.remove(shown);
+        let mut command = common::pintle(&[name]);
+        command.args(words.iter().map(|word| self.located(word))).args(["--listen", "127.0.0.1:0"]);
+        command.current_dir(self.folder.path());
         if let Some((name, value)) = before.split_once('=') {
             command.env(name, value.trim().trim_matches('\''));
         }
         let server = Server::start(&mut command);
         let banner = server.banner.clone();
-        self.server = Some(server);
+        self.servers.insert(shown.to_owned(), server);
         banner
     }
 
@@ -79,7 +97,7 @@ impl Session {
             }
             _ => (None, command),
         };
-        let command = self.address().map_or_else(|| command.to_owned(), |address| command.replace(SHOWN, &address));
+        let command = self.located(command);
         let binary = Path::new(env!("CARGO_BIN_EXE_pintle")).parent().unwrap();
         let path = std::env::join_paths(
             std::iter::once(binary.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),

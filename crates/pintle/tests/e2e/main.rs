@@ -27,6 +27,7 @@ mod declarations;
 mod dev;
 mod docs_page;
 mod errors;
+mod gateway;
 mod health;
 mod idempotency;
 mod life;

@@ -1,0 +1,160 @@
+//! The life of a request at the gateway.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+
+use super::forward::Onward;
+use super::lend::Lender;
+use super::passing::Passing;
+use super::replica::Service;
+use super::{Front, headers, health, trace};
+use crate::answer::{self, Answer};
+use crate::body;
+use crate::failure::Failure;
+use crate::handle::{log_failure, without_body};
+use crate::ids::X_REQUEST_ID;
+use crate::metrics::OneMore;
+use crate::routes::Endpoint;
+use crate::{compress, docs};
+
+/// What the gateway answers: its own, or a service's that is passed on.
+pub(crate) type Answered = Response<Body>;
+
+/// The body of either.
+pub(crate) type Body = Either<answer::Body, Passing>;
+
+/// How a service answered.
+struct Told {
+    answer: Response<Incoming>,
+    tries: usize,
+    trace: String,
+}
+
+/// 1. It gets an id, and its path an owner: a service, or the gateway itself.
+/// 2. It is passed on, and the answer passed back; or it is answered here.
+/// 3. It is counted and logged.
+pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incoming>) -> Answered {
+    let started = Instant::now();
+    let _one_more = OneMore::of(&front.totals.in_flight);
+    let (head, body) = request.into_parts();
+    let id = front.ids.of(&head.headers);
+    let owner = front.table.service(head.uri.path()).map(|id| &*front.services[id.0]);
+    let (mut tries, mut trace) = (0, String::new());
+    let mut answer = match owner {
+        Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body)).await {
+            Ok(told) => {
+                (tries, trace) = (told.tries, told.trace);
+                passed_back(front, told.answer)
+            }
+            Err(failure) => own(front, &head, &id, Err(failure)),
+        },
+        None => {
+            let answer = own_answer(front, &head).await;
+            own(front, &head, &id, answer)
+        }
+    };
+    let took = started.elapsed();
+    let meter = owner.map_or(&front.meter, |service| &service.meter);
+    meter.count(&head.method, answer.status(), took);
+    let quiet = owner.is_none() && answer.status().is_success() && head.uri.path().starts_with("/health/");
+    if front.settings.access_log && !quiet {
+        tracing::info!(
+            target: "pintle::access",
+            id = id.to_str().unwrap_or_default(),
+            method = head.method.as_str(),
+            // Parameters may hold a token, so they stay out of the log.
+            path = head.uri.path(),
+            status = answer.status().as_u16(),
+            service = owner.map_or("gateway", |service| service.name.as_str()),
+            tries,
+            trace,
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+    answer.headers_mut().insert(X_REQUEST_ID, id);
+    answer
+}
+
+/// Has a service answer.
+async fn passed_on(
+    front: &Front,
+    service: &Service,
+    remote: IpAddr,
+    id: &HeaderValue,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Told, Failure> {
+    let limits = &front.model().limits;
+    body::check_url(head, limits)?;
+    let body = body::check_length(head, body, limits).await?;
+    let headers = headers::onward(head, remote, id, &front.key);
+    let trace = trace::id(&headers).to_owned();
+    // What a service takes is its own to say; it reads a little more than that, so that callers get to hear it.
+    let body = Lender::new(body, limits.body_bytes.saturating_add(body::DISCARD_BYTES_MAX as u64));
+    let time = limits.timeout + super::GRACE;
+    let onward = Onward { service, head, headers, body, due: tokio::time::Instant::now() + time, time };
+    let (answer, tries) = onward.answer().await?;
+    Ok(Told { answer, tries, trace })
+}
+
+/// A service's answer as the caller gets it.
+fn passed_back(front: &Front, answer: Response<Incoming>) -> Answered {
+    let (mut head, body) = answer.into_parts();
+    headers::without_connection(&mut head.headers);
+    let mut answer = Response::new(Either::Right(Passing::new(body, front.model().limits.timeout)));
+    *answer.status_mut() = head.status;
+    *answer.headers_mut() = head.headers;
+    answer
+}
+
+/// What the gateway answers itself, with what all answers have.
+fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failure>) -> Answered {
+    let mut answer = made.unwrap_or_else(|failure| {
+        if failure.status.is_server_error() || failure.cause.is_some() {
+            log_failure(&failure, head, id);
+        }
+        failure.answer()
+    });
+    if head.method == Method::HEAD {
+        answer = without_body(answer);
+    }
+    let headers = answer.headers_mut();
+    if let Some(cors) = &front.cors {
+        cors.mark(&head.headers, headers);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer.map(Either::Left)
+}
+
+/// What the gateway knows without a service.
+async fn own_answer(front: &Front, head: &Parts) -> Result<Answer, Failure> {
+    body::check_url(head, &front.model().limits)?;
+    if let Some(answer) = front.cors.as_ref().and_then(|cors| cors.preflight(head)) {
+        return Ok(answer);
+    }
+    let endpoint = &front.routes.find(head.uri.path()).route.endpoint;
+    let made = match endpoint {
+        Endpoint::Docs | Endpoint::Home => docs::answer(&front.docs, head).await,
+        Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics => {
+            if head.method != Method::GET && head.method != Method::HEAD {
+                return Err(Failure::method(&head.method, HeaderValue::from_static("GET, HEAD")));
+            }
+            let services = front.services.iter().map(|service| &**service);
+            match endpoint {
+                Endpoint::Live => Ok(crate::health::live()),
+                Endpoint::Ready => health::ready(services),
+                Endpoint::Health => Ok(health::whole(services)),
+                _ => Ok(crate::metrics::answer()),
+            }
+        }
+        _ => Err(Failure::no_such_path(head.uri.path())),
+    };
+    Ok(compress::answer(made?, head).await)
+}
