@@ -110,6 +110,32 @@ const POSTGRES: [Panel; 3] = [
     },
 ];
 
+const GATEWAY: [Panel; 4] = [
+    Panel {
+        title: "Gateway: requests by service",
+        unit: "reqps",
+        lines: &[("sum by (service) (rate(pintle_gateway_requests_total{}[$__rate_interval]))", "{{service}}")],
+    },
+    Panel {
+        title: "Gateway: time to answer, 99 %, by service",
+        unit: "s",
+        lines: &[(
+            "histogram_quantile(0.99, sum by (le, service) (rate(pintle_gateway_request_seconds_bucket{}[$__rate_interval])))",
+            "{{service}}",
+        )],
+    },
+    Panel {
+        title: "Gateway: requests that were sent once more",
+        unit: "reqps",
+        lines: &[("sum by (service) (rate(pintle_gateway_retries_total{}[$__rate_interval]))", "{{service}}")],
+    },
+    Panel {
+        title: "Gateway: servers that are ready",
+        unit: "short",
+        lines: &[("min by (service) (pintle_gateway_replicas_ready{})", "{{service}}")],
+    },
+];
+
 /// What answers of routes with `cache` come from.
 const CACHE: [Panel; 2] = [
     Panel {
@@ -125,6 +151,7 @@ pub(crate) fn json(plan: &Plan<'_>) -> String {
     let cached = plan.model.routes.iter().any(|route| route.cache.is_some());
     let store = if plan.on_sqlite() { &SQLITE } else { &POSTGRES };
     let panels = HTTP.iter().chain(store).chain(CACHE.iter().filter(|_| cached));
+    let panels = panels.chain(GATEWAY.iter().filter(|_| plan.has_gateway()));
     let panels: Vec<Value> = panels.enumerate().map(|(at, panel)| drawn(plan, at, panel)).collect();
     let dashboard = json!({
         "uid": format!("pintle-{}", plan.name),

@@ -118,13 +118,15 @@ fn of_sqlite(plan: &Plan<'_>, which: &str, claim: &str) -> PodTemplateSpec {
     pod::running(plan, Component::Backup, &["backup", &format!("{BACKUP_PLACE}/{which}.db")], kit)
 }
 
-/// By PostgreSQL's own program, which knows more of it. What it writes takes the older copy's place when it is whole.
+/// By PostgreSQL's own program, which knows more of it, but nothing of the parameters that are Pintle's own. What it writes takes the
+/// older copy's place when it is whole.
 fn of_postgres(plan: &Plan<'_>, which: &str, claim: &str) -> PodTemplateSpec {
     let kit = Kit::default().secret(plan, STORE).volume(BACKUP, claim.to_owned(), BACKUP_PLACE).scratch("tmp", "/tmp");
     let at = format!("{BACKUP_PLACE}/{which}");
     let script = format!(
         "set -e\n\
-         pg_dump --format=custom --file={at}.part --dbname=\"$(cat \"$PINTLE_STORE_FILE\")\"\n\
+         url=$(sed -E 's/([?&])((schema|connections_max)=[^&]*&?)+/\\1/g; s/[?&]$//' \"$PINTLE_STORE_FILE\")\n\
+         pg_dump --format=custom --file={at}.part --dbname=\"$url\"\n\
          mv {at}.part {at}.dump\n\
          ls -l {BACKUP_PLACE}\n"
     );

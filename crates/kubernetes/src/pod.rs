@@ -15,6 +15,7 @@ use pintle_model::RouteAnswer;
 
 use crate::environment::{self, DATA, GATEWAY, STORE, SecretFile};
 use crate::plan::{Component, Part, Plan};
+use crate::service;
 
 /// The binary in the image.
 const BINARY: &str = "/pintle";
@@ -32,6 +33,10 @@ const SERVER_MIB: u64 = 256;
 /// Memory of a seed: its script may take as much as a program on its author's machine.
 const SEED_MIB: u64 = 1536;
 const MIB: u64 = 1 << 20;
+
+/// Whether the process answers, and whether it can do what it is there for.
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
 
 /// The volume of an app's data on SQLite.
 pub(crate) const DATA_VOLUME: &str = "data";
@@ -124,13 +129,15 @@ pub(crate) fn serving(plan: &Plan<'_>, component: Component, part: Option<&Part>
         }
     };
     let kit = kit.scratch("tmp", "/tmp");
+    // A gateway begins when it knows where all services are. Later one of them that is away is no reason to reach none.
+    let (started, ready) = if component == Component::Gateway { (READY, LIVE) } else { (LIVE, READY) };
     let probed = IntOrString::Int(i32::from(ports[0]));
     let container = Container {
         ports: Some(ports.into_iter().map(port).collect()),
-        startup_probe: Some(Probe { failure_threshold: Some(START_TRIES), ..probe("/health/live", &probed, 1) }),
+        startup_probe: Some(Probe { failure_threshold: Some(START_TRIES), ..probe(started, &probed, 1) }),
         // Where a new version changes the tables, servers of the one before are not ready any more: by then there must be new ones.
-        readiness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/health/ready", &probed, 2) }),
-        liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/health/live", &probed, 10) }),
+        readiness_probe: Some(Probe { failure_threshold: Some(3), ..probe(ready, &probed, 2) }),
+        liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe(LIVE, &probed, 10) }),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 sleep: Some(SleepAction { seconds: LEAVE_SECONDS }),
@@ -274,7 +281,7 @@ fn probe(path: &str, port: &IntOrString, every_seconds: i32) -> Probe {
 /// Where the gateway finds each service.
 fn upstreams(plan: &Plan<'_>) -> Vec<EnvVar> {
     let name = |part: &Part| format!("PINTLE_UPSTREAM_{}", part.name.to_ascii_uppercase().replace('-', "_"));
-    plan.parts.iter().map(|part| environment::plain(&name(part), &format!("http://{}", part.object))).collect()
+    plan.parts.iter().map(|part| environment::plain(&name(part), &service::upstream(plan, part))).collect()
 }
 
 /// On different nodes, and on a provider's in different zones, if that can be.

@@ -22,6 +22,33 @@ pub(crate) fn of_part(plan: &Plan<'_>, part: &Part, has_metrics: bool) -> Servic
     service(plan, &part.object, Component::Server, Some(part), entry, has_metrics)
 }
 
+/// The addresses of a service's servers, one by one: the gateway chooses among them.
+pub(crate) fn of_replicas(plan: &Plan<'_>, part: &Part) -> Service {
+    let mut service = service(plan, &replicas(part), Component::Server, Some(part), false, false);
+    if let Some(spec) = &mut service.spec {
+        spec.cluster_ip = Some("None".to_owned());
+        spec.type_ = None;
+        for port in spec.ports.iter_mut().flatten() {
+            // Nothing stands before them that could lead another port to theirs.
+            (port.port, port.node_port) = (i32::from(part.port), None);
+        }
+    }
+    service
+}
+
+/// Where the gateway finds a service: each server on PostgreSQL, the one server on SQLite.
+pub(crate) fn upstream(plan: &Plan<'_>, part: &Part) -> String {
+    if plan.on_sqlite() {
+        format!("http://{}", part.object)
+    } else {
+        format!("http://{}:{}", replicas(part), part.port)
+    }
+}
+
+fn replicas(part: &Part) -> String {
+    format!("{}-replicas", part.object)
+}
+
 pub(crate) fn of_gateway(plan: &Plan<'_>) -> Service {
     service(plan, &plan.object("gateway"), Component::Gateway, None, true, true)
 }

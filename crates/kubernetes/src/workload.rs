@@ -22,6 +22,9 @@ use crate::{Error, Manifest, service};
 const REPLICAS_MAX: u16 = 5;
 /// How busy servers are, in percent of what is kept for them, before there are more.
 const BUSY_PERCENT: i32 = 80;
+/// How long a new server is there before an old one ends, where a gateway has to find it by its name first: a name's addresses are kept for
+/// up to half a minute.
+const KNOWN_SECONDS: i32 = 30;
 /// Room for an app's data.
 const DATA_SIZE: &str = "10Gi";
 
@@ -98,6 +101,10 @@ fn deployed(plan: &Plan<'_>, part: &Part) -> Result<Manifest, Error> {
     );
     file.add(&deployment(plan, &part.object, Component::Server, Some(part)))?;
     file.add(&service::of_part(plan, part, true))?;
+    if plan.has_gateway() {
+        let comment = "The same servers one by one, for the gateway, which chooses among them.";
+        file.explained(comment, &service::of_replicas(plan, part))?;
+    }
     bounds(plan, &mut file, &part.object, Component::Server, Some(part))?;
     Ok(file.done())
 }
@@ -122,6 +129,7 @@ fn deployment(plan: &Plan<'_>, name: &str, component: Component, part: Option<&P
         spec: Some(DeploymentSpec {
             // Where load decides, a number here would undo that at each `kubectl apply`.
             replicas: plan.is_local().then(|| i32::from(plan.options.replicas)),
+            min_ready_seconds: (part.is_some() && plan.has_gateway()).then_some(KNOWN_SECONDS),
             selector: plan.selector(component, part),
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".to_owned()),

@@ -55,8 +55,12 @@ fn each_service_has_a_deployment_on_postgres_and_the_gateway_leads_to_them() {
     assert_eq!(variable(&persons, "PINTLE_GATEWAY_SECRET_FILE"), Some("/secrets/gateway/secret"));
     let gateway = folder.object("Deployment", "my-chirps-gateway");
     assert_eq!(container(&gateway)["args"], json!(["gateway"]));
-    assert_eq!(variable(&gateway, "PINTLE_UPSTREAM_PERSONS"), Some("http://my-chirps-persons"));
+    assert_eq!(variable(&gateway, "PINTLE_UPSTREAM_PERSONS"), Some("http://my-chirps-persons-replicas:8080"));
+    let replicas = folder.object("Service", "my-chirps-persons-replicas");
+    assert_eq!((&replicas["spec"]["clusterIP"], &replicas["spec"]["ports"][0]["port"]), (&json!("None"), &json!(8080)));
+    assert_eq!(persons["spec"]["minReadySeconds"], 30);
     assert_eq!(variable(&gateway, "PINTLE_STORE_FILE"), None, "the gateway opens no store");
+    assert!(gateway["spec"]["minReadySeconds"].is_null());
     // Services find their own pods and no others'.
     for name in ["persons", "page", "chirps"] {
         let service = folder.object("Service", &format!("my-chirps-{name}"));
@@ -128,8 +132,13 @@ fn every_pod_gives_up_its_rights_and_every_server_says_how_it_is() {
             assert!(container["resources"]["requests"]["cpu"].is_string());
             assert!(container["resources"]["limits"]["memory"].is_string());
             if ["Deployment", "StatefulSet"].contains(&object["kind"].as_str().expect("a kind")) {
-                assert_eq!(container["startupProbe"]["httpGet"]["path"], "/health/live");
-                assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/health/ready");
+                // A gateway begins when it finds all services, and goes on when one of them is away.
+                let [first, later] = match container["name"].as_str() {
+                    Some("gateway") => ["/health/ready", "/health/live"],
+                    _ => ["/health/live", "/health/ready"],
+                };
+                assert_eq!(container["startupProbe"]["httpGet"]["path"], first);
+                assert_eq!(container["readinessProbe"]["httpGet"]["path"], later);
                 assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/health/live");
                 let leave = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_i64().expect("a pause");
                 let grace = spec["terminationGracePeriodSeconds"].as_i64().expect("a time");

@@ -169,7 +169,9 @@ fn a_killed_replica_on_postgres_costs_only_its_own_requests() {
 #[test]
 fn jobs_on_postgres_migrate_seed_and_back_up() {
     let database = Postgres::shared().database();
-    let mut cluster = Cluster::new(&[("retriever-store", "url", &database.url)]);
+    // With parameters of Pintle's own, which PostgreSQL's programs do not know.
+    let url = format!("{}?schema=public&sslmode=disable&connections_max=4", database.url);
+    let mut cluster = Cluster::new(&[("retriever-store", "url", &url)]);
     cluster.apply(&Folder::of(&crate::common::shipped("retriever"), &["--store", "postgres"]));
     job(&cluster, "retriever-migrate-");
     job(&cluster, "retriever-seed-");
