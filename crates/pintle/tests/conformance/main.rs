@@ -21,7 +21,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use pintle_testbed::{NONE, SHARED};
 
 use common::Place;
-use run::Suite;
+use run::{Suite, Way};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -37,18 +37,21 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A file on one server of each store, and on three servers of one PostgreSQL whose own order of texts is another. Where a test run goes without PostgreSQL, on SQLite.
+/// A file on one server of each store; on three servers of one PostgreSQL whose own order of texts is another; and on services behind a
+/// gateway. Where a test run goes without PostgreSQL, on SQLite alone.
 fn trials(suite: &Suite) -> Vec<Trial> {
-    let on = |name: String, places: Vec<(Place, usize)>| {
+    let on = |name: String, places: Vec<(Place, Way)>| {
         let suite = suite.clone();
         Trial::test(name, move || block_on(suite.run(&places)))
     };
+    let behind = on(format!("{} behind a gateway", suite.0), vec![(Place::Sqlite, Way::Gateway)]);
     if std::env::var(SHARED).is_ok_and(|shared| shared == NONE) {
-        return vec![on(suite.0.clone(), vec![(Place::Sqlite, 1)])];
+        return vec![on(suite.0.clone(), vec![(Place::Sqlite, Way::Direct(1))]), behind];
     }
     vec![
-        on(suite.0.clone(), vec![(Place::Sqlite, 1), (Place::Postgres, 1)]),
-        on(format!("{} on three postgres replicas", suite.0), vec![(Place::EnglishPostgres, 3)]),
+        on(suite.0.clone(), vec![(Place::Sqlite, Way::Direct(1)), (Place::Postgres, Way::Direct(1))]),
+        on(format!("{} on three postgres replicas", suite.0), vec![(Place::EnglishPostgres, Way::Direct(3))]),
+        behind,
     ]
 }
 

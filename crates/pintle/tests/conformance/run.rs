@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 
-use crate::common::{Answer, App, Body, Place, Server};
+use crate::common::{Answer, App, Body, Place, Server, pintle};
 use crate::expect::{self, Variables};
 use crate::parse::{self, Case, Expected, File};
 
@@ -65,10 +65,9 @@ impl Suite {
     }
 
     /// Runs every case in each of these places, and compares what they answer.
-    pub(crate) async fn run(&self, places: &[(Place, usize)]) -> Result<(), String> {
+    pub(crate) async fn run(&self, places: &[(Place, Way)]) -> Result<(), String> {
         let file = self.read()?;
-        let mut runs: Vec<Run> =
-            places.iter().map(|(place, replicas)| Run::start(self, &file, *place, *replicas)).collect();
+        let mut runs: Vec<Run> = places.iter().map(|(place, way)| Run::start(self, &file, *place, *way)).collect();
         let mut failures = String::new();
         for case in &file.cases {
             let mut told: Vec<(String, String)> = Vec::new();
@@ -109,11 +108,22 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
+/// How requests come to the servers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// To so many, which take turns.
+    Direct(usize),
+    /// Through a gateway to the app's services.
+    Gateway,
+}
+
 /// An app that is served in one place.
 struct Run {
     name: String,
     place: Place,
     servers: Vec<Server>,
+    /// What the gateway passes requests on to.
+    _services: Vec<Server>,
     /// How many cases it has answered: replicas take turns.
     asked: usize,
     variables: Variables,
@@ -124,9 +134,10 @@ struct Run {
 }
 
 impl Run {
-    fn start(suite: &Suite, file: &File, place: Place, replicas: usize) -> Run {
+    fn start(suite: &Suite, file: &File, place: Place, way: Way) -> Run {
         let app = App::of(&suite.manifest()).on(place);
         suite.copy_folders(app.folder.path());
+        let names = if let Way::Gateway = way { split(&app) } else { Vec::new() };
         let mut variables = Variables::new();
         for token in &file.tokens {
             let secret = app.token_of(&token.name, &token.role, token.user.as_deref());
@@ -138,10 +149,22 @@ impl Run {
         }
         let words: Vec<&str> = file.serve.iter().map(String::as_str).collect();
         let serve = || Server::start(app.serving(&words).envs(file.environment.iter().cloned()));
-        let servers = (0..replicas).map(|_| serve()).collect();
-        let name =
-            if replicas == 1 { place.name().to_owned() } else { format!("{} with {replicas} replicas", place.name()) };
-        Run { name, place, servers, asked: 0, variables, told: String::new(), _app: app }
+        let (servers, services, name) = match way {
+            Way::Direct(1) => (vec![serve()], Vec::new(), place.name().to_owned()),
+            Way::Direct(replicas) => {
+                let name = format!("{} with {replicas} replicas", place.name());
+                ((0..replicas).map(|_| serve()).collect(), Vec::new(), name)
+            }
+            Way::Gateway => {
+                let service = serve();
+                let mut command = pintle(&["gateway", app.path(), "--listen", "127.0.0.1:0"]);
+                for name in &names {
+                    command.args(["--upstream", &format!("{name}={}", service.origin)]);
+                }
+                (vec![Server::start(&mut command)], vec![service], format!("{} behind a gateway", place.name()))
+            }
+        };
+        Run { name, place, servers, _services: services, asked: 0, variables, told: String::new(), _app: app }
     }
 
     /// Sends a case's request: the picture of what is wrong with the answer, empty when nothing is.
@@ -185,6 +208,25 @@ impl Run {
         }
         Ok(ask.await)
     }
+}
+
+/// The app's services: its first collection is one, and all else another where there is more. Where it names none itself, they are
+/// written into its manifest.
+fn split(app: &App) -> Vec<String> {
+    let path = app.folder.path().join("pintle.yaml");
+    let text = std::fs::read_to_string(&path).expect("the manifest");
+    let file = |name: &str| std::fs::read_to_string(app.folder.path().join(name)).map_err(|error| error.to_string());
+    let (model, mistakes) = pintle_model::load("pintle.yaml", &text, &file);
+    let model = model.unwrap_or_else(|| panic!("{mistakes:?}"));
+    let own: Vec<_> = model.collections.iter().filter(|collection| !collection.system).collect();
+    if model.services_named || own.len() < 2 {
+        return model.services.iter().map(|service| service.name.clone()).collect();
+    }
+    let pages = if model.pages.as_ref().is_some_and(|pages| pages.given) { ", pages: true" } else { "" };
+    let first = &own[0].name;
+    let rest = format!("{{ collections: '*', routes: '*'{pages} }}");
+    app.manifest(&format!("{text}\nservices:\n  first: {{ collections: [{first}] }}\n  rest: {rest}\n"));
+    vec!["first".to_owned(), "rest".to_owned()]
 }
 
 /// What was asked, what should have been answered, what was, and how they differ.
