@@ -30,5 +30,6 @@ ENV PINTLE_APP=/app \
 USER 65532:65532
 EXPOSE 8080
 VOLUME /data
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/pintle", "health"]
 ENTRYPOINT ["/pintle"]
 CMD ["serve"]

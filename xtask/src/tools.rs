@@ -1,6 +1,6 @@
 //! What some tests need beside Rust, fetched where that can be done without asking.
 //!
-//! - a Python environment in `target/tools` with schemathesis and validators of OpenAPI and of Kubernetes, from PyPI;
+//! - a Python environment in `target/tools` with schemathesis and validators of OpenAPI, of Kubernetes and of pipelines, from PyPI;
 //! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace`, `wrk` and Chromium, from the system's packages, if we may install them (root, or sudo without a password);
 //! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
@@ -19,8 +19,12 @@ use crate::image;
 use crate::run::{root, run, say, succeeds};
 
 /// Pinned, so that a new release of theirs never breaks a build of ours.
-const PYTHON_PACKAGES: [&str; 3] =
-    ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0", "kubernetes-validate==1.37.0"];
+const PYTHON_PACKAGES: [&str; 4] = [
+    "schemathesis==4.32.5",
+    "openapi-spec-validator==0.9.0",
+    "kubernetes-validate==1.37.0",
+    "check-jsonschema==0.39.0",
+];
 
 const TYPESCRIPT: &str = "typescript@5.9.3";
 
@@ -45,8 +49,8 @@ pub(crate) fn prepare() -> Tools {
     match python() {
         Ok(programs) => tools.python = Some(programs),
         Err(error) => tools.missing.push(format!(
-            "schemathesis and the validators of OpenAPI and of Kubernetes ({error:#}): the API's document was NOT checked against \
-             the server, and NEITHER were manifests against Kubernetes; install python3 with venv and pip, and see that PyPI can \
+            "schemathesis and the validators of OpenAPI, of Kubernetes and of pipelines ({error:#}): the API's document was NOT \
+             checked against the server, and NEITHER were manifests against Kubernetes and pipelines against their schemas; install python3 with venv and pip, and see that PyPI can \
              be reached"
         )),
     }

@@ -24,6 +24,8 @@ mod service;
 mod workload;
 mod write;
 
+pub use plan::object_name;
+
 use pintle_model::Model;
 
 use plan::Plan;

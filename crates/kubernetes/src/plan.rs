@@ -184,7 +184,8 @@ fn is_label(name: &str) -> bool {
 }
 
 /// An app's name as Kubernetes takes one: `My_App` is `my-app`.
-fn object_name(name: &str) -> String {
+#[must_use]
+pub fn object_name(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let name: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(NAME_MAX).collect();
     // A Service's name begins with a letter.

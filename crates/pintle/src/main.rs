@@ -14,6 +14,7 @@ mod failure;
 mod gateway_key;
 mod logs;
 mod migration;
+mod pipelines;
 mod place;
 mod progress;
 mod reload;
@@ -42,7 +43,7 @@ struct Cli {
 enum Command {
     /// Check an app's manifest and print every mistake in it; with --secrets, look for secret values in its files
     Check(commands::check::Args),
-    /// Make a small app that runs at once
+    /// Make a small app that runs at once, or add a pipeline to an app
     New(commands::new::Args),
     /// Print the JSON Schema of the manifest, for editors
     Schema,

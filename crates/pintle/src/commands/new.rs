@@ -1,16 +1,20 @@
-//! `pintle new DIR`: a small app that runs at once.
+//! `pintle new DIR`: a small app that runs at once. With `--pipeline`, the files that deploy it; also for an app that is there.
 
 use std::path::{Path, PathBuf};
 
-use crate::app::App;
+use crate::app::{App, MANIFEST};
 use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::pipelines::Pipeline;
 use crate::{declarations, shell, ui};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The folder to make; it may be there if it is empty
     dir: PathBuf,
+    /// Add the files that check, test and deploy the app; where there is an app, they are all that is added
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pipeline: Option<Pipeline>,
 }
 
 /// The files, by their path in the app. `APP` in them is the app's name.
@@ -29,7 +33,21 @@ const SCHEMA: &str = ".pintle/schema.json";
 const TYPES: &str = ".pintle/types.d.ts";
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let dir = &args.dir;
+    if args.pipeline.is_none() || !args.dir.join(MANIFEST).exists() {
+        make(&args.dir)?;
+    }
+    if let Some(pipeline) = args.pipeline {
+        let added = pipeline.add(&args.dir, &App::manifest(&args.dir)?.name)?;
+        let added: Vec<_> = added.iter().map(|path| format!("`{}`", path.display())).collect();
+        match added.as_slice() {
+            [] => ui::out("The pipeline is there already."),
+            _ => ui::out(&format!("Wrote {}. What the pipeline needs stands at its top.", added.join(", "))),
+        }
+    }
+    Ok(())
+}
+
+fn make(dir: &Path) -> Result<(), Failure> {
     refuse_taken(dir)?;
     let name = name_of(dir);
     for (path, text) in FILES {

@@ -60,6 +60,7 @@ fn the_image_holds_the_binary_and_certificates_and_nothing_else() {
     assert_eq!(told("User"), json!(format!("{USER}:{USER}")));
     assert_eq!([told("Entrypoint"), told("Cmd")], [json!(["/pintle"]), json!(["serve"])]);
     assert_eq!([told("ExposedPorts"), told("Volumes")], [json!({ "8080/tcp": {} }), json!({ "/data": {} })]);
+    assert_eq!(told("Healthcheck")["Test"], json!(["CMD", "/pintle", "health"]));
     let environment = told("Env");
     for variable in ["PINTLE_APP=/app", "PINTLE_STORE=sqlite:/data/data.db", "PINTLE_LISTEN=0.0.0.0:8080"] {
         assert!(environment.as_array().unwrap().contains(&json!(variable)), "{environment}");
@@ -89,8 +90,13 @@ async fn it_serves_an_app_as_another_user_where_only_the_volume_can_be_written()
     server.post("/configs", record.clone()).token(token.trim()).await.is(201, record.clone());
     server.get("/configs/one").await.is(200, record.clone());
 
+    // As the health check asks, where the server was told to listen.
+    let address = server.origin.strip_prefix("http://").unwrap().to_owned();
+    let healthy = || finish(&mut container.command(&["health"], &[("PINTLE_LISTEN", &address)])).0;
+    assert_eq!(healthy(), 0);
     server.signal("TERM");
     assert_eq!(server.wait(), Some(0));
+    assert_eq!(healthy(), 1);
     let server = Server::start(&mut container.command(&[], &[]));
     server.get("/configs/one").await.is(200, record);
     assert!(container.data.path().join("data.db").exists());
