@@ -28,7 +28,7 @@ const BROTLI_LEVEL: i32 = 4;
 const BROTLI_WINDOW: i32 = 18;
 
 /// How an answer is coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Coding {
     Gzip,
     Brotli,
@@ -39,7 +39,12 @@ pub(crate) enum Coding {
 pub(crate) fn may_be_coded(answer: &Answer) -> bool {
     let Either::Left(_) = answer.body() else { return false };
     let size = hyper::body::Body::size_hint(answer.body()).lower();
-    (BYTES_MIN..=BYTES_MAX).contains(&size) && !answer.headers().contains_key(header::CONTENT_ENCODING)
+    is_worth_it(size) && !answer.headers().contains_key(header::CONTENT_ENCODING)
+}
+
+/// Whether so many bytes are compressed.
+pub(crate) fn is_worth_it(bytes: u64) -> bool {
+    (BYTES_MIN..=BYTES_MAX).contains(&bytes)
 }
 
 /// Compresses an answer's body, if that is worth it and the caller takes it.
@@ -56,25 +61,12 @@ pub(crate) async fn answer(answer: Answer, asked: &Parts) -> Answer {
     let plain = bytes.clone();
     let body = match coding.encoded(bytes).await {
         Some(coded) => {
-            head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-            without_parts(&mut head.headers);
+            coding.told(&mut head.headers);
             coded
         }
         None => plain,
     };
     Answer::from_parts(head, Either::Left(Full::new(body)))
-}
-
-/// Parts can be asked for of the plain form alone, by its strong tag; the tag of the coded form is a weak one.
-fn without_parts(headers: &mut HeaderMap) {
-    if headers.remove(header::ACCEPT_RANGES).is_none() {
-        return;
-    }
-    if let Some(tag) = headers.get_mut(header::ETAG)
-        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
-    {
-        *tag = weak;
-    }
 }
 
 /// The coding for a caller. A body that is not sent is not compressed to be thrown away: `HEAD` tells the plain form's length.
@@ -91,6 +83,20 @@ impl Coding {
             return self.encode(&bytes);
         }
         tokio::task::spawn_blocking(move || self.encode(&bytes)).await.ok().flatten()
+    }
+
+    /// Says that the answer with these headers has this form. Parts can be asked for of the plain form alone, by its strong
+    /// tag; the tag of this one is a weak one.
+    pub(crate) fn told(self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(self.name()));
+        if headers.remove(header::ACCEPT_RANGES).is_none() {
+            return;
+        }
+        if let Some(tag) = headers.get_mut(header::ETAG)
+            && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
+        {
+            *tag = weak;
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {

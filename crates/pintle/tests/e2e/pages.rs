@@ -1,5 +1,7 @@
 //! The pages of an app: files of its folder `public`, and nothing else of the machine.
 
+mod coded;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;

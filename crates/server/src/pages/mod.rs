@@ -3,18 +3,19 @@
 //! 1. `path` refuses what no file of the folder can be called: hidden ones, and ways out.
 //! 2. `folder` opens what is left, and only what lies in the folder when all links are followed.
 //! 3. tower-http's [`ServeDir`] does the rest of HTTP: types, tags, conditions, ranges, the slash behind a folder's name.
-//! 4. Here the answer gets its headers, and small texts are read whole, so that they can be compressed; all else is sent
-//!    piece by piece.
+//! 4. Here the answer gets its headers. A text has its compressed form from `coded` where the caller takes one; all else is
+//!    sent piece by piece.
 //!
 //! Pages are for everybody, so no token is looked at.
 
+mod coded;
 mod folder;
 mod path;
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use http_body_util::{BodyExt as _, Either, Empty, Full};
+use http_body_util::{Either, Empty, Full};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
@@ -24,7 +25,9 @@ use tower_http::services::ServeDir;
 use tower_http::services::fs::ServeFileSystemResponseBody;
 
 use crate::answer::{self, Answer};
+use crate::compress;
 use crate::failure::Failure;
+use coded::{Coded, Key};
 use folder::Folder;
 
 /// What a page may do: load and ask what comes from this app. Scripts and styles stand in files of their own, and no page
@@ -34,8 +37,6 @@ pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static
 );
 /// Kept by whoever likes, and asked for again by its tag each time: an answer of a few bytes while it is the same.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache");
-/// Up to this many bytes a text is read whole and compressed; a larger one is sent as it is, so that memory stays bounded.
-const COMPRESSED_BYTES_MAX: u64 = 1 << 20;
 /// What is said to those who come with other methods.
 const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
@@ -51,6 +52,7 @@ pub(crate) struct Site {
     /// The page where none is, from the folder on.
     fallback: Option<String>,
     files: ServeDir<tower_http::services::fs::DefaultServeDirFallback, Folder>,
+    coded: Coded,
 }
 
 impl Site {
@@ -66,6 +68,7 @@ impl Site {
             policy: given.unwrap_or(CONTENT_SECURITY_POLICY),
             fallback: pages.fallback.as_ref().map(|page| format!("/{page}")),
             files,
+            coded: Coded::new(),
         }
     }
 
@@ -82,7 +85,7 @@ impl Site {
         if head.method == Method::GET || head.method == Method::HEAD {
             return match (self.page(path, head).await?, &self.fallback) {
                 (None, Some(page)) if wants_page(&head.headers) => self.page(page, head).await,
-                (None, None) if wants_page(&head.headers) => self.missing(&head.method).await,
+                (None, None) if wants_page(&head.headers) => self.missing(head).await,
                 (found, _) => Ok(found),
             };
         }
@@ -106,13 +109,14 @@ impl Site {
         if served.status().is_client_error() || served.status().is_server_error() {
             return Err(refused(&served));
         }
-        self.dressed(served, method).await.map(Some)
+        self.dressed(path, served, head).await.map(Some)
     }
 
     /// The folder's own page for what is not there.
-    async fn missing(&self, method: &Method) -> Result<Option<Answer>, Failure> {
-        let Some(served) = self.ask(method, "/404.html", None, HeaderMap::new()).await? else { return Ok(None) };
-        let mut answer = self.dressed(served, method).await?;
+    async fn missing(&self, head: &Parts) -> Result<Option<Answer>, Failure> {
+        let path = "/404.html";
+        let Some(served) = self.ask(&head.method, path, None, HeaderMap::new()).await? else { return Ok(None) };
+        let mut answer = self.dressed(path, served, head).await?;
         *answer.status_mut() = StatusCode::NOT_FOUND;
         for name in [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES] {
             answer.headers_mut().remove(name);
@@ -143,8 +147,8 @@ impl Site {
         }
     }
 
-    /// The answer with the headers that all pages have, and with a body that is whole where it may be compressed.
-    async fn dressed(&self, served: Served, method: &Method) -> Result<Answer, Failure> {
+    /// The answer with the headers that all pages have, and in the form that the caller takes.
+    async fn dressed(&self, path: &str, served: Served, asked: &Parts) -> Result<Answer, Failure> {
         let (mut head, body) = served.into_parts();
         let is_text = with_charset(&mut head.headers);
         let more = [
@@ -155,17 +159,20 @@ impl Site {
         ];
         head.headers.extend(more);
         let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let whole = is_text && head.status == StatusCode::OK && method == Method::GET;
-        if !whole || length.is_none_or(|length: u64| length > COMPRESSED_BYTES_MAX) {
+        let may_be_coded = is_text && head.status == StatusCode::OK;
+        let Some(length) = length.filter(|length| may_be_coded && compress::is_worth_it(*length)) else {
             return Ok(Answer::from_parts(head, Either::Right(body)));
-        }
-        let bytes = body
-            .collect()
-            .await
-            .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(&error))?;
+        };
+        head.headers.append(header::VARY, compress::VARY);
+        let (Some(coding), Some(tag)) = (compress::coding(asked), head.headers.get(header::ETAG)) else {
+            return Ok(Answer::from_parts(head, Either::Right(body)));
+        };
+        let key = Key { path: path.to_owned(), tag: tag.clone(), coding };
+        let form = self.coded.form(key, body, length).await?;
         // It is set anew for what is sent.
         head.headers.remove(header::CONTENT_LENGTH);
-        Ok(Answer::from_parts(head, Either::Left(Full::new(bytes.to_bytes()))))
+        coding.told(&mut head.headers);
+        Ok(Answer::from_parts(head, Either::Left(Full::new(form))))
     }
 }
 
