@@ -21,10 +21,15 @@ const LONG_FILES: [(&str, usize); 0] = [];
 const LONG_FUNCTIONS: [&str; 0] = [];
 
 /// What each crate may know of ours, and what it must not reach by any way.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule { package: "pintle-model", knows: &[], never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"] },
     Rule {
         package: "pintle-auth",
+        knows: &["pintle-model"],
+        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
+    },
+    Rule {
+        package: "pintle-diagram",
         knows: &["pintle-model"],
         never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
     },
@@ -57,6 +62,7 @@ const RULES: [Rule; 8] = [
         package: "pintle",
         knows: &[
             "pintle-auth",
+            "pintle-diagram",
             "pintle-kubernetes",
             "pintle-model",
             "pintle-query",

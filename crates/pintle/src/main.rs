@@ -49,6 +49,8 @@ enum Command {
     Schema,
     /// Print TypeScript declarations of what an app's scripts see, for editors
     Types(commands::types::Args),
+    /// Draw an app's services and who talks to whom, or its collections
+    Diagram(commands::diagram::Args),
     /// Store an app's sample data
     Seed(commands::seed::Args),
     /// Serve an app
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
         Command::Types(args) => commands::types::run(&args),
+        Command::Diagram(args) => commands::diagram::run(&args),
         Command::Seed(args) => commands::seed::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Gateway(args) => commands::gateway::run(&args),

@@ -6,6 +6,7 @@ pub(crate) mod copy;
 pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod kubernetes;
+pub(crate) mod diagram;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;

@@ -26,6 +26,7 @@ mod credentials;
 mod declarations;
 mod dev;
 mod docs_page;
+mod diagram;
 mod errors;
 mod gateway;
 mod health;
