@@ -45,20 +45,31 @@ impl Run {
 
 /// Drives a server, on this thread.
 pub(crate) fn drive(address: SocketAddr, work: &Work, load: Load) -> Result<Run> {
+    let [run, _] = drive_both(address, [work, work], u64::MAX, load)?;
+    Ok(run)
+}
+
+/// Drives a server with two kinds of requests, on this thread: one of `each` requests, by chance, is of the second kind. What was
+/// found of each kind.
+pub(crate) fn drive_both(address: SocketAddr, works: [&Work; 2], each: u64, load: Load) -> Result<[Run; 2]> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let begun = Instant::now();
         let mut connections = JoinSet::new();
         for number in 0..load.connections {
-            connections.spawn(connection(address, work.clone(), number, begun, load));
+            connections.spawn(connection(address, works.map(Work::clone), each, (number, begun), load));
         }
-        let mut latencies_us = Vec::new();
+        let mut found = [Vec::new(), Vec::new()];
         while let Some(ended) = connections.join_next().await {
-            latencies_us.extend(ended.context("a connection's task ended early")??);
+            for (found, more) in found.iter_mut().zip(ended.context("a connection's task ended early")??) {
+                found.extend(more);
+            }
         }
         let elapsed = begun.elapsed();
-        latencies_us.sort_unstable();
-        Ok(Run { requests: latencies_us.len() as u64, elapsed, latencies_us })
+        Ok(found.map(|mut latencies_us: Vec<u32>| {
+            latencies_us.sort_unstable();
+            Run { requests: latencies_us.len() as u64, elapsed, latencies_us }
+        }))
     })
 }
 
@@ -79,21 +90,29 @@ pub(crate) fn ask(address: SocketAddr, work: &Work, random: u64) -> Result<Vec<u
     })
 }
 
-async fn connection(address: SocketAddr, work: Work, number: u64, begun: Instant, load: Load) -> Result<Vec<u32>> {
+async fn connection(
+    address: SocketAddr,
+    works: [Work; 2],
+    each: u64,
+    (number, begun): (u64, Instant),
+    load: Load,
+) -> Result<[Vec<u32>; 2]> {
     let mut stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
     let (mut request, mut body, mut answer) = (Vec::new(), Vec::new(), Answer::default());
     let mut random = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut latencies_us = Vec::with_capacity(8192);
+    let (mut latencies_us, mut asked) = ([Vec::with_capacity(8192), Vec::new()], 0);
     let (until, mut begun) = (begun + load.time, Instant::now());
-    while begun < until && (latencies_us.len() as u64) < load.each {
-        random = next(random);
+    while begun < until && asked < load.each {
+        (random, asked) = (next(random), asked + 1);
+        let kind = usize::from((random >> 11) % each == each - 1);
+        let work = &works[kind];
         work.write(random >> 11, &mut request, &mut body);
         stream.write_all(&request).await?;
         answer.read(&mut stream).await?;
-        answer.must_be(&work, address)?;
+        answer.must_be(work, address)?;
         let ended = Instant::now();
-        latencies_us.push(u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX));
+        latencies_us[kind].push(u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX));
         begun = ended;
     }
     Ok(latencies_us)

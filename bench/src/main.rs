@@ -14,6 +14,7 @@ mod driver;
 mod fleet;
 mod item;
 mod measure;
+mod mixed;
 mod process;
 mod report;
 mod retriever;
@@ -143,6 +144,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
         Plan { rounds: 1, ..plan }.operation(fleet, operation)?;
     }
     let again_mib = fleet.served.resident_mib()?;
+    let mixed = mixed::run(fleet, plan)?;
     let rows = plan.rows(fleet, folder)?;
     let scripts = scripts::run(fleet, plan)?;
     let retriever = retriever::run(fleet, plan, folder)?;
@@ -154,6 +156,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
         plan,
         findings,
         rates,
+        mixed,
         rows,
         scripts,
         retriever,

@@ -21,7 +21,7 @@ const LOOP_ROWS_MAX: u64 = 10_000_000;
 /// Starts that are timed.
 pub(crate) const STARTS: usize = 20;
 /// How long a server and its caches run in before they are measured.
-const WARM_UP: Duration = Duration::from_millis(300);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
 
 /// One target at one operation: medians of the rounds.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::fleet::Target;
 use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
+use crate::mixed::{Mixed, WRITES_ONE_OF};
 use crate::retriever::Retriever;
 use crate::scripts::{CREATORS, Scripts};
 use crate::stores::Kind;
@@ -16,6 +17,8 @@ use crate::wrk::Rate;
 const RATE_MIN: [f64; 2] = [0.8, 0.6];
 /// The greatest multiple of the control's processor time for a request, through the mount.
 const CPU_MAX: f64 = 1.35;
+/// The greatest multiple of the control's slowest reads and writes, where both come together.
+const SLOW_MAX: f64 = 2.0;
 /// The greatest multiple of a SQL route's latency that a script which reads the same row may have.
 const SCRIPT_LATENCY_MAX: f64 = 2.5;
 /// The least answers a second of a script that reads a row.
@@ -47,6 +50,7 @@ pub(crate) struct Report {
     pub(crate) plan: Plan,
     pub(crate) findings: Vec<Finding>,
     pub(crate) rates: Vec<Rate>,
+    pub(crate) mixed: Vec<Mixed>,
     /// Posted to Pintle, and of the bare loop.
     pub(crate) rows: [f64; 2],
     pub(crate) scripts: Scripts,
@@ -64,6 +68,7 @@ impl Report {
         if !self.rates.is_empty() {
             self.by_wrk(&mut text);
         }
+        self.mixed(&mut text);
         self.scripts(&mut text);
         self.retriever(&mut text);
         self.others(&mut text);
@@ -169,6 +174,25 @@ impl Report {
             (&format!("static answer of {near_bytes} bytes, by bare axum"), thousands(*static_answers)),
         ] {
             line(text, &[what.to_owned(), value]);
+        }
+    }
+
+    fn mixed(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "\n| one of {WRITES_ONE_OF} requests creates, the others read by key | answers a second | 99 % of reads | of the control's | \
+             99 % of writes | of the control's |\n|---|--:|--:|--:|--:|--:|\n",
+        );
+        let control = self.mixed.iter().find(|mixed| mixed.target == Target::Control);
+        for mixed in &self.mixed {
+            let ratio = |kind: usize| {
+                let beside = control.filter(|_| mixed.target != Target::Control);
+                beside.map_or(String::new(), |c| at_most(mixed.slow_ms[kind] / c.slow_ms[kind], SLOW_MAX, ""))
+            };
+            let slow = mixed.slow_ms.map(|ms| format!("{ms:.2} ms"));
+            let [reads, writes] = slow;
+            let name = mixed.target.name().to_owned();
+            line(text, &[name, thousands(mixed.per_second), reads, ratio(0), writes, ratio(1)]);
         }
     }
 

@@ -120,6 +120,13 @@ impl Stores {
         }
     }
 
+    /// Has PostgreSQL write its log into its tables, as it does by itself every few minutes; SQLite does every few thousand writes.
+    pub(crate) fn checkpoint(&self) {
+        if let Stores::Postgres { control, .. } = self {
+            control.psql("CHECKPOINT");
+        }
+    }
+
     /// Processor time of the database's own processes so far, in seconds; none where it lives in the server's.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         let Stores::Postgres { server, .. } = self else { return Ok(0.0) };

@@ -10,8 +10,8 @@
 mod canvas;
 mod collections;
 mod raster;
-//mod services;
+mod services;
 
 pub use collections::collections;
 pub use raster::{Error, png};
-//pub use services::services;
+pub use services::services;

@@ -14,7 +14,7 @@ pub enum Error {
     #[error("the drawing cannot be read: {0}")]
     Drawing(#[from] usvg::Error),
     /// It is too large for the memory.
-    #[error("the picture of {0} × {1} dots is too large")]
+    #[error("a drawing of {0} × {1} units is too large for a picture of dots")]
     Size(u32, u32),
     /// It cannot be encoded.
     #[error("the picture cannot be written: {0}")]
@@ -31,14 +31,9 @@ pub fn png(svg: &str) -> Result<Vec<u8>, Error> {
     fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
     fonts.set_monospace_family("Hack");
     let tree = usvg::Tree::from_str(svg, &options)?;
-    let size = tree.size().to_int_size().scale_by(DENSITY);
-    let Some((size, mut picture)) =
-        size.and_then(|size| Some((size, tiny_skia::Pixmap::new(size.width(), size.height())?)))
-    else {
-        let size = tree.size().to_int_size();
-        return Err(Error::Size(size.width(), size.height()));
-    };
-    let _ = size;
+    let (units, dots) = (tree.size().to_int_size(), tree.size().to_int_size().scale_by(DENSITY));
+    let picture = dots.and_then(|dots| tiny_skia::Pixmap::new(dots.width(), dots.height()));
+    let mut picture = picture.ok_or(Error::Size(units.width(), units.height()))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(DENSITY, DENSITY), &mut picture.as_mut());
     picture.encode_png().map_err(|error| Error::Encode(error.to_string()))
 }

@@ -2,7 +2,9 @@
 
 use pintle_model::{FetchTarget, Model, RouteAnswer, RouteId, Service};
 
-use crate::canvas::{ACCENT, Area, BAND, Canvas, Ends, FAINT, INK, LINE, MARGIN, PAD, SMALL, TEXT, Units, index, width};
+use crate::canvas::{
+    ACCENT, Area, BAND, Canvas, Ends, FAINT, INK, LINE, MARGIN, PAD, SMALL, TEXT, Units, index, width,
+};
 
 const COLUMN_GAP: Units = 84.0;
 const BOX_GAP: Units = 24.0;
