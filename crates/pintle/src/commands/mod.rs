@@ -3,10 +3,10 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod copy;
+pub(crate) mod diagram;
 pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod kubernetes;
-pub(crate) mod diagram;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod restore;
