@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     match (&args.output, format) {
         (None, _) => ui::out(svg.trim_end()),
-        (Some(file), Format::Svg) => write(file, svg.as_bytes())?,
+        (Some(file), Format::Svg) => write(file, &svg)?,
         (Some(file), Format::Png) => {
             let picture =
                 pintle_diagram::png(&svg).map_err(|error| Failure::because("cannot draw the picture", &error))?;

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let text = declarations::of(&App::manifest(&args.app)?);
     match &args.out {
-        Some(file) => write(file, text.as_bytes()),
+        Some(file) => write(file, &text),
         None => {
             ui::out(text.trim_end());
             Ok(())
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Writes a file, and the folder that it stands in.
-pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, content));
     written.map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), &error))
 }
