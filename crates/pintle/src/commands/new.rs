@@ -51,10 +51,10 @@ fn make(dir: &Path) -> Result<(), Failure> {
     refuse_taken(dir)?;
     let name = name_of(dir);
     for (path, text) in FILES {
-        write(&dir.join(path), &text.replace("{{name}}", &name))?;
+        write(&dir.join(path), text.replace("{{name}}", &name))?;
     }
-    write(&dir.join(SCHEMA), &format!("{:#}\n", pintle_model::schema()))?;
-    write(&dir.join(TYPES), &declarations::of(&App::manifest(dir)?))?;
+    write(&dir.join(SCHEMA), format!("{:#}\n", pintle_model::schema()))?;
+    write(&dir.join(TYPES), declarations::of(&App::manifest(dir)?))?;
 
     let program = shell::program();
     let app = shell::quote(dir);
