@@ -44,7 +44,9 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     let _one_more = OneMore::of(&front.totals.in_flight);
     let (head, body) = request.into_parts();
     let id = front.ids.of(&head.headers);
-    let owner = front.table.service(head.uri.path()).map(|id| &*front.services[id.0]);
+    // It tunnels nothing, wherever to.
+    let owner = front.table.service(head.uri.path()).filter(|_| head.method != Method::CONNECT);
+    let owner = owner.map(|id| &*front.services[id.0]);
     let (mut tries, mut trace) = (0, String::new());
     let mut answer = match owner {
         Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body)).await {

@@ -53,7 +53,9 @@ pub(super) fn onward(head: &Parts, remote: IpAddr, id: &HeaderValue, key: &Gatew
 
 /// For which host a request is.
 fn host(head: &Parts) -> Option<&str> {
-    head.uri.authority().map(Authority::as_str).or_else(|| answer::text(head, header::HOST))
+    let of_uri = head.uri.authority().map(Authority::as_str);
+    let of_uri = of_uri.map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+    of_uri.or_else(|| answer::text(head, header::HOST))
 }
 
 /// Drops what belongs to the connection that a request or an answer came by.

@@ -173,7 +173,7 @@ fn connections() -> Connections {
     connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIME_MAX).pool_max_idle_per_host(IDLE_MAX);
-    builder.http1_max_buf_size(HEAD_BYTES_MAX).set_host(false);
+    builder.http1_max_buf_size(HEAD_BYTES_MAX);
     builder.build(connector)
 }
 

@@ -127,3 +127,27 @@ async fn a_body_with_two_lengths_is_framed_anew() {
     let head = persons.head(0).to_lowercase();
     assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{head}");
 }
+
+#[tokio::test]
+async fn what_names_no_path_of_the_app_is_answered_and_leads_nowhere() {
+    let app = app();
+    let server = app.serve();
+    let gateway = gateway(&app, &server.origin, &server.origin);
+    until_ready(&gateway, 200).await;
+    let end = "Host: a\r\nConnection: close\r\n\r\n";
+    let elsewhere = Fake::saying("elsewhere").await;
+    let host = elsewhere.url.trim_start_matches("http://");
+    for (line, status) in [
+        (format!("CONNECT {host} HTTP/1.1"), 404),
+        ("OPTIONS * HTTP/1.1".to_owned(), 404),
+        // The host of a whole URL is a name, not a way.
+        (format!("GET {}/rest/v1/persons HTTP/1.1", elsewhere.url), 200),
+        (format!("GET http://user@{host}/rest/v1/persons HTTP/1.1"), 200),
+    ] {
+        let answer = raw(&gateway, format!("{line}\r\n{end}").as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        let direct = raw(&server, format!("{line}\r\n{end}").as_bytes()).await;
+        assert_eq!(answer.lines().next(), direct.lines().next(), "{line}");
+    }
+    assert_eq!(elsewhere.count(), 0);
+}

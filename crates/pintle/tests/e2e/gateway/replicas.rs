@@ -13,7 +13,7 @@ use crate::common::{App, PATIENCE, Place, Server};
 /// Requests at a time; each of them is a connection.
 const CALLERS: usize = 12;
 /// Answers to wait for before and after something happens.
-const ENOUGH: usize = 300;
+const ENOUGH: usize = 150;
 
 /// Callers that read and write all the time, each waiting for its answer before it asks again.
 struct Load {
