@@ -93,14 +93,17 @@ pub struct ReadPlan {
     pub strip_nulls: bool,
     /// At most one row, found by a unique key.
     pub point: bool,
+    /// The statement is the app's own. Where a database has functions that write, a store runs one that only reads so that it
+    /// cannot.
+    pub own: bool,
     /// One statement, and it calls no function of ours whose single call may take long: a store that breaks statements
     /// off between their steps may run it where requests are handled. Any other belongs on a thread of its own.
     pub inline: bool,
     /// Every collection that it looks into, also by its policies; each once, in the model's order.
     pub reads: Vec<CollectionId>,
-    /// Every collection that it writes: none unless it is a statement of the app's own that writes. Such a plan runs in a
+    /// What it writes, and how: nothing unless it is a statement of the app's own that writes. Such a plan runs in a
     /// transaction that may write.
-    pub writes: Vec<CollectionId>,
+    pub writes: Option<(CollectionId, Action)>,
 }
 
 /// Writes rows. One statement, run once for each row (insert) or once (update, delete).
@@ -120,7 +123,7 @@ pub struct WritePlan {
     /// Answers a row if the policy forbids what is about to be written: then nothing is, and the caller gets 42501.
     /// Run before `write`, for each row on insert.
     pub check: Option<Statement>,
-    /// Answers a row if an upsert would meet a row that is there (so that "inserted" can be told from "updated").
+    /// Answers a row if an upsert would change a row that is there (so that "inserted" can be told from "updated").
     pub probe: Option<Statement>,
     /// The write; its RETURNING gives, in order: one boolean if `tells_new`, `verdicts` columns, `columns`, then one for
     /// each of `sort`. What follows is of no interest.

@@ -88,20 +88,20 @@ impl Changes {
 
     /// What a write of this kind changes.
     pub(crate) fn of_write<'a>(&'a self, write: &'a Write) -> &'a [CollectionId] {
-        let collection = &write.plan.collection;
-        match write.plan.action {
-            Action::Insert | Action::Upsert | Action::Update => std::slice::from_ref(collection),
-            Action::Delete => self.of_delete(collection),
+        self.of(&write.plan.collection, write.plan.action)
+    }
+
+    /// What a statement of the app's own changes.
+    pub(crate) fn of_read<'a>(&'a self, read: &'a Read) -> &'a [CollectionId] {
+        read.plan.writes.as_ref().map_or(&[], |(collection, action)| self.of(collection, *action))
+    }
+
+    fn of<'a>(&'a self, collection: &'a CollectionId, action: Action) -> &'a [CollectionId] {
+        let alone = std::slice::from_ref(collection);
+        match action {
+            Action::Insert | Action::Upsert | Action::Update => alone,
+            Action::Delete => self.deleted.get(collection.0).map_or(alone, Vec::as_slice),
         }
-    }
-
-    /// What a statement of the app's own may change: nobody knows whether it deletes.
-    pub(crate) fn of_read<'a>(&'a self, read: &'a Read) -> impl Iterator<Item = CollectionId> + 'a {
-        read.plan.writes.iter().flat_map(|collection| self.of_delete(collection)).copied()
-    }
-
-    fn of_delete<'a>(&'a self, collection: &'a CollectionId) -> &'a [CollectionId] {
-        self.deleted.get(collection.0).map_or(std::slice::from_ref(collection), Vec::as_slice)
     }
 
     /// These were written.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use pintle_model::{Collection, Field, Model, Value};
-use pintle_query::plan::Action;
 use pintle_query::{Read, Write, WritePlan};
 
 use crate::{Error, names};
@@ -16,10 +15,10 @@ pub(crate) fn other_tables(missing: &str) -> String {
 
 /// What a statement of the app's own writes, as far as the words of its error must know; nothing if it only reads.
 pub(crate) fn written_by(read: &Read) -> Option<Write> {
-    let removes = read.plan.rows.sql.starts_with("DELETE");
+    let (collection, action) = read.plan.writes?;
     let plan = WritePlan {
-        collection: *read.plan.writes.first()?,
-        action: if removes { Action::Delete } else { Action::Update },
+        collection,
+        action,
         fields: Vec::new(),
         check: None,
         probe: None,

@@ -164,7 +164,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer or refuses.
     pub async fn read(&self, read: Read) -> Result<Rows, Error> {
-        if !read.plan.writes.is_empty() {
+        if read.plan.writes.is_some() {
             return self.transaction(Mode::Write, move |tx| tx.read(&read)).await;
         }
         match self {

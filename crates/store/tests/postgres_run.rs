@@ -7,7 +7,7 @@ mod support;
 use pintle_model::{Type, Value};
 use pintle_query::plan::{Action, Column};
 use pintle_store::{Error, Mode};
-use support::postgres::{self, CONFIGS, configs, insert, number, psql, update};
+use support::postgres::{self, CONFIGS, configs, insert, number, open_with, psql, update};
 use support::{Place, read, text, write, write_plan};
 
 fn place() -> Place {
@@ -153,6 +153,30 @@ async fn a_transaction_keeps_all_or_nothing_and_a_failed_step_takes_back_itself_
     let refused = store.transaction(Mode::Read, |tx| tx.write(&insert(&[("e", None)])).map(|_| ())).await;
     assert!(matches!(refused, Err(Error::ReadOnly)));
     assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "2");
+}
+
+#[tokio::test]
+async fn a_statement_of_the_app_s_own_that_reads_cannot_write_whatever_it_calls() {
+    let place = place();
+    place.run(
+        "CREATE FUNCTION sly() RETURNS bigint LANGUAGE sql VOLATILE AS \
+         $$INSERT INTO configs (name, data) VALUES ('sly', '1'); SELECT pg_backend_pid()::bigint$$",
+    );
+    let store = open_with(&place, "?connections_max=1");
+    let own = |sql: &str| {
+        let mut read = number(sql);
+        std::sync::Arc::get_mut(&mut read.plan).unwrap().own = true;
+        read
+    };
+    let pid = text(&store.read(own("SELECT pg_backend_pid()::bigint")).await.unwrap()).to_owned();
+    let refused = store.read(own("SELECT sly()")).await.unwrap_err();
+    assert!(matches!(refused, Error::Internal(_)) && format!("{refused:?}").contains("read-only"), "{refused:?}");
+    let refused = store.transaction(Mode::Read, move |tx| tx.read(&own("SELECT sly()"))).await.unwrap_err();
+    assert!(matches!(refused, Error::Internal(_)), "{refused:?}");
+    // The connection is no other, takes what it is sent, and keeps no transaction open.
+    assert_eq!(text(&store.read(number("SELECT pg_backend_pid()::bigint")).await.unwrap()), pid);
+    store.write(insert(&[("a", None)])).await.unwrap();
+    assert_eq!(psql(&place, "SELECT string_agg(name, ',') FROM configs"), "a");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use super::lower::{Lower, Lowered};
 use super::scope::{Level, Row};
 use super::write::{Target, types};
 use crate::expr::Expr;
+use crate::plan::Action;
 use crate::planner::{Right, distinct_parts, is_unique};
 use crate::policy::mistake::Mistake;
 use crate::sql::{Fragment, Piece};
@@ -75,7 +76,8 @@ impl Lower<'_> {
             let denied = self.deny(target);
             sql.and(held(check, rows.row, Fragment::word("TRUE"), denied))
         };
-        self.returned(target, sql.and(conflict), insert.returning.as_deref())
+        let action = if insert.on.is_some() { Action::Upsert } else { Action::Insert };
+        self.returned(target, action, sql.and(conflict), insert.returning.as_deref())
     }
 
     /// Nothing in it but what is known here.

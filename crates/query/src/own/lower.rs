@@ -8,7 +8,7 @@ use super::scope::{Level, With};
 use super::{OwnPlan, Text};
 use crate::expr::Expr;
 use crate::functions::calls_slow;
-use crate::plan::{Column, Param, ReadPlan};
+use crate::plan::{Action, Column, Param, ReadPlan};
 use crate::planner::{Planner, Right};
 use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::sql::{Fragment, Scope, Sql};
@@ -64,7 +64,7 @@ pub(super) struct Lower<'a> {
 pub(super) struct Lowered {
     pub(super) sql: Fragment,
     pub(super) columns: Vec<Column>,
-    pub(super) writes: Vec<CollectionId>,
+    pub(super) writes: Option<(CollectionId, Action)>,
 }
 
 /// Why there is no plan.
@@ -124,7 +124,7 @@ impl Lower<'_> {
                     .help("an app's own SQL is one SELECT, INSERT, UPDATE or DELETE"));
             }
         };
-        if !may_write && !lowered.writes.is_empty() {
+        if !may_write && lowered.writes.is_some() {
             return Err(Mistake::new("this only reads, and the statement writes")
                 .help("a GET and what it runs only read: let a POST, PUT, PATCH or DELETE write"));
         }
@@ -210,13 +210,14 @@ impl Lower<'_> {
         self.reads.sort_unstable();
         self.reads.dedup();
         let of_user = rows.params.iter().any(|param| matches!(param, Param::Uid | Param::Claim(_)));
-        let inline = lowered.writes.is_empty() && !calls_slow(&rows.sql);
+        let inline = lowered.writes.is_none() && !calls_slow(&rows.sql);
         let plan = ReadPlan {
             rows,
             count: None,
             columns: lowered.columns,
             strip_nulls: false,
             point: false,
+            own: true,
             inline,
             reads: self.reads,
             writes: lowered.writes,

@@ -98,7 +98,7 @@ impl Lower<'_> {
         }
         let found = self.query(query, None)?;
         let columns = self.answered(&found.columns)?;
-        Ok(Lowered { sql: found.sql, columns, writes: Vec::new() })
+        Ok(Lowered { sql: found.sql, columns, writes: None })
     }
 
     /// The columns of an answer: each has a name of its own.

@@ -9,7 +9,7 @@ use super::scope::{Level, Row};
 use super::typed::Known;
 use super::write::Target;
 use crate::Dialect;
-use crate::plan::{self, Param};
+use crate::plan::{self, Action, Param};
 use crate::policy::mistake::Mistake;
 use crate::sql::{Fragment, Piece};
 
@@ -18,6 +18,7 @@ impl Lower<'_> {
     pub(super) fn returned(
         &mut self,
         target: Target,
+        action: Action,
         sql: Fragment,
         returning: Option<&[ast::SelectItem]>,
     ) -> Result<Lowered, Mistake> {
@@ -44,7 +45,7 @@ impl Lower<'_> {
             columns = self.answered(&outs)?;
             sql = sql.then(" RETURNING ").and(Fragment::list(shown, ", "));
         }
-        Ok(Lowered { sql: self.bounded(sql)?, columns, writes: vec![target.collection] })
+        Ok(Lowered { sql: self.bounded(sql)?, columns, writes: Some((target.collection, action)) })
     }
 
     /// What a field gets that is left out; nothing where the store itself knows, or it becomes null.

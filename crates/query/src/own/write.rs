@@ -12,6 +12,7 @@ use super::scope::{Level, Row};
 use crate::Dialect;
 use crate::expr::Expr;
 use crate::functions::name;
+use crate::plan::Action;
 use crate::planner::{Right, distinct_parts, parts};
 use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::sql::{Fragment, Piece};
@@ -120,7 +121,7 @@ impl Lower<'_> {
             .and(Fragment::list(parts, ", "))
             .and(from)
             .and(condition);
-        self.returned(target, sql, returning.as_deref())
+        self.returned(target, Action::Update, sql, returning.as_deref())
     }
 
     pub(super) fn delete(&mut self, delete: &ast::Delete, withs: Fragment) -> Result<Lowered, Mistake> {
@@ -154,7 +155,7 @@ impl Lower<'_> {
         let condition = self.condition(target, &distinct_parts([policy, select]), selection.as_ref())?;
         self.end_level()?;
         let sql = withs.then("DELETE FROM ").and(self.aliased(target)).and(condition);
-        self.returned(target, sql, returning.as_deref())
+        self.returned(target, Action::Delete, sql, returning.as_deref())
     }
 
     /// The collection that is written, brought into sight.

@@ -48,7 +48,7 @@ impl Planner {
         reads.sort_unstable();
         reads.dedup();
         let strip_nulls = shape.strip_nulls;
-        Ok(ReadPlan { rows, count, columns, strip_nulls, point, inline, reads, writes: Vec::new() })
+        Ok(ReadPlan { rows, count, columns, strip_nulls, point, own: false, inline, reads, writes: None })
     }
 
     pub(crate) fn scope(&self) -> Scope<'_> {

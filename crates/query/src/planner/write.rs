@@ -14,6 +14,7 @@ use super::access::Right;
 use crate::expr::{Expr, fold};
 use crate::plan::{Action, Column, Param, Sort, Statement, WritePlan};
 use crate::request::{Conflict, Filter, Returning, WriteShape};
+use crate::sql::Sql;
 use crate::{Dialect, Fault, FaultKind};
 
 /// Rows that are written, as a place to make a plan for.
@@ -255,6 +256,36 @@ impl Planner {
             "there is no unique or exclusion constraint matching the ON CONFLICT specification",
         )
         .hint("on_conflict names the key, a unique field, or the fields of a unique index"))
+    }
+
+    /// `UPDATE "collection" SET …`
+    fn set(&self, sql: &mut Sql, place: Place, set: &[(usize, usize)]) {
+        let collection = self.model.collection(place.collection);
+        sql.word("UPDATE ").name(&collection.name).word(" SET ");
+        if set.is_empty() {
+            sql.name(&collection.fields[0].name).word(" = ").name(&collection.fields[0].name);
+        }
+        sql.list(set, ", ", |sql, (field, slot)| {
+            let field = &collection.fields[*field];
+            sql.name(&field.name).word(" = ").bind(Param::Value(*slot), field.ty);
+        });
+    }
+
+    /// ` ON CONFLICT (…) DO …`, without a condition.
+    fn on_conflict(&self, sql: &mut Sql, place: Place, conflict: &Conflict) {
+        let collection = self.model.collection(place.collection);
+        sql.word(" ON CONFLICT (");
+        sql.list(&conflict.target, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name)).word(") DO ");
+        match conflict.set.as_deref() {
+            None => sql.word("NOTHING"),
+            Some(set) => {
+                let set = if set.is_empty() { &conflict.target[..1] } else { set };
+                sql.word("UPDATE SET ").list(set, ", ", |sql, field| {
+                    let name = &collection.fields[*field].name;
+                    sql.name(name).word(" = excluded.").name(name);
+                })
+            }
+        };
     }
 }
 

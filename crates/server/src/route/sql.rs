@@ -132,9 +132,10 @@ mod tests {
             columns: vec![Column::new("a\"b", Type::Json), Column::new("c", Type::Integer)],
             strip_nulls: false,
             point: false,
+            own: false,
             inline: true,
             reads: Vec::new(),
-            writes: Vec::new(),
+            writes: None,
         };
         let rows = Rows { json: Bytes::from_static(json.as_bytes()), len, ..Rows::default() };
         match shaped(&plan, &rows, shape) {

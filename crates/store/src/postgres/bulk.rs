@@ -12,7 +12,8 @@ use super::bind::{Bound, Brought};
 use super::fault::Fault;
 use super::names::Names;
 use super::pool::Conn;
-use super::run::{Around, TRANSACTION, Taken, begin, control, decided, decides, ended, settled};
+use super::run::{Around, TRANSACTION, Taken, decided, decides, settled};
+use super::send::{Sent, begin, done, ended, send};
 use crate::{Error, Written};
 
 /// Runs a write of many rows as one statement. `None` if a row is against it: nothing remains, and one row after the other
@@ -63,10 +64,9 @@ async fn at_once(
 ) -> Result<Written, Fault> {
     let decides = decides(write, true);
     // Behind a `BEGIN` that failed it would be kept by itself, and a savepoint that there is not cannot be gone back to.
-    let mut opened = pin!(maybe_done(control(client, around.map(|around| around.open))));
-    begin(&mut opened).await;
+    let mut opened = around.map(|around| Sent::send(client, around.open)).transpose()?;
     if around.is_some_and(Around::begins) {
-        ended(opened.as_mut()).await?;
+        done(opened.take()).await?;
     }
     let values = statement.params.iter().zip(statement.values(&write.inputs, &[])).map(|(param, value)| match param {
         Param::Rows(n) => Brought::Rows(&write.rows, *n),
@@ -74,14 +74,11 @@ async fn at_once(
     });
     let mut sent = pin!(maybe_done(returned(client, names, write, prepared, values)));
     begin(&mut sent).await;
-    let keep = around.filter(|_| !decides).map(|around| around.keep);
-    let mut kept = pin!(maybe_done(control(client, keep)));
-    begin(&mut kept).await;
-    if !around.is_some_and(Around::begins) {
-        ended(opened).await?;
-    }
+    let keep = around.filter(|_| !decides).and_then(|around| around.keep);
+    let kept = send(client, keep)?;
+    done(opened).await?;
     let taken = ended(sent).await?;
-    ended(kept).await?;
+    done(kept).await?;
     decided(client, write, around.filter(|_| decides), &taken).await?;
     Ok(taken.finish(&write.plan))
 }

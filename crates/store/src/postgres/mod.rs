@@ -13,8 +13,10 @@ mod metrics;
 mod migrate;
 mod names;
 mod pool;
+mod read;
 mod retry;
 mod run;
+mod send;
 mod tls;
 mod tx;
 mod url;
@@ -105,7 +107,7 @@ impl Postgres {
         let mut again = true;
         loop {
             let mut conn = self.open.pool.get().await?;
-            match self.limited(pin!(run::read(&mut conn, &read, None))).await {
+            match self.limited(pin!(read::read(&mut conn, &read, None))).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Told(error)) => return Err(error),
                 // A read changes nothing, so it does not matter whether it has run.

@@ -1,7 +1,8 @@
 //! The connections that requests share.
 //!
 //! 1. A request takes one that is free, or a new one while there are fewer than the URL allows, or waits.
-//! 2. It gives it back when the server has answered all that was sent. Who leaves before that leaves a connection that
+//! 2. It gives it back when the server has answered all that was sent; for the end of a transaction that keeps nothing, who
+//!    comes next waits instead, if it has not come by then. Who leaves before that leaves a connection that
 //!    is not idle: it goes back after a moment, if it is idle by then, else what runs on it is broken off and it is closed.
 //! 3. After a connect that failed there is a pause before the next, and meanwhile all are told at once.
 
@@ -18,6 +19,7 @@ use tokio_postgres::{Client, Statement};
 use super::connect::Connector;
 use super::fault::Fault;
 use super::metrics::{Busy, Metrics};
+use super::send::Sent;
 use crate::Error;
 
 /// Prepared statements that a connection keeps.
@@ -36,8 +38,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Conn {
     /// The driver's.
     pub(super) client: Client,
-    /// Nothing that was sent is without its answer, and there is no transaction. Whoever sends makes it false first.
+    /// Nothing that was sent is without its answer, and there is no transaction, but for what is `leaving`. Whoever sends makes it false first.
     pub(super) idle: bool,
+    /// What ends a transaction that nobody waits for: whoever takes the connection next does.
+    pub(super) leaving: Option<Sent>,
     /// It is not to be used again: its server does not take writes any more, or it keeps what nobody knows.
     pub(super) worn: bool,
     statements: HashMap<Box<str>, (Statement, u64)>,
@@ -48,7 +52,7 @@ pub(super) struct Conn {
 
 impl Conn {
     fn new(client: Client, task: AbortHandle) -> Conn {
-        Conn { client, idle: true, worn: false, statements: HashMap::new(), uses: 0, task }
+        Conn { client, idle: true, leaving: None, worn: false, statements: HashMap::new(), uses: 0, task }
     }
 
     /// A statement, prepared now or earlier.
@@ -72,6 +76,22 @@ impl Conn {
             self.statements.insert(sql.into(), (statement.clone(), self.uses));
         }
         Ok(statement)
+    }
+
+    /// Ends a transaction whose steps have all been answered, and keeps nothing of it. Does not wait.
+    pub(super) fn leave(&mut self) {
+        if let Ok(sent) = Sent::send(&self.client, "ROLLBACK") {
+            (self.leaving, self.idle) = (Some(sent), true);
+        }
+    }
+
+    /// Waits for the end of what was left, which has most often come. False if it does not come soon.
+    async fn left(&mut self) -> bool {
+        match self.leaving.take() {
+            // Apart, since most connections have nothing to wait for.
+            Some(mut sent) => matches!(Box::pin(tokio::time::timeout(MOMENT, sent.done())).await, Ok(Ok(()))),
+            None => true,
+        }
     }
 
     /// Forgets the statements: the server takes them no more.
@@ -133,7 +153,14 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, conn: &mut Conn, _: &managed::Metrics) -> RecycleResult<Error> {
-        if conn.worn || conn.client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
+        if conn.worn || conn.client.is_closed() {
+            return Err(RecycleError::message("closed"));
+        }
+        if !conn.left().await {
+            conn.task.abort();
+            return Err(RecycleError::message("its last transaction does not end"));
+        }
+        Ok(())
     }
 
     fn detach(&self, _: &mut Conn) {

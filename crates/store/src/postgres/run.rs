@@ -1,32 +1,26 @@
-//! Running one plan on one connection.
-//!
-//! What belongs together is sent together: the driver sends a statement when its future is first polled, so all of them
-//! are polled once, and then awaited in turn.
+//! Running a write on one connection, and what reads ([`super::read`]) share with it.
 
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::pin;
 
 use futures_util::TryStreamExt;
-use futures_util::future::{MaybeDone, maybe_done, poll_fn};
+use futures_util::future::maybe_done;
 use pintle_model::Value;
-use pintle_query::plan::{Action, Inputs, ParamValue};
-use pintle_query::{Read, Statement, Write, WritePlan};
-use tokio_postgres::{Client, Row, RowStream, Statement as Prepared};
+use pintle_query::plan::Action;
+use pintle_query::{Write, WritePlan};
+use tokio_postgres::{Client, Row, Statement as Prepared};
 
-use super::bind::Bound;
 use super::bulk::bulk;
 use super::fault::Fault;
 use super::json;
 use super::names::Names;
 use super::pool::Conn;
+use super::send::{begin, control, done, query, send};
 use crate::json::Array;
 use crate::sort::Sorted;
-use crate::{Error, Rows, Written, fault as shared};
+use crate::{Error, Written};
 
 /// Room for an answer of one row without growing.
-const ROW_CAPACITY: usize = 512;
-/// Room for a list without growing often.
-const LIST_CAPACITY: usize = 8192;
+pub(super) const ROW_CAPACITY: usize = 512;
 /// Rows of a bulk write that are sent before the first answer is read.
 const PIPELINED_ROWS: usize = 128;
 /// With at most so many bytes of values in it, a written row's representation cannot be too large for an answer, even if
@@ -38,8 +32,8 @@ const SMALL_BYTES: usize = 8 << 20;
 pub(super) struct Around {
     /// Sent first.
     pub(super) open: &'static str,
-    /// Keeps what was done.
-    pub(super) keep: &'static str,
+    /// Keeps what was done, unless that is for another one to say.
+    pub(super) keep: Option<&'static str>,
     /// Takes it back.
     pub(super) undo: &'static str,
 }
@@ -51,151 +45,11 @@ impl Around {
     }
 }
 
-/// A read of two statements.
-const SNAPSHOT: Around =
-    Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: "COMMIT", undo: "ROLLBACK" };
 /// A write of several statements.
-pub(super) const TRANSACTION: Around = Around { open: "BEGIN", keep: "COMMIT", undo: "ROLLBACK" };
-
-/// Runs a statement of the app's own that writes, inside a transaction.
-pub(super) async fn own(conn: &mut Conn, names: &Names, read: &Read, around: Around) -> Result<Rows, Fault> {
-    let prepared = conn.prepared(&read.plan.rows.sql).await?;
-    conn.idle = false;
-    let outcome = owned(&conn.client, names, read, &prepared, around).await;
-    settle(conn, Some(around), &outcome).await;
-    outcome
-}
-
-async fn owned(
-    client: &Client,
-    names: &Names,
-    read: &Read,
-    prepared: &Prepared,
-    around: Around,
-) -> Result<Rows, Fault> {
-    control(client, Some(around.open)).await?;
-    let failed = |error: tokio_postgres::Error| match shared::written_by(read) {
-        Some(write) => Fault::of_write(&error, names, &write, &[]),
-        None => Fault::general(&error),
-    };
-    let rows = collected(client, prepared, read, failed).await?;
-    control(client, Some(around.keep)).await?;
-    Ok(rows)
-}
-
-/// Runs a read: by itself, or (`around`) inside a transaction.
-pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -> Result<Rows, Fault> {
-    let plan = &*read.plan;
-    let rows = conn.prepared(&plan.rows.sql).await?;
-    let count = match &plan.count {
-        Some(count) => Some((conn.prepared(&count.sql).await?, count)),
-        None => None,
-    };
-    let around = around.or(count.is_some().then_some(SNAPSHOT));
-    conn.idle = false;
-    let outcome = match around {
-        None => collected(&conn.client, &rows, read, general).await,
-        // Apart from the read itself, which most requests wait for: a future is copied whole, also what it seldom needs.
-        Some(around) => Box::pin(together(&conn.client, read, &rows, count.as_ref(), around)).await,
-    };
-    settle(conn, around, &outcome).await;
-    outcome
-}
-
-/// Sends a read's statements and what is put around them, then waits for the answers.
-async fn together(
-    client: &Client,
-    read: &Read,
-    rows: &Prepared,
-    count: Option<&(Prepared, &Statement)>,
-    around: Around,
-) -> Result<Rows, Fault> {
-    let mut open = pin!(maybe_done(control(client, Some(around.open))));
-    let mut rows = pin!(maybe_done(collected(client, rows, read, general)));
-    let mut total = pin!(maybe_done(counted(client, count, &read.inputs)));
-    let mut keep = pin!(maybe_done(control(client, Some(around.keep))));
-    begin(&mut open).await;
-    begin(&mut rows).await;
-    begin(&mut total).await;
-    begin(&mut keep).await;
-    ended(open).await?;
-    let mut found = ended(rows).await?;
-    found.total = ended(total).await?;
-    ended(keep).await?;
-    Ok(found)
-}
-
-/// Reads all rows.
-async fn collected(
-    client: &Client,
-    prepared: &Prepared,
-    read: &Read,
-    failed: impl Fn(tokio_postgres::Error) -> Fault,
-) -> Result<Rows, Fault> {
-    let plan = &*read.plan;
-    let mut array = Array::new(if plan.point { ROW_CAPACITY } else { LIST_CAPACITY });
-    let values = plan.rows.values(&read.inputs, &[]);
-    let mut found = pin!(sent(client, prepared, values).await.map_err(&failed)?);
-    while let Some(row) = found.try_next().await.map_err(&failed)? {
-        json::push(&mut array, &row, 0, &plan.columns, plan.strip_nulls)?;
-    }
-    Ok(array.finish())
-}
-
-fn general(error: tokio_postgres::Error) -> Fault {
-    Fault::general(&error)
-}
-
-async fn counted(
-    client: &Client,
-    count: Option<&(Prepared, &Statement)>,
-    inputs: &Inputs,
-) -> Result<Option<u64>, Fault> {
-    let Some((prepared, statement)) = count else { return Ok(None) };
-    let values = statement.values(inputs, &[]);
-    let mut found = pin!(sent(client, prepared, values).await.map_err(|error| Fault::general(&error))?);
-    let mut total: i64 = 0;
-    while let Some(row) = found.try_next().await.map_err(|error| Fault::general(&error))? {
-        total = row.try_get(0).map_err(Error::internal)?;
-    }
-    Ok(Some(u64::try_from(total).unwrap_or(0)))
-}
-
-async fn sent<'a>(
-    client: &Client,
-    prepared: &Prepared,
-    values: impl ExactSizeIterator<Item = ParamValue<'a>>,
-) -> Result<RowStream, tokio_postgres::Error> {
-    client.query_raw(prepared, values.map(Bound)).await
-}
-
-/// Runs a statement that brings nothing back, if there is one.
-pub(super) async fn control(client: &Client, sql: Option<&str>) -> Result<(), Fault> {
-    match sql {
-        Some(sql) => client.batch_execute(sql).await.map_err(|error| Fault::general(&error)),
-        None => Ok(()),
-    }
-}
-
-/// Polls once, which sends.
-pub(super) async fn begin<F: Future>(future: &mut Pin<&mut MaybeDone<F>>) {
-    poll_fn(|context| {
-        let _ = future.as_mut().poll(context);
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// Waits for what was begun.
-pub(super) async fn ended<T>(
-    mut future: Pin<&mut MaybeDone<impl Future<Output = Result<T, Fault>>>>,
-) -> Result<T, Fault> {
-    future.as_mut().await;
-    future.take_output().unwrap_or_else(|| Err(Fault::Told(Error::internal("an answer was taken twice"))))
-}
+pub(super) const TRANSACTION: Around = Around { open: "BEGIN", keep: Some("COMMIT"), undo: "ROLLBACK" };
 
 /// Leaves the connection idle if it can be. Inside a transaction (a savepoint) what failed is taken back.
-async fn settle<T>(conn: &mut Conn, around: Option<Around>, outcome: &Result<T, Fault>) {
+pub(super) async fn settle<T>(conn: &mut Conn, around: Option<Around>, outcome: &Result<T, Fault>) {
     match outcome {
         Err(Fault::Unsent(_)) => conn.forget(),
         // After a failover the primary is another one: the next connection finds it.
@@ -294,7 +148,7 @@ pub(super) async fn decided(
     if write.max_affected.is_some_and(|most| taken.affected > most) {
         return Err(Error::MaxAffected(taken.affected).into());
     }
-    control(client, around.filter(|_| !write.rollback).map(|around| around.keep)).await
+    control(client, around.filter(|_| !write.rollback).and_then(|around| around.keep)).await
 }
 
 /// Sends the write's statement for each row, and what is put around them. On an error, and with `rollback`, what was done
@@ -319,18 +173,16 @@ async fn statements(
     loop {
         let chunk = chunks.next().unwrap_or_default();
         let is_last = chunks.peek().is_none();
-        let keep = around.filter(|_| is_last && !decides).map(|around| around.keep);
-        let mut opened = pin!(maybe_done(control(client, open.take())));
-        begin(&mut opened).await;
+        let keep = around.filter(|_| is_last && !decides).and_then(|around| around.keep);
+        let opened = send(client, open.take())?;
         let mut begun = Vec::with_capacity(chunk.len());
         for row in chunk {
-            let mut one = Box::pin(maybe_done(sent(client, prepared, plan.write.values(&write.inputs, row))));
+            let mut one = Box::pin(maybe_done(query(client, prepared, plan.write.values(&write.inputs, row))));
             begin(&mut one.as_mut()).await;
             begun.push((row, one));
         }
-        let mut kept = pin!(maybe_done(control(client, keep)));
-        begin(&mut kept).await;
-        ended(opened).await?;
+        let kept = send(client, keep)?;
+        done(opened).await?;
         for (row, mut one) in begun {
             one.as_mut().await;
             let failed = |error: tokio_postgres::Error| Fault::of_write(&error, names, write, row);
@@ -346,7 +198,7 @@ async fn statements(
             }
             taken.count(affected, plan);
         }
-        ended(kept).await?;
+        done(kept).await?;
         if is_last {
             break;
         }

@@ -19,21 +19,19 @@ use tokio_postgres::SimpleQueryMessage;
 use super::fault::Fault;
 use super::names::Names;
 use super::pool::{Conn, Lease, Pool};
+use super::read;
 use super::retry::{RETRIES, pause};
 use super::run::{self, Around};
 use crate::changes::Changes;
 use crate::{Error, Mode, Rows, Tx, Written};
 
 /// Around the first step, with which the transaction begins; when it fails, nothing else goes with it.
-const FIRST_READ: Around = Around {
-    open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT step",
-    keep: "RELEASE step",
-    undo: "ROLLBACK",
-};
-const FIRST_WRITE: Around =
-    Around { open: "BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT step", keep: "RELEASE step", undo: "ROLLBACK" };
+const FIRST_READ: Around =
+    Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: None, undo: "ROLLBACK" };
+const FIRST_WRITE: Around = Around { open: "BEGIN ISOLATION LEVEL SERIALIZABLE", keep: None, undo: "ROLLBACK" };
 /// Around each other step, so that the ones before it stand when it fails.
-const STEP: Around = Around { open: "SAVEPOINT step", keep: "RELEASE step", undo: "ROLLBACK TO step; RELEASE step" };
+const STEP: Around =
+    Around { open: "SAVEPOINT step", keep: Some("RELEASE step"), undo: "ROLLBACK TO step; RELEASE step" };
 
 /// One transaction, however often it is begun.
 pub(super) struct Transaction {
@@ -103,7 +101,7 @@ impl Transaction {
         if let Mode::Claim(number) = tx.of.mode
             && let Err(error) = tx.claim(number)
         {
-            tx.end("ROLLBACK");
+            tx.leave();
             return match tx.again.take() {
                 Some(error) => Attempt::Again(error),
                 None => Attempt::Ended(Err(error.into())),
@@ -111,7 +109,7 @@ impl Transaction {
         }
         let outcome = steps(&mut tx);
         if tx.again.is_some() || outcome.is_err() {
-            tx.end("ROLLBACK");
+            tx.leave();
             tx.of.changed.clear();
             return tx.again.take().map_or(Attempt::Ended(outcome), Attempt::Again);
         }
@@ -200,7 +198,10 @@ impl PgTx<'_> {
                 Ok(())
             }
             Ok(_) => Err(Error::Claimed),
-            Err(Fault::Told(error)) => Err(error),
+            Err(Fault::Told(error)) => {
+                self.lost = Some(error.copied());
+                Err(error)
+            }
             Err(Fault::Conflict) => Err(Error::Busy),
             Err(Fault::Unsent(error) | Fault::Broken(error)) => {
                 // Nothing has been done yet.
@@ -218,6 +219,11 @@ impl PgTx<'_> {
         if !self.begun {
             return Ok(());
         }
+        if self.of.mode == Mode::Read {
+            // There is nothing to keep, so nobody waits for its end.
+            self.leave();
+            return Ok(());
+        }
         let runtime = self.of.runtime.clone();
         let conn = &mut *self.lease;
         runtime.block_on(until(self.of.due, &mut self.of.gone, async {
@@ -227,15 +233,12 @@ impl PgTx<'_> {
         }))
     }
 
-    /// Ends it in another way; if that fails, the connection is looked after when it is given back.
-    fn end(&mut self, sql: &str) {
-        if self.lease.idle || self.lost.is_some() {
-            return;
+    /// Ends it without keeping anything. Where something may still be at work, the connection is looked after when it is given
+    /// back.
+    fn leave(&mut self) {
+        if !self.lease.idle && self.lost.is_none() {
+            self.lease.leave();
         }
-        let runtime = self.of.runtime.clone();
-        let conn = &mut *self.lease;
-        let ended = runtime.block_on(tokio::time::timeout(Duration::from_secs(1), conn.client.batch_execute(sql)));
-        conn.idle = matches!(ended, Ok(Ok(())));
     }
 }
 
@@ -256,14 +259,14 @@ async fn until<T>(
 
 impl Tx for PgTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
-        if self.of.mode == Mode::Read && !read.plan.writes.is_empty() {
+        if self.of.mode == Mode::Read && read.plan.writes.is_some() {
             return Err(Error::ReadOnly);
         }
-        if read.plan.writes.is_empty() {
-            return self.step(async |conn, around| run::read(conn, read, Some(around)).await);
+        if read.plan.writes.is_none() {
+            return self.step(async |conn, around| read::read(conn, read, Some(around)).await);
         }
         let names = Arc::clone(&self.of.names);
-        let rows = self.step(async |conn, around| run::own(conn, &names, read, around).await)?;
+        let rows = self.step(async |conn, around| read::own(conn, &names, read, around).await)?;
         self.of.changed.extend(self.of.changes.of_read(read));
         Ok(rows)
     }

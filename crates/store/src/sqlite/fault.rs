@@ -24,6 +24,10 @@ pub(super) fn general(error: &rusqlite::Error) -> Error {
         }
         return Error::Constraint { code: failure.state, message: failure.message };
     }
+    // What `sum` and `abs` say, the only ones whose whole numbers have an end.
+    if message.as_deref() == Some("integer overflow") {
+        return Error::Constraint { code: "22003", message: "bigint out of range".to_owned() };
+    }
     match code.code {
         ErrorCode::DiskFull => Error::Full,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Error::ReadOnly,

@@ -15,7 +15,7 @@ pub(super) struct ReadTx<'a>(pub(super) &'a Conn);
 
 impl Tx for ReadTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
-        if !read.plan.writes.is_empty() {
+        if read.plan.writes.is_some() {
             return Err(Error::ReadOnly);
         }
         run::read(&self.0.db, read)
@@ -77,7 +77,7 @@ impl<'a> WriteTx<'a> {
 impl Tx for WriteTx<'_> {
     fn read(&mut self, read: &Read) -> Result<Rows, Error> {
         self.is_open()?;
-        if read.plan.writes.is_empty() {
+        if read.plan.writes.is_none() {
             return run::read(self.db, read);
         }
         let rows = savepoint(self.db, || {

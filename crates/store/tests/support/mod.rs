@@ -174,9 +174,10 @@ pub fn read(sql: &str, columns: &[(&str, Type)], values: Vec<Value>) -> Read {
         columns,
         strip_nulls: false,
         point: false,
+        own: false,
         inline: true,
         reads: Vec::new(),
-        writes: Vec::new(),
+        writes: None,
     };
     Read { plan: Arc::new(plan), inputs: inputs(values) }
 }

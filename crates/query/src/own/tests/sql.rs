@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::FaultKind;
+use crate::plan::Action;
 use crate::tests::{database, prepare};
 
 fn sql(dialect: Dialect, text: &str, role: Role) -> String {
@@ -143,11 +144,11 @@ fn a_plan_tells_what_it_reads_and_writes_and_whether_it_hangs_on_the_caller() {
     let id = |name: &str| model().find(name).unwrap().0;
     let plan = compile(Dialect::Sqlite, "select team from teams", Role::Authenticated).unwrap();
     assert_eq!(plan.plan.reads, [id("notes"), id("teams")]);
-    assert!(plan.of_user && plan.plan.writes.is_empty());
+    assert!(plan.of_user && plan.plan.writes.is_none());
     let plan = compile(Dialect::Sqlite, "select kind from tiles", Role::Authenticated).unwrap();
     assert!(!plan.of_user && plan.plan.reads == [id("tiles")]);
     let plan = compile(Dialect::Sqlite, "delete from tiles", Role::ServiceRole).unwrap();
-    assert_eq!(plan.plan.writes, [id("tiles")]);
+    assert_eq!(plan.plan.writes, Some((id("tiles"), Action::Delete)));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use crate::sql::Sql;
 
 impl Planner {
     pub(super) fn sqlite_insert(&self, place: Place, insert: Insert<'_>, answers: &Answers) -> Statements {
-        let probe = insert.conflict.map(|conflict| {
+        // Where nothing is changed, each row that is written is new.
+        let changes = insert.conflict.filter(|conflict| conflict.set.is_some());
+        let probe = changes.map(|conflict| {
             let mut sql = Sql::new(self.dialect);
             sql.word("SELECT 1");
             self.source(&mut sql, place.collection, &self.same_target(place, conflict, insert.fields));
@@ -45,36 +47,6 @@ impl Planner {
         sql.word("DELETE");
         self.source(&mut sql, place.collection, condition);
         self.returned(sql, &[], answers)
-    }
-
-    /// `UPDATE "collection" SET …`
-    pub(super) fn set(&self, sql: &mut Sql, place: Place, set: &[(usize, usize)]) {
-        let collection = self.model.collection(place.collection);
-        sql.word("UPDATE ").name(&collection.name).word(" SET ");
-        if set.is_empty() {
-            sql.name(&collection.fields[0].name).word(" = ").name(&collection.fields[0].name);
-        }
-        sql.list(set, ", ", |sql, (field, slot)| {
-            let field = &collection.fields[*field];
-            sql.name(&field.name).word(" = ").bind(Param::Value(*slot), field.ty);
-        });
-    }
-
-    /// ` ON CONFLICT (…) DO …`, without a condition.
-    pub(super) fn on_conflict(&self, sql: &mut Sql, place: Place, conflict: &Conflict) {
-        let collection = self.model.collection(place.collection);
-        sql.word(" ON CONFLICT (");
-        sql.list(&conflict.target, ", ", |sql, field| _ = sql.name(&collection.fields[*field].name)).word(") DO ");
-        match conflict.set.as_deref() {
-            None => sql.word("NOTHING"),
-            Some(set) => {
-                let set = if set.is_empty() { &conflict.target[..1] } else { set };
-                sql.word("UPDATE SET ").list(set, ", ", |sql, field| {
-                    let name = &collection.fields[*field].name;
-                    sql.name(name).word(" = excluded.").name(name);
-                })
-            }
-        };
     }
 
     fn insert_check(&self, place: Place, insert: &Insert<'_>) -> Option<Statement> {
