@@ -170,10 +170,15 @@ impl Postgres {
         let (here, gone) = oneshot::channel();
         let (pool, names, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.names), Handle::current());
         let changes = Arc::clone(&self.open.changes);
-        let transaction = Transaction { pool, names, mode, due, gone, runtime, changes, changed: Vec::new() };
+        let transaction =
+            Transaction { pool, names, mode, due, gone, runtime, changes, changed: Vec::new(), read: None };
         let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
         drop(here);
-        ended.unwrap_or_else(|error| Err(Error::Internal(error.into()).into()))
+        let (outcome, read) = ended.unwrap_or_else(|error| (Err(Error::Internal(error.into()).into()), None));
+        if let Some(mut lease) = read {
+            lease.leave();
+        }
+        outcome
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {

@@ -78,8 +78,11 @@ impl Conn {
         Ok(statement)
     }
 
-    /// Ends a transaction whose steps have all been answered, and keeps nothing of it. Does not wait.
+    /// Ends a transaction, if there is one, whose steps have all been answered, and keeps nothing of it. Does not wait.
     pub(super) fn leave(&mut self) {
+        if self.idle {
+            return;
+        }
         if let Ok(sent) = Sent::send(&self.client, "ROLLBACK") {
             (self.leaving, self.idle) = (Some(sent), true);
         }

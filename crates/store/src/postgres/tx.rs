@@ -46,6 +46,9 @@ pub(super) struct Transaction {
     pub(super) changes: Arc<Changes>,
     /// What the steps have written.
     pub(super) changed: Vec<CollectionId>,
+    /// The connection whose transaction only read, when its steps have run: it is for the caller to end it, who is where
+    /// connections are at work and wakes nobody for it.
+    pub(super) read: Option<Lease>,
 }
 
 /// What became of one attempt.
@@ -61,11 +64,11 @@ impl Transaction {
         mut self,
         lease: Lease,
         steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> (Result<T, E>, Option<Lease>) {
         let outcome = self.attempts(lease, steps);
         // After a failure too: it may have been kept when the connection broke.
         self.changes.changed(&self.changed);
-        outcome
+        (outcome, self.read)
     }
 
     fn attempts<T, E: From<Error>>(
@@ -108,6 +111,11 @@ impl Transaction {
             };
         }
         let outcome = steps(&mut tx);
+        if tx.of.mode == Mode::Read && tx.again.is_none() && tx.lost.is_none() {
+            // There is nothing to keep, so nobody waits for its end.
+            tx.of.read = Some(tx.lease);
+            return Attempt::Ended(outcome);
+        }
         if tx.again.is_some() || outcome.is_err() {
             tx.leave();
             tx.of.changed.clear();
@@ -219,11 +227,6 @@ impl PgTx<'_> {
         if !self.begun {
             return Ok(());
         }
-        if self.of.mode == Mode::Read {
-            // There is nothing to keep, so nobody waits for its end.
-            self.leave();
-            return Ok(());
-        }
         let runtime = self.of.runtime.clone();
         let conn = &mut *self.lease;
         runtime.block_on(until(self.of.due, &mut self.of.gone, async {
@@ -236,7 +239,7 @@ impl PgTx<'_> {
     /// Ends it without keeping anything. Where something may still be at work, the connection is looked after when it is given
     /// back.
     fn leave(&mut self) {
-        if !self.lease.idle && self.lost.is_none() {
+        if self.lost.is_none() {
             self.lease.leave();
         }
     }
