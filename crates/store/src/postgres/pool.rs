@@ -2,8 +2,8 @@
 //!
 //! 1. A request takes one that is free, or a new one while there are fewer than the URL allows, or waits.
 //! 2. It gives it back when the server has answered all that was sent; for the end of a transaction that keeps nothing, who
-//!    comes next waits instead, if it has not come by then. Who leaves before that leaves a connection that
-//!    is not idle: it goes back after a moment, if it is idle by then, else what runs on it is broken off and it is closed.
+//!    comes next waits instead, if it has not come by then. Who leaves before that leaves a connection that is not idle: it
+//!    goes back after a moment, if it is idle by then, else what runs on it is broken off and it is closed.
 //! 3. After a connect that failed there is a pause before the next, and meanwhile all are told at once.
 
 use std::collections::HashMap;
@@ -38,7 +38,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Conn {
     /// The driver's.
     pub(super) client: Client,
-    /// Nothing that was sent is without its answer, and there is no transaction, but for what is `leaving`. Whoever sends makes it false first.
+    /// Nothing that was sent is without its answer, and there is no transaction, but for what is `leaving`. Whoever sends
+    /// makes it false first.
     pub(super) idle: bool,
     /// What ends a transaction that nobody waits for: whoever takes the connection next does.
     pub(super) leaving: Option<Sent>,

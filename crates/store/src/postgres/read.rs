@@ -1,6 +1,7 @@
 //! Running a read on one connection.
 //!
-//! One that must be alone with its snapshot, or must not write, is a transaction of its own, sent with it; nobody waits for its end.
+//! One that must be alone with its snapshot, or must not write, is a transaction of its own, sent with it; nobody waits for its
+//! end.
 
 use std::pin::pin;
 

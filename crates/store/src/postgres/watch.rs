@@ -4,6 +4,8 @@
 //! 1. Each look asks for the log's rows whose transactions the last look's snapshot did not see, and for its own snapshot.
 //! 2. What a look cannot be sure of has changed: all on a new connection, all after a pause.
 //! 3. Between looks that succeed, and for collections that write to the log, numbers hold; else each is a new one.
+//! 4. The log does not say whose write it was, so what this process wrote moves a number again at the next look: what was kept
+//!    meanwhile is made once more than needed, and never once too seldom.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
