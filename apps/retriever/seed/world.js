@@ -1,18 +1,19 @@
 // A plausible world, the same at every run: land in an ocean, towns with roads between them, characters of a few guilds, foes,
-// what can be gathered and what lies about. `pintle seed apps/retriever` stores it.
+// what can be gathered and what lies about. `pintle seed apps/retriever` stores it, and with `--set radius=90` one of another size.
 import { distance, fbm, hash, line, random, within } from "./lib/chance.js";
 import { FOES, GUILDS, OBJECTS, PLACES, RACES, RESOURCES, TOWNS, nameOf } from "./lib/words.js";
 
-/** The middle of the world, and how many steps it reaches to each side: 6,211 tiles. */
+/** The middle of the world. */
 const MIDDLE = { x: 500, y: 250 };
-const RADIUS = 45;
 /** How many rows are stored at once. */
 const BATCH = 1000;
 
-export default async function* () {
+/** `radius` is how many steps the world reaches to each side: 45 make 6,211 tiles. */
+export default async function* ({ radius = 45 }) {
+  if (!Number.isInteger(radius) || radius < 30 || radius > 200) throw new RangeError("radius is a whole number from 30 to 200");
   const chance = random(20_240_229);
   const tiles = new Map();
-  for (const tile of within(MIDDLE, RADIUS)) tiles.set(key(tile), { ...tile, type: terrain(tile) });
+  for (const tile of within(MIDDLE, radius)) tiles.set(key(tile), { ...tile, type: terrain(tile, radius) });
 
   const towns = found(tiles, chance);
   pave(tiles, towns);
@@ -48,10 +49,10 @@ function* batches(collection, rows) {
 }
 
 /** Regions by smooth noise: ocean where it is low and towards the rim, flowers where it is moist, bare earth where it is dry. */
-function terrain({ x, y }) {
+function terrain({ x, y }, radius) {
   // Noise is drawn where the hex lies, or regions would be slanted as the axes are.
   const [right, down] = [x + y / 2, y * 0.866];
-  const rim = distance({ x, y }, MIDDLE) / RADIUS;
+  const rim = distance({ x, y }, MIDDLE) / radius;
   if (fbm(right, down, 19, 4) - 0.3 * rim ** 4 < 0.37) return "Océan";
   const moisture = fbm(right, down, 12, 2);
   if (moisture > 0.55) return "Plaine fleurie";

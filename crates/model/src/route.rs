@@ -99,8 +99,7 @@ pub struct SqlText {
     pub text: String,
     /// The file that it stands in.
     pub file: Arc<SourceFile>,
-    /// Where in it. When its length is the text's, places in the text are places in the file; else (a block of YAML) a mistake is
-    /// shown at the whole.
+    /// Where in it.
     pub span: Span,
 }
 

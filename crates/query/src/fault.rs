@@ -44,6 +44,8 @@ pub enum Details {
 pub enum FaultKind {
     /// The query string does not parse.
     Parse,
+    /// A statement of the app's own is wrong, whatever its parameters are.
+    Statement,
     /// The body is no JSON, or of the wrong form.
     Body,
     /// The body is nested too deeply.
@@ -86,6 +88,7 @@ impl FaultKind {
     pub fn code(self) -> &'static str {
         match self {
             FaultKind::Parse => "PGRST100",
+            FaultKind::Statement => "42601",
             FaultKind::Body | FaultKind::TooDeep => "PGRST102",
             FaultKind::Range => "PGRST103",
             FaultKind::PutFilters => "PGRST105",

@@ -176,19 +176,21 @@ impl Engine {
         self.run_in(&waiting.program, instance, call)
     }
 
-    /// Runs the program's default export, a generator, and hands each value that it yields to `each`, as JSON. For at most `time`.
-    /// What `each` refuses is thrown into the generator.
+    /// Runs the program's default export, a generator, with `params`, a JSON object, and hands each value that it yields to `each`, as JSON. For
+    /// at most `time`. What `each` refuses is thrown into the generator; members of `params` that it does not ask for are a mistake.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn produce(
         &self,
         program: &Program,
+        params: Bytes,
         time: Duration,
         host: &mut dyn Host,
         each: &mut dyn FnMut(Bytes) -> Result<(), String>,
     ) -> Result<(), Failure> {
-        let call = Call { begin: "produce", request: Arc::default(), time, host, each, answer: None };
+        let request = Arc::new(Request { params, ..Request::default() });
+        let call = Call { begin: "produce", request, time, host, each, answer: None };
         match self.run(program, call)? {
             Step::Done(_) => Ok(()),
             Step::Waits(_) => Err(thrown("nobody brings what it waits for".to_owned())),

@@ -43,7 +43,8 @@ pub struct DbRequest {
 /// The answer to a [`DbRequest`] or a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DbAnswer {
-    /// The status that the data API would give.
+    /// The status that the data API would give, or 500 where the mistake is the script's own, whatever it was called with: nobody catches it, it
+    /// is [`Failure::Thrown`](crate::Failure::Thrown).
     pub status: u16,
     /// JSON: the rows, or from 400 on the error object; may be empty.
     pub body: Bytes,

@@ -89,7 +89,14 @@ impl Tokens {
         if let (Some(bearer), Some(key)) = (bearer, key.as_deref())
             && !pintle_auth::same(bearer, key)
         {
-            self.known(key, surface, planner, store).await?;
+            self.known(key, surface, planner, store).await.map_err(|mut failure| {
+                if failure.status == StatusCode::UNAUTHORIZED {
+                    failure.message =
+                        "the token of `apikey` is not known, which is another than that of `Authorization`".to_owned();
+                    failure.hint = Some("send one token".to_owned());
+                }
+                failure
+            })?;
         }
         Ok(caller)
     }
@@ -155,6 +162,9 @@ fn named(model: &Model, environment: &Environment) -> Result<HashMap<Hash, Arc<C
 /// The token of `Authorization: Bearer TOKEN`, and of `Authorization: Basic TOKEN` where that is taken.
 fn authorization(head: &Parts, surface: Surface, basic: bool) -> Result<Option<&str>, Failure> {
     let Some(given) = head.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    if head.headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(refused("the request has several headers `Authorization`", surface).hint("send one token"));
+    }
     let token = given.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         let taken = scheme.eq_ignore_ascii_case("bearer") || (basic && scheme.eq_ignore_ascii_case("basic"));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use pintle_model::Limits;
 
@@ -21,8 +21,17 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Reads a body.
 ///
 /// # Errors
-/// 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
+/// 415 when it is compressed, 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
 pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
+    if let Some(coding) = coding(head) {
+        discard(head, body).await;
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("a body in the coding {coding} is not taken"),
+        )
+        .hint("send it as it is, without `Content-Encoding`")
+        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
     let most = limits.body_bytes;
     let body = check_length(head, body, limits).await?;
     let mut limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
@@ -65,6 +74,13 @@ pub(crate) fn check_url(head: &Parts, limits: &Limits) -> Result<(), Failure> {
         return Err(Failure::new(StatusCode::URI_TOO_LONG, message));
     }
     Ok(())
+}
+
+/// How a body is compressed, if it is.
+fn coding(head: &Parts) -> Option<&str> {
+    head.headers.get(header::CONTENT_ENCODING)?;
+    let coding = answer::text(head, header::CONTENT_ENCODING).unwrap_or("?");
+    Some(coding).filter(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
 fn too_large(most: u64) -> Failure {

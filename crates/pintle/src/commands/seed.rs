@@ -14,6 +14,7 @@ use pintle_script::{
     DbAnswer, DbRequest, Ended, Engine, Failure as Fault, FetchRequest, Fetched, Host, Level, Mistake, Program,
 };
 use pintle_store::{Access, Consent, Error, Store};
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::copying::{grouped, rows};
@@ -39,13 +40,24 @@ pub(crate) struct Args {
     /// Write over rows that are there already
     #[arg(long)]
     again: bool,
+    /// What the app's seed takes, as `--set radius=60`: numbers, true, false and null are such, all else is text
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<(String, Value)>,
     #[command(flatten)]
     store: StoreArg,
 }
 
+fn setting(text: &str) -> Result<(String, Value), String> {
+    let found = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = found.ok_or("a setting is NAME=VALUE, like radius=60")?;
+    let read: Option<Value> = serde_json::from_str(value).ok();
+    let scalar = read.filter(|read| !read.is_object() && !read.is_array());
+    Ok((name.to_owned(), scalar.unwrap_or_else(|| value.into())))
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (app, location) = App::load(&args.app, &args.store)?;
-    let script = Script::of(&app)?;
+    let script = Script::of(&app, &args.set)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();
@@ -122,23 +134,26 @@ struct Script<'a> {
     app: &'a App,
     engine: Engine,
     program: Program,
+    /// A JSON object.
+    settings: Bytes,
 }
 
 impl Script<'_> {
-    fn of(app: &App) -> Result<Script<'_>, Failure> {
+    fn of<'a>(app: &'a App, settings: &[(String, Value)]) -> Result<Script<'a>, Failure> {
         let Some(seed) = &app.model().seed else {
             return Err(Failure::new(format!("the app `{}` has no seed", app.model().name))
                 .help("name one in the manifest: `seed: seed/world.js`, a script that yields rows"));
         };
         let environment = environment::read(app.model())?;
-        let settings = scripts::settings(app.model(), &environment);
-        let engine = Engine::new(pintle_script::Settings { memory_bytes: MEMORY_BYTES, ..settings });
+        let limits = scripts::settings(app.model(), &environment);
+        let engine = Engine::new(pintle_script::Settings { memory_bytes: MEMORY_BYTES, ..limits });
         let compiled = engine.compile(&seed.file.path, &seed.file.text, &|path| app.text(path));
         // It was compiled when the app was checked.
         let program = compiled.map_err(|mistakes| {
             Failure::new(mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; "))
         })?;
-        Ok(Script { app, engine, program })
+        let settings: Map<String, Value> = settings.iter().cloned().collect();
+        Ok(Script { app, engine, program, settings: Value::Object(settings).to_string().into() })
     }
 
     /// Runs it to its end, or to the first batch that is refused.
@@ -147,7 +162,7 @@ impl Script<'_> {
         let mut take = |json: Bytes| {
             Batch::read(&json).and_then(|batch| each(&batch)).inspect_err(|why| refused = Some(why.clone()))
         };
-        let ended = self.engine.produce(&self.program, TIME, &mut Alone, &mut take);
+        let ended = self.engine.produce(&self.program, self.settings.clone(), TIME, &mut Alone, &mut take);
         match (ended, refused) {
             (Ok(()), _) => Ok(()),
             (Err(_), Some(why)) => {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use pintle_query::Dialect;
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
-    let _inside = runtime.enter();
+    let inside = runtime.enter();
     let listener = listen(args.listen)?;
     let store = Store::open(&location, app.model(), Access::Serve)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
@@ -80,7 +81,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     reload::migrate(&store, &app, &args.store)?;
     let pages = reload::pages_of(app.model());
     let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
-    runtime.block_on(serve(args, &app, location.dialect(), server, store, listener, watcher))
+    let ended = runtime.block_on(serve(args, &app, location.dialect(), server, store, listener, watcher));
+    drop(inside);
+    // What nothing can break off, such as one long step of a script, does not keep the process.
+    runtime.shutdown_timeout(LAST_TIME);
+    ended
 }
 
 fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
@@ -93,6 +98,9 @@ fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// What work on other threads has to end, once the server is drained.
+const LAST_TIME: Duration = Duration::from_secs(1);
 
 /// Connections that the system keeps until the server takes them: a burst of many is no reason to refuse one.
 const BACKLOG: u32 = 1024;

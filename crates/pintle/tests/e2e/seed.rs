@@ -11,6 +11,7 @@ on_both_stores!(
     a_seed_that_cannot_be_stored_leaves_nothing,
     batches_before_a_refused_one_stay,
     a_seed_yields_the_same_each_time,
+    a_seed_takes_settings_and_refuses_those_that_it_does_not_ask_for,
 );
 
 const MANIFEST: &str = "\
@@ -158,4 +159,21 @@ fn an_app_without_a_seed_is_told_how_to_have_one() {
     let (code, _, err) = seed(&app, &[]);
     let help = "name one in the manifest: `seed: seed/world.js`, a script that yields rows";
     assert_eq!((code, err), (1, format!("error: the app `world` has no seed\n  help: {help}\n")));
+}
+
+async fn a_seed_takes_settings_and_refuses_those_that_it_does_not_ask_for(place: Place) {
+    let world = "export default function* ({ towns = 2, name = 'T', far }) {
+  for (let id = 0; id < towns; id++) yield { towns: [{ id, name: `${name}${id}`, founded: far === true ? null : '1300-01-01' }] };
+}
+";
+    let app = app(place, world);
+    let (code, out, err) = seed(&app, &["--set", "twons=3", "--set", "name=N"]);
+    let told = "error: the seed `seed/world.js` did not run to its end: TypeError: it asks for no `twons`\n  help: nothing was stored\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (1, "", told));
+    assert_eq!(seed(&app, &["--set", "=3"]).0, 2);
+    let (code, out, _) = seed(&app, &["--set", "towns=3", "--set", "name=7th=", "--set", "far=true"]);
+    assert_eq!((code, out.as_str()), (0, "Stored 3 rows of towns.\n"));
+    let server = app.serve();
+    let row = |id: u32| json!({ "id": id, "name": format!("7th={id}"), "founded": null });
+    server.get("/rest/v1/towns?order=id").await.is(200, json!([row(0), row(1), row(2)]));
 }

@@ -34,13 +34,11 @@ mod write;
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use pintle_model::{
-    Diagnostic, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, Span, SqlAnswer, SqlText, Type,
-};
+use pintle_model::{Diagnostic, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer, SqlText, Type};
 
 use crate::plan::{Dialect, ReadPlan};
 use crate::planner::Planner;
-use crate::policy::mistake::Mistake;
+use crate::policy::mistake::{Mistake, written_at};
 use crate::{Fault, FaultKind};
 use lower::{Given, Wrong};
 
@@ -174,14 +172,9 @@ fn params(route: &Route) -> Vec<Given> {
     declared.chain(body).map(|(name, ty)| Given { name, ty, declared: true }).collect()
 }
 
-/// A mistake at the very words where the file has the text as it is, else at the whole.
+/// A mistake at the very words where they can be found in the file.
 fn diagnostic(mistake: Mistake, text: &SqlText) -> Diagnostic {
-    let whole = text.span;
-    let as_it_is = whole.end - whole.start == text.text.len();
-    let span = match mistake.at {
-        Some(at) if as_it_is => Span { start: whole.start + at.start, end: whole.start + at.end },
-        _ => whole,
-    };
+    let span = written_at(&text.file.text, text.span, &text.text, mistake.at);
     Diagnostic {
         severity: Severity::Error,
         message: mistake.message,
@@ -192,14 +185,16 @@ fn diagnostic(mistake: Mistake, text: &SqlText) -> Diagnostic {
     }
 }
 
-/// A mistake in a script's statement.
-fn fault(mistake: Mistake, source: &str) -> Fault {
-    let mut fault = Fault::new(FaultKind::Parse, mistake.message);
+/// A mistake in a script's statement. Where it names a parameter, it may be the parameter's: of another type it might be right.
+fn fault(mistake: Mistake, source: &str, params: &[Given]) -> Fault {
+    let piece = mistake.at.clone().and_then(|at| source.get(at)).unwrap_or_default();
+    let of_params = params.iter().any(|param| piece.contains(&format!(":{}", param.name)));
+    let kind = if of_params { FaultKind::Parse } else { FaultKind::Statement };
+    let mut fault = Fault::new(kind, mistake.message);
     if let Some(at) = mistake.at {
         let before = source.get(..at.start).unwrap_or_default();
         let (line, column) =
             (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
-        let piece = source.get(at).unwrap_or_default();
         fault = fault.details(format!(
             "line {line}, column {column} of the statement: {}",
             crate::fault::shortened(piece, crate::fault::NAMED_MAX)
@@ -255,14 +250,14 @@ impl Planner {
         let params: Vec<Given> =
             params.iter().map(|(name, ty)| Given { name: name.clone(), ty: *ty, declared: false }).collect();
         let of = Text { source: text, params: &params, dialect: self.dialect, may_write };
-        let parsed = parse::parse(text).map_err(|mistake| fault(mistake, text))?;
+        let parsed = parse::parse(text).map_err(|mistake| fault(mistake, text, &params))?;
         match lower::compile(self, &of, &parsed, role) {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 self.own.scripts.insert(key, Arc::clone(&plan));
                 Ok(plan)
             }
-            Err(Wrong::Mistake(mistake)) => Err(fault(mistake, text)),
+            Err(Wrong::Mistake(mistake)) => Err(fault(mistake, text, &params)),
             Err(Wrong::Denied(fault)) => Err(fault),
         }
     }

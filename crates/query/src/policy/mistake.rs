@@ -43,14 +43,7 @@ impl Mistake {
     /// The mistake as the user sees it: at the very words where the manifest has the policy's text as it is, else at the
     /// whole policy.
     pub(crate) fn diagnostic(self, model: &Arc<Model>, policy: &Policy) -> Diagnostic {
-        let whole = policy.span;
-        let written = model.source.text.get(whole.start..whole.end).unwrap_or_default();
-        let span = match (self.at, written.find(&policy.source)) {
-            (Some(at), Some(offset)) => {
-                Span { start: whole.start + offset + at.start, end: whole.start + offset + at.end }
-            }
-            _ => whole,
-        };
+        let span = written_at(&model.source.text, policy.span, &policy.source, self.at);
         Diagnostic {
             severity: Severity::Error,
             message: self.message,
@@ -60,6 +53,28 @@ impl Mistake {
             span,
         }
     }
+}
+
+/// Where a piece of a text stands in the file that has the text at `whole`: as it is, or as a block of YAML, indented. Else at the whole.
+pub(crate) fn written_at(file: &str, whole: Span, text: &str, at: Option<Range<usize>>) -> Span {
+    let written = file.get(whole.start..whole.end).unwrap_or_default();
+    let find = |at: usize| match written.find(text) {
+        Some(offset) => Some(offset + at),
+        None => in_block(written, text, at),
+    };
+    let found = at.and_then(|at| Some((find(at.start)?, find(at.end)?)));
+    found.map_or(whole, |(start, end)| Span { start: whole.start + start, end: whole.start + end })
+}
+
+/// The place of a byte of `text` where each of its lines is written with spaces before it.
+fn in_block(written: &str, text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let (number, column) = (before.matches('\n').count(), before.len() - before.rfind('\n').map_or(0, |end| end + 1));
+    let line = text.split('\n').nth(number)?;
+    let start: usize = written.split_inclusive('\n').take(number).map(str::len).sum();
+    let indented = written.split('\n').nth(number)?;
+    let spaces = indented.strip_suffix(line).filter(|spaces| spaces.trim().is_empty())?;
+    Some(start + spaces.len() + column)
 }
 
 /// The byte at a line and column (both from 1, columns in characters).

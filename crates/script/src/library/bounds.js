@@ -114,6 +114,23 @@ for (const name of ["Map", "Set"]) {
   Object.defineProperty(original.prototype, "constructor", { value, writable: true, configurable: true, enumerable: false });
 }
 
+// A long text is looked at whole each time that it is a key.
+function keyed(owner, names) {
+  for (const name of names.split(" ")) {
+    const original = owner[name];
+    const value = {
+      [name](key, value) {
+        if (typeof key === "string" && key.length > LONG) look();
+        return apply(original, this, [key, value]);
+      },
+    }[name];
+    put(owner, name, value);
+  }
+}
+
+keyed(Map.prototype, "delete get has set");
+keyed(Set.prototype, "add delete has");
+
 const { raw } = String;
 String.raw = function (strings, ...values) {
   refused(strings?.raw);

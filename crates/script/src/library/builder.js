@@ -1,6 +1,6 @@
 // Requests to the data API, as @supabase/postgrest-js builds them.
 
-import { native, ask } from "./native.js";
+import { native, ask, placed } from "./native.js";
 import { DatabaseError } from "./errors.js";
 
 const text = (value) => {
@@ -43,12 +43,13 @@ const tooMany = (count) => ({
 });
 
 const done = (status, data, count) => ({ error: null, data, count: count ?? null, status });
-const failed = (status, error) => ({ error: new DatabaseError(status, error), data: null, count: null, status });
 
 // What a request and a statement have in common: they are sent when somebody waits for them, and once.
 export class Query {
   #throws = false;
   #sent;
+  // Where the script made it.
+  #origin = new Error();
 
   throwOnError() {
     this.#throws = true;
@@ -81,7 +82,11 @@ export class Query {
   }
 
   failed(status, error) {
-    return failed(status, error);
+    return { error: this.error(status, error), data: null, count: null, status };
+  }
+
+  error(status, error) {
+    return placed(new DatabaseError(status, error), this.#origin);
   }
 }
 
@@ -192,12 +197,12 @@ export class Builder extends Query {
 
   shape(status, body, count) {
     if (this.#one !== "maybe" || !Array.isArray(body)) return done(status, body, count);
-    return body.length > 1 ? failed(406, tooMany(body.length)) : done(status, body[0] ?? null, count);
+    return body.length > 1 ? this.failed(406, tooMany(body.length)) : done(status, body[0] ?? null, count);
   }
 
   failed(status, error) {
     const none = this.#one === "maybe" && error.code === "PGRST116" && /\b0 rows/.test(error.details);
-    return none ? done(200, null) : failed(status, error);
+    return none ? done(200, null) : super.failed(status, error);
   }
 
   // Hands it to Rust; what is drawn comes back as a picture.

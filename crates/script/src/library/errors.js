@@ -52,6 +52,11 @@ const optional = (value) => (value === null || value === undefined ? undefined :
 
 // What Rust is told of whatever was thrown: an answer as [status, code, message, details, hint], or [message, stack].
 export function describe(thrown) {
+  // From 500 on, an error of the database is the script's own mistake.
+  if (DatabaseError.is(thrown) && thrown.status >= 500) {
+    const more = [thrown.details, thrown.hint].filter((part) => typeof part === "string");
+    return [[`${thrown.name}: ${thrown.message}`, ...more].join("; "), String(thrown.stack ?? "")];
+  }
   if (Failure.is(thrown) || DatabaseError.is(thrown)) {
     const details = thrown.details === null ? undefined : JSON.stringify(thrown.details);
     return [thrown.status, optional(thrown.code), String(thrown.message), details, optional(thrown.hint)];

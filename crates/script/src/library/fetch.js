@@ -62,8 +62,8 @@ export async function fetch(url, { method = "GET", headers = {}, body, timeout }
   }
   if (typeof body === "string") sent = body.toWellFormed();
   const wait = timeout === undefined ? undefined : Number(timeout);
-  const answer = await ask((id) =>
-    native.fetch(id, String(method).toUpperCase(), String(url).toWellFormed(), flat, sent ?? undefined, wait),
-  );
+  const send = (id) =>
+    native.fetch(id, String(method).toUpperCase(), String(url).toWellFormed(), flat, sent ?? undefined, wait);
+  const answer = await ask(send, new Error());
   return answer === null ? null : new Response(...answer);
 }

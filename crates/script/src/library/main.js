@@ -59,11 +59,15 @@ export function install(functions, environment, rehearsed) {
     call,
     produce() {
       (async () => {
-        const made = await main();
+        const { params } = makeRequest();
+        const unread = new Set(Object.keys(params));
+        const told = { get: (values, name) => (unread.delete(name), values[name]) };
+        const made = await main(new Proxy(params, told));
         if (typeof made?.[Symbol.asyncIterator] !== "function" && typeof made?.[Symbol.iterator] !== "function") {
           throw new TypeError("the default export is no generator: write `export default async function* () { yield … }`");
         }
         for await (const batch of made) await ask((id) => native.batch(id, JSON.stringify(batch)));
+        if (unread.size > 0) throw new TypeError(`it asks for no ${[...unread].map((name) => `\`${name}\``).join(", ")}`);
         native.answer(204, undefined, [], undefined);
       })().catch(failed);
     },

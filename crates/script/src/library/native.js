@@ -11,19 +11,25 @@ export function give(functions) {
   native = functions;
 }
 
-// Calls `send` with a number; the promise gets what Rust settles under it.
-export function ask(send) {
+// Calls `send` with a number; the promise gets what Rust settles under it. `origin` is an Error made where the script asked.
+export function ask(send, origin) {
   return new Promise((resolve, reject) => {
     const id = ++last;
     send(id);
-    waiting.set(id, { resolve, reject });
+    waiting.set(id, { resolve, reject, origin });
   });
 }
 
 // Called by Rust. `refusal` is a message, or undefined.
 export function settle(id, refusal, answer) {
-  const { resolve, reject } = waiting.get(id);
+  const { resolve, reject, origin } = waiting.get(id);
   waiting.delete(id);
   if (refusal === undefined) resolve(answer);
-  else reject(new Error(refusal));
+  else reject(placed(new Error(refusal), origin));
+}
+
+// The error with the stack of where the script asked: by now that is over.
+export function placed(error, origin) {
+  if (origin !== undefined) Object.defineProperty(error, "stack", { value: origin.stack, writable: true, configurable: true });
+  return error;
 }

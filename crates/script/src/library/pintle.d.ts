@@ -20,6 +20,11 @@ interface Collections {}
 /** What JSON holds. */
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json | undefined };
 
+/** What the generator of a seed gets, `export default async function* ({ radius = 45 }) { … }`: the settings of `pintle seed APP --set radius=60`. */
+interface SeedSettings {
+  readonly [name: string]: string | number | boolean | null | undefined;
+}
+
 /** What a script's default export gets: `export default async function (request) { … }`. */
 interface Request<Params = any, Body = any> {
   /** `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. A `HEAD` is answered as a `GET` whose body is left out. */

@@ -163,14 +163,17 @@ fn a_generator_yields_batches_for_a_seed() {
         batches.push(String::from_utf8(batch.to_vec()).unwrap());
         if batches.len() == 3 { Err("that is enough".to_owned()) } else { Ok(()) }
     };
-    let failed = engine().produce(&program, Duration::from_secs(5), &mut World::default(), &mut each).unwrap_err();
+    let failed =
+        engine().produce(&program, "{}".into(), Duration::from_secs(5), &mut World::default(), &mut each).unwrap_err();
     assert_eq!(batches, [0, 1, 2].map(|n| format!(r#"{{"places":[{{"n":{n},"had":0}}]}}"#)));
     let Failure::Thrown { message, .. } = failed else { panic!("{failed:?}") };
     assert_eq!(message, "Error: that is enough");
-    let done = engine().produce(&program, Duration::from_secs(5), &mut World::default(), &mut |_| Ok(()));
+    let done = engine().produce(&program, "{}".into(), Duration::from_secs(5), &mut World::default(), &mut |_| Ok(()));
     assert_eq!(done, Ok(()));
     let none = compile("export default () => 1");
-    let failed = engine().produce(&none, Duration::from_secs(5), &mut World::default(), &mut |_| Ok(())).unwrap_err();
+    let failed = engine()
+        .produce(&none, "{}".into(), Duration::from_secs(5), &mut World::default(), &mut |_| Ok(()))
+        .unwrap_err();
     let Failure::Thrown { message, .. } = failed else { panic!("{failed:?}") };
     assert_eq!(
         message,

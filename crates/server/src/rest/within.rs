@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pintle_model::{CollectionId, Role};
 use pintle_query::rest::{Asker, Return};
-use pintle_query::{Fault, Planner};
+use pintle_query::{Fault, FaultKind, Planner};
 use pintle_store::{Error, Tx, Written};
 
 use super::prefer::Prefer;
@@ -45,6 +45,8 @@ pub(crate) struct Done {
 pub(crate) enum Refused {
     /// The request is wrong, or a rule forbids it: the transaction goes on without it.
     Told(Box<Failure>),
+    /// The script is wrong, whatever it was called with. It goes on too.
+    Mistake(Box<Failure>),
     /// The store cannot go on with the transaction.
     Store(Error),
 }
@@ -62,13 +64,13 @@ pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Ins
     let Some((collection, _)) = found else {
         let part = utf8_percent_encode(asked.collection, NON_ALPHANUMERIC).to_string();
         let known = planner.model().collections.iter().filter(|c| !c.system).map(|c| c.name.as_str());
-        return Err(super::unknown(known, &part).into());
+        return Err(Refused::Mistake(Box::new(super::unknown(known, &part))));
     };
     let prefer = Prefer::of_words(asked.prefer.split(','), false)?;
     let mut preferences = prefer.asked(&asked.method);
     preferences.single = asked.single;
     let role = asker.caller.role;
-    let told = |fault: Fault| Refused::from(status::fault(fault, Surface::Rest, role));
+    let told = |fault: Fault| self::told(fault, role);
     let failed = |error: Error| refused(error, role);
     if asked.method == Method::GET || asked.method == Method::HEAD {
         preferences.all_rows = true;
@@ -101,6 +103,22 @@ pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Ins
     };
     let count = preferences.count.then_some(done.affected);
     Ok(Done { status: status_of(&asked.method, &preferences, &done), body, count, reads: Vec::new() })
+}
+
+/// A fault: the script's own where what scripts write, and callers do not, is wrong. Values and the names in a body may be the caller's.
+pub(crate) fn told(fault: Fault, role: Role) -> Refused {
+    let mistake = matches!(
+        fault.kind,
+        FaultKind::Parse
+            | FaultKind::Statement
+            | FaultKind::NotEmbedded
+            | FaultKind::Unsupported
+            | FaultKind::UndefinedColumn
+            | FaultKind::UndefinedOperator
+            | FaultKind::ConflictTarget
+    );
+    let failure = Box::new(status::fault(fault, Surface::Rest, role));
+    if mistake { Refused::Mistake(failure) } else { Refused::Told(failure) }
 }
 
 /// An error of the store: told where it is the request's own, with which the transaction goes on.

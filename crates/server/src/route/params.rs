@@ -38,7 +38,7 @@ fn read_from<'t>(
             ParamPlace::Query => in_query.take(),
             ParamPlace::Header => header_name(&field.name)
                 .and_then(header)
-                .map(|bytes| std::str::from_utf8(bytes).ok().map(Cow::Borrowed)),
+                .map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NO_UTF_8)),
         };
         value(field, text, asker, &mut faults)
     });
@@ -52,9 +52,9 @@ pub(super) fn header_name(name: &str) -> Option<HeaderName> {
     HeaderName::try_from(name.replace('_', "-")).ok()
 }
 
-/// The text of each parameter of the query string, by the route's order; `Some(None)` is one that is no UTF-8.
-fn query_texts<'t>(route: &Route, query: &'t str, faults: &mut Faults) -> Vec<Option<Option<Cow<'t, str>>>> {
-    let mut given: Vec<Option<Option<Cow<'t, str>>>> = route.params.iter().map(|_| None).collect();
+/// The text of each parameter of the query string, by the route's order.
+fn query_texts<'t>(route: &Route, query: &'t str, faults: &mut Faults) -> Vec<Option<Decoded<'t>>> {
+    let mut given: Vec<Option<Decoded<'t>>> = route.params.iter().map(|_| None).collect();
     let declared =
         |name: &str| route.params.iter().position(|param| param.place == ParamPlace::Query && param.field.name == name);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -82,17 +82,29 @@ fn unknown(route: &Route, name: &str, faults: &mut Faults) {
     faults.add(name, format!("`{}` is no parameter of this route", shortened(name)), Some(hint));
 }
 
-/// What stands percent-encoded; `None` if it is no UTF-8. In a query string `+` is a space.
-fn decoded(text: &str, plus: bool) -> Option<Cow<'_, str>> {
+/// Why a text cannot be percent-decoded: what is wrong, and what would be right.
+type Undecoded = (&'static str, &'static str);
+type Decoded<'t> = Result<Cow<'t, str>, Undecoded>;
+
+const STRAY: Undecoded = ("holds a % that no two hexadecimal digits follow", "write a % itself as %25");
+const NO_UTF_8: Undecoded =
+    ("holds bytes that are no UTF-8", "percent-encode the UTF-8 bytes of each character: é is %C3%A9");
+
+/// What stands percent-encoded. In a query string `+` is a space.
+fn decoded(text: &str, plus: bool) -> Decoded<'_> {
     let spaced = if plus && text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     if !spaced.contains('%') {
-        return Some(spaced);
+        return Ok(spaced);
     }
-    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+    let is_escape = |after: &str| after.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    if !spaced.split('%').skip(1).all(is_escape) {
+        return Err(STRAY);
+    }
+    percent_decode(spaced.as_bytes()).decode_utf8().map(|text| Cow::Owned(text.into_owned())).map_err(|_| NO_UTF_8)
 }
 
 /// A parameter's value, or null and a fault.
-fn value(field: &Field, text: Option<Option<Cow<'_, str>>>, asker: &Asker, faults: &mut Faults) -> Value {
+fn value(field: &Field, text: Option<Decoded<'_>>, asker: &Asker, faults: &mut Faults) -> Value {
     let name = &field.name;
     let Some(text) = text else {
         if field.default.is_none() && field.required {
@@ -100,10 +112,12 @@ fn value(field: &Field, text: Option<Option<Cow<'_, str>>>, asker: &Asker, fault
         }
         return default(field, asker);
     };
-    let Some(text) = text else {
-        let hint = "percent-encode the UTF-8 bytes of each character: é is %C3%A9".to_owned();
-        faults.add(name, format!("`{name}` holds bytes that are no UTF-8"), Some(hint));
-        return Value::Null;
+    let text = match text {
+        Ok(text) => text,
+        Err((wrong, right)) => {
+            faults.add(name, format!("`{name}` {wrong}"), Some(right.to_owned()));
+            return Value::Null;
+        }
     };
     match field.ty.read_text(&text) {
         Ok(value) => {
@@ -230,6 +244,11 @@ mod tests {
         assert_eq!(read("a%2Fb+%C3%A9", "%71=%26%3D+%2B").unwrap(), both("a/b+é", "&= +"));
         assert_eq!(faults(read("%FF", "q=%C3")).len(), 2);
         assert_eq!(faults(read("%00", "q=1")).len(), 1, "a text holds no NUL");
+        for (part, query) in [("%zz", "q=%zz"), ("%", "q=a%2"), ("%é0", "q=1%")] {
+            let wrong =
+                ["name", "q"].map(|name| format!("{name}: `{name}` holds a % that no two hexadecimal digits follow"));
+            assert_eq!(faults(read(part, query)), wrong, "{part}");
+        }
     }
 
     #[test]

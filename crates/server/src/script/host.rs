@@ -57,6 +57,7 @@ impl World<'_> {
     fn answer(&mut self, refused: Refused) -> Result<DbAnswer, Ended> {
         match refused {
             Refused::Told(failure) => Ok(error(&failure)),
+            Refused::Mistake(failure) => Ok(mistake(*failure)),
             Refused::Store(error) => {
                 self.said.ended = Some(Why::Store(error));
                 Err(Ended)
@@ -81,7 +82,7 @@ impl Host for World<'_> {
             return Ok(error(&Failure::bad_request(format!("there is no method {}", request.method))));
         };
         if !self.work.writes && method != Method::GET && method != Method::HEAD {
-            return Ok(error(&reads_only()));
+            return Ok(mistake(reads_only()));
         }
         let asked = Inside {
             method,
@@ -158,6 +159,13 @@ impl Host for World<'_> {
 
 fn error(failure: &Failure) -> DbAnswer {
     DbAnswer { status: failure.status.as_u16(), body: failure.json().into(), count: None }
+}
+
+/// The same, where the script itself is wrong.
+fn mistake(mut failure: Failure) -> DbAnswer {
+    failure.code.get_or_insert("XX000");
+    failure.status = StatusCode::INTERNAL_SERVER_ERROR;
+    error(&failure)
 }
 
 fn reads_only() -> Failure {

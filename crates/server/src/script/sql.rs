@@ -6,12 +6,12 @@ use hyper::StatusCode;
 use pintle_model::{CollectionId, Type, Value};
 use pintle_query::plan::Inputs;
 use pintle_query::rest::Asker;
-use pintle_query::{Planner, Read};
+use pintle_query::{FaultKind, Planner, Read};
 use pintle_store::{Rows, Tx};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
-use crate::rest::within::{Refused, refused};
+use crate::rest::within::{Refused, refused, told};
 use crate::status::{self, Surface};
 
 /// Runs a statement in a transaction: its rows, and what it looked into.
@@ -26,8 +26,10 @@ pub(super) fn run(
     let role = asker.caller.role;
     let given = given(params)?;
     let types: Vec<(String, Type)> = given.iter().map(|(name, json)| (name.clone(), own_type(json.get()))).collect();
-    let planned = planner.own_sql(text, &types, role, may_write);
-    let own = planned.map_err(|fault| status::fault(fault, Surface::Rest, role))?;
+    let own = planner.own_sql(text, &types, role, may_write).map_err(|fault| match fault.kind {
+        FaultKind::Parse => status::fault(fault, Surface::Rest, role).into(),
+        _ => told(fault, role),
+    })?;
     let depth = planner.model().limits.depth;
     let values: Result<Vec<Value>, Failure> =
         own.params.iter().map(|(name, ty)| value(name, *ty, given.get(name).map(|json| json.get()), depth)).collect();

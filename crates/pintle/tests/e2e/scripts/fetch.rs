@@ -61,7 +61,13 @@ async fn serve(mut stream: TcpStream, tell: &(dyn Fn(String) -> bool + Sync), mu
     };
     let line = head.lines().next().unwrap_or_default().to_owned();
     tell(format!("{line} {body}"));
-    let _ = waits.wait_for(|answers| *answers).await;
+    tokio::select! {
+        _ = waits.wait_for(|answers| *answers) => {}
+        _ = stream.read_u8() => {
+            tell(format!("{line} left"));
+            return;
+        }
+    }
     let status = if line.contains("/moved") { "302 Found\r\nLocation: /" } else { "200 OK" };
     let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let _ = stream.write_all(answer.as_bytes()).await;
@@ -211,7 +217,7 @@ on_both_stores!(
 #[tokio::test]
 async fn more_calls_than_may_wait_are_told_to_come_later_and_those_whose_callers_left_do_not_count() {
     const MORE_THAN_MAY: usize = 80;
-    let elsewhere = Elsewhere::start().await;
+    let mut elsewhere = Elsewhere::start().await;
     let app = fetching(Place::Sqlite);
     let server = crate::common::Server::start(app.serving(&[]).env("ELSEWHERE", &elsewhere.origin));
     elsewhere.answers.send(false).unwrap();
@@ -223,7 +229,9 @@ async fn more_calls_than_may_wait_are_told_to_come_later_and_those_whose_callers
     let crowded = waiting.join_next().await.unwrap().unwrap().has(503);
     assert_eq!(crowded.header("retry-after"), "1");
     assert_eq!(crowded.json()["message"], "64 calls of scripts wait for answers from elsewhere, and no more may");
+    // Whoever leaves ends the script, and what it had asked elsewhere.
     waiting.shutdown().await;
+    while elsewhere.next().await != "GET /x HTTP/1.1 left" {}
     elsewhere.answers.send(true).unwrap();
     loop {
         let answer = server.get("/ask?path=/x").await;

@@ -3,6 +3,7 @@
 mod answers;
 mod data;
 mod fetch;
+mod mistakes;
 mod order;
 mod time;
 

@@ -43,6 +43,14 @@ fn mistakes_say_what_is_wrong_and_where() {
             "there is no function `lenght` here [did you mean `length`?]",
             "lenght",
         ),
+        ("selct x from tiles", "this is no SQL: there is no word `selct` in it [did you mean `SELECT`?]", "selct"),
+        ("select x frm tiles", "this is no SQL: there is no word `frm` in it [did you mean `FROM`?]", "frm"),
+        ("select x from tiles wher x = 1", "this is no SQL: there is no word `wher` in it", "wher"),
+        ("select x from tiles oder by x", "this is no SQL: there is no word `oder` in it", "oder"),
+        ("select x from tiles where x = 1 limt 3", "this is no SQL: there is no word `limt` in it", "limt"),
+        ("insrt into tiles (x) values (1)", "this is no SQL: there is no word `insrt` in it", "insrt"),
+        ("update tiles st kind = 'a'", "this is no SQL: Expected: SET, found: kind", "kind"),
+        ("select x from tiles where (x = 1", "this is no SQL: Expected: ), found: EOF", ""),
         ("select :m as m", "there is no parameter `m`", ":m"),
         ("select x from tiles where x = $1", "`$1` is no parameter", "$1"),
         ("select null as n", "nothing says what type this null is of", "null"),
@@ -174,7 +182,7 @@ fn a_role_without_a_policy_is_denied_and_a_get_only_reads() {
         ("select 1 as a where exists (select 1 from secrets)", Role::Anon, FaultKind::Denied),
         ("insert into tiles (x, y, kind) values (1, 2, 'a')", Role::Authenticated, FaultKind::Denied),
         ("delete from teams", Role::Authenticated, FaultKind::Denied),
-        ("insert into tiles (x, y, kind, \"user\") values (1, 2, 'a', 'b')", Role::Authenticated, FaultKind::Parse),
+        ("insert into tiles (x, y, kind, \"user\") values (1, 2, 'a', 'b')", Role::Authenticated, FaultKind::Statement),
     ] {
         assert_eq!(compile(Dialect::Sqlite, text, role).unwrap_err().kind, kind, "{text}");
     }
@@ -247,5 +255,36 @@ proptest! {
         let (at, length) = (at % words.len(), words.len());
         words[at % length] = ACCEPTED[other].split_whitespace().cycle().nth(from).unwrap_or("x");
         let _ = compile(Dialect::Postgres, &words.join(" "), Role::Authenticated);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_block_of_the_manifest_is_shown_at_its_word() {
+    let manifest = |sql: &str, policy: &str| {
+        format!(
+            "pintle: 1\nname: map\ncollections:\n  tiles:\n    key: {{ x: integer }}\n    policies:\n      select: {policy}\n\
+             routes:\n  /a:\n    get:\n      sql: {sql}\n      summary: A\n"
+        )
+    };
+    let right = "select x from tiles";
+    for (text, marked) in [
+        (manifest("|\n        select x\n        from tiles\n          where é = 'é' and y > 1\n", "'true'"), "é"),
+        (manifest("|-\n\n          select x,\n            y\n\n          from tiles", "'true'"), "y"),
+        (manifest("|\n        select x\n        frm tiles", "'true'"), "frm"),
+        (manifest("select x, knid from tiles", "'true'"), "knid"),
+        (manifest("\"select x, knid from tiles\"", "'true'"), "knid"),
+        // Not line by line as it is written.
+        (
+            manifest(">\n        select x,\n        knid\n        from tiles", "'true'"),
+            "select x,\n        knid\n        from tiles",
+        ),
+        (manifest(right, "|\n        x = 1\n        or y = 2"), "y"),
+        (manifest(right, "x = 1 or y = 2"), "y"),
+    ] {
+        let (model, diagnostics) = pintle_model::load("pintle.yaml", &text, &|_| Err("no files here".to_owned()));
+        assert_eq!(diagnostics, [], "{text}");
+        let mistakes = Planner::new(Arc::new(model.expect("a model")), Dialect::Sqlite).expect_err(&text);
+        let span = mistakes[0].span;
+        assert_eq!(&text[span.start..span.end], marked, "{text}");
     }
 }
