@@ -45,11 +45,11 @@ impl Component {
     }
 }
 
-/// A service of the app.
+/// What is found at one address: a service of the app, or those that one process serves at one port.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    /// Its name in the manifest.
-    pub(crate) name: String,
+    /// The names of its services in the manifest; never empty.
+    pub(crate) services: Vec<String>,
     /// The name of its Service, and on PostgreSQL of its Deployment.
     pub(crate) object: String,
     /// The port that its container listens on.
@@ -66,7 +66,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) name: String,
     /// The app's folder, as containers have it.
     pub(crate) folder: Folder,
-    /// The app's services; never empty.
+    /// Where the app's services are found; never empty.
     pub(crate) parts: Vec<Part>,
 }
 
@@ -100,9 +100,9 @@ impl<'a> Plan<'a> {
         self.is_local() && !self.on_sqlite()
     }
 
-    /// Whether a gateway leads to the services: one process at one port needs none.
+    /// Whether a gateway leads to the services: what is found at one address needs none.
     pub(crate) fn has_gateway(&self) -> bool {
-        self.parts.len() > 1 && !(self.on_sqlite() && self.parts.iter().all(|part| part.port == PORT))
+        self.parts.len() > 1
     }
 
     /// `NAME-WHAT`
@@ -162,20 +162,32 @@ impl<'a> Plan<'a> {
     /// What tells the pods of one service from those of another: on SQLite one process has them all.
     pub(crate) fn service_label(&self, part: Option<&Part>) -> Option<(String, String)> {
         let part = part.filter(|_| !self.on_sqlite() && self.parts.len() > 1)?;
-        Some((SERVICE.to_owned(), part.name.clone()))
+        Some((SERVICE.to_owned(), part.services[0].clone()))
     }
 }
 
+/// On PostgreSQL each service is a part. On SQLite one process serves them all: those without a port of their own at the app's, under the
+/// app's name.
 fn parts(model: &Model, name: &str, options: &Options) -> Vec<Part> {
     let one = model.services.len() == 1;
-    let part = |service: &pintle_model::Service| Part {
-        name: service.name.clone(),
-        object: if one { name.to_owned() } else { format!("{name}-{}", service.name) },
-        // On PostgreSQL each has a container of its own.
-        port: service.port.filter(|_| options.store == Store::Sqlite).unwrap_or(PORT),
-        node_port: service.port.filter(|port| options.overlay == Overlay::Local && NODE_PORTS.contains(port)),
-    };
-    model.services.iter().map(part).collect()
+    let sqlite = options.store == Store::Sqlite;
+    let mut parts: Vec<Part> = Vec::new();
+    for service in &model.services {
+        // One of several has a container of its own on PostgreSQL, and is told where to listen.
+        let port = service.port.filter(|_| one || sqlite).unwrap_or(PORT);
+        if let Some(same) = parts.iter_mut().find(|part| sqlite && part.port == port) {
+            same.services.push(service.name.clone());
+            continue;
+        }
+        let of_app = one || sqlite && port == PORT;
+        parts.push(Part {
+            services: vec![service.name.clone()],
+            object: if of_app { name.to_owned() } else { format!("{name}-{}", service.name) },
+            port,
+            node_port: service.port.filter(|port| options.overlay == Overlay::Local && NODE_PORTS.contains(port)),
+        });
+    }
+    parts
 }
 
 fn is_label(name: &str) -> bool {

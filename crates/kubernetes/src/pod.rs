@@ -280,8 +280,12 @@ fn probe(path: &str, port: &IntOrString, every_seconds: i32) -> Probe {
 
 /// Where the gateway finds each service.
 fn upstreams(plan: &Plan<'_>) -> Vec<EnvVar> {
-    let name = |part: &Part| format!("PINTLE_UPSTREAM_{}", part.name.to_ascii_uppercase().replace('-', "_"));
-    plan.parts.iter().map(|part| environment::plain(&name(part), &service::upstream(plan, part))).collect()
+    let variable = |name: &str| format!("PINTLE_UPSTREAM_{}", name.to_ascii_uppercase().replace('-', "_"));
+    let of_part = |part: &Part| {
+        let url = service::upstream(plan, part);
+        part.services.iter().map(|name| environment::plain(&variable(name), &url)).collect::<Vec<_>>()
+    };
+    plan.parts.iter().flat_map(of_part).collect()
 }
 
 /// On different nodes, and on a provider's in different zones, if that can be.

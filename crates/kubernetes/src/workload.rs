@@ -87,7 +87,7 @@ fn stateful(plan: &Plan<'_>) -> Result<Manifest, Error> {
         ..StatefulSet::default()
     })?;
     for (at, part) in plan.parts.iter().enumerate() {
-        // One process tells its metrics once, however many services it has.
+        // One process tells its metrics once, however many addresses it has.
         file.add(&service::of_part(plan, part, at == 0))?;
     }
     Ok(file.done())

@@ -6,7 +6,7 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::common::{self, App, Place, finish};
+use crate::common::{self, App, Place, Server, finish};
 use crate::folder::Folder;
 
 pub(crate) const OVERLAYS: [&str; 2] = ["local", "cloud"];
@@ -125,7 +125,10 @@ async fn dashboard_is_real(place: Place, store: &str) {
     server.get("/tiles").header("Authorization", "Basic secret").await.has(200);
     let sample: Value = serde_json::from_str(include_str!("../../../../apps/retriever/sample.json")).expect("JSON");
     server.post("/view", sample).header("Authorization", "Basic secret").await.has(200);
-    let metrics = server.get("/metrics").await.has(200).text;
+    let mut metrics = server.get("/metrics").await.has(200).text;
+    if place == Place::Postgres {
+        metrics.push_str(&gateway_metrics(&app, &server).await);
+    }
     let name = Regex::new(r"pintle_[a-z_]+").expect("a pattern");
     let drawn = dashboard["panels"].as_array().expect("panels").iter().flat_map(|panel| panel["targets"].as_array());
     let mut seen = 0;
@@ -138,6 +141,23 @@ async fn dashboard_is_real(place: Place, store: &str) {
         assert!(expression.contains(r#"job="retriever""#) && !expression.contains("{}"), "{expression}");
     }
     assert!(seen > 10, "the dashboard draws {seen} metrics");
+}
+
+/// What a gateway measures, once it has passed something on.
+async fn gateway_metrics(app: &App, server: &Server) -> String {
+    let manifest: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(app.file("pintle.yaml")).expect("a manifest"))
+            .expect("a manifest in YAML");
+    let services = manifest["services"].as_object().into_iter().flat_map(|services| services.keys().cloned());
+    let upstreams: Vec<String> =
+        services.flat_map(|name| ["--upstream".to_owned(), format!("{name}={}", server.origin)]).collect();
+    if upstreams.is_empty() {
+        return String::new();
+    }
+    let mut command = common::pintle(&["gateway", app.path(), "--listen", "127.0.0.1:0"]);
+    let gateway = Server::start(command.args(upstreams));
+    gateway.get("/tiles").header("Authorization", "Basic secret").await.has(200);
+    gateway.get("/metrics").await.has(200).text
 }
 
 #[tokio::test]

@@ -81,13 +81,40 @@ fn services_of_one_process_on_sqlite_have_each_their_port() {
     let ports: Vec<_> = container(&server)["ports"].as_array().expect("ports").iter().collect();
     assert_eq!(ports.iter().map(|port| &port["containerPort"]).collect::<Vec<_>>(), [8080, 30000, 30001]);
     assert_eq!(folder.object("Service", "my-chirps-persons")["spec"]["ports"][0]["targetPort"], 30001);
-    assert_eq!(folder.object("Service", "my-chirps-chirps")["spec"]["ports"][0]["targetPort"], 8080);
+    // What has no port of its own is found at the app's address.
+    assert_eq!(folder.object("Service", "my-chirps")["spec"]["ports"][0]["targetPort"], 8080);
+    let gateway = folder.object("Deployment", "my-chirps-gateway");
+    assert_eq!(variable(&gateway, "PINTLE_UPSTREAM_CHIRPS"), Some("http://my-chirps"));
+    assert_eq!(variable(&gateway, "PINTLE_UPSTREAM_PAGE"), Some("http://my-chirps-page"));
     // One process, one place to read its metrics.
     let read = folder.kind("Service").into_iter().filter(|service| {
         service["metadata"]["labels"]["pintle/metrics"] == "true"
             && service["metadata"]["labels"]["app.kubernetes.io/component"] == "server"
     });
     assert_eq!(read.count(), 1);
+}
+
+#[test]
+fn services_at_one_port_of_one_process_need_no_gateway() {
+    let app = App::of(&SERVICES.replace("port: 30001, ", "").replace("port: 30000, ", ""));
+    let folder = Folder::of(app.folder.path(), &["--overlay", "cloud"]);
+    assert_eq!(names(&folder.kind("Service")), ["my-chirps"]);
+    assert_eq!(folder.object("Service", "my-chirps")["spec"]["type"], "LoadBalancer");
+    assert!(folder.kind("Deployment").is_empty());
+}
+
+#[test]
+fn the_one_service_of_an_app_is_found_at_its_port() {
+    let app = App::of("pintle: 1\nname: one\nservices:\n  api: { port: 31000, pages: true }\n");
+    for store in STORES {
+        let folder = Folder::of(app.folder.path(), &["--store", store]);
+        let kind = if store == "sqlite" { "StatefulSet" } else { "Deployment" };
+        let server = folder.object(kind, "one");
+        assert_eq!(container(&server)["ports"][0]["containerPort"], 31000);
+        assert_eq!(container(&server)["readinessProbe"]["httpGet"]["port"], 31000);
+        let port = &folder.object("Service", "one")["spec"]["ports"][0];
+        assert_eq!((&port["targetPort"], &port["nodePort"]), (&json!(31000), &json!(31000)));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::Value;
@@ -18,7 +19,15 @@ pub(crate) struct Cluster {
     objects: BTreeMap<(String, String), Value>,
     secrets: BTreeMap<(String, String), String>,
     pods: AtomicU8,
+    reserved: Vec<Reserved>,
     user: Option<u32>,
+}
+
+/// The addresses that a Service has or will have: names are not looked up here, so who asks one is told all that it will ever lead to.
+struct Reserved {
+    service: Value,
+    addresses: Vec<Ipv4Addr>,
+    free: Mutex<Vec<Ipv4Addr>>,
 }
 
 impl Cluster {
@@ -43,6 +52,7 @@ impl Cluster {
             objects: BTreeMap::new(),
             secrets: secrets.iter().map(secret).collect(),
             pods: AtomicU8::new(0),
+            reserved: Vec::new(),
             user: is_root.then_some(65_532),
         }
     }
@@ -91,13 +101,44 @@ impl Cluster {
         self.at.path().join("claims").join(name)
     }
 
-    /// A folder and an address for a new pod. Each has a loopback address of its own, as pods have, so ports stay as they are; the test's
-    /// process is part of it, since others run beside it.
-    pub(crate) fn place(&self, name: &str) -> (PathBuf, Ipv4Addr) {
+    /// Keeps addresses for the pods of a Service.
+    pub(crate) fn reserve(&mut self, service: &str, count: usize) {
+        let addresses: Vec<Ipv4Addr> = (0..count).map(|_| self.address()).collect();
+        let free = Mutex::new(addresses.iter().rev().copied().collect());
+        self.reserved.push(Reserved { service: self.object("Service", service).clone(), addresses, free });
+    }
+
+    /// A text with addresses in the place of a Service's name: `http://NAME:PORT`.
+    pub(crate) fn looked_up(&self, text: &str) -> String {
+        for Reserved { service, addresses, .. } in &self.reserved {
+            let port = &service["spec"]["ports"][0]["port"];
+            if text == format!("http://{}:{port}", service["metadata"]["name"].as_str().expect("a name")) {
+                let urls: Vec<String> = addresses.iter().map(|address| format!("http://{address}:{port}")).collect();
+                return urls.join(",");
+            }
+        }
+        text.to_owned()
+    }
+
+    /// A folder and an address for a new pod with these labels.
+    pub(crate) fn place(&self, name: &str, labels: &Value) -> (PathBuf, Ipv4Addr) {
+        let leads_there = |reserved: &&Reserved| {
+            let mut wanted = reserved.service["spec"]["selector"].as_object().expect("a selector").iter();
+            wanted.all(|(label, value)| labels[label] == *value)
+        };
+        let kept = self.reserved.iter().find(leads_there);
+        let kept = kept.and_then(|reserved| reserved.free.lock().expect("the addresses").pop());
+        let address = kept.unwrap_or_else(|| self.address());
+        let folder = self.at.path().join("pods").join(format!("{}-{name}", address.octets()[3]));
+        fs::create_dir_all(&folder).expect("a folder");
+        (folder, address)
+    }
+
+    /// Each pod has a loopback address of its own, as pods have, so ports stay as they are; the test's process is part of it, since others
+    /// run beside it.
+    fn address(&self) -> Ipv4Addr {
         let number = self.pods.fetch_add(1, Ordering::Relaxed) + 1;
         let [.., high, low] = std::process::id().to_be_bytes();
-        let folder = self.at.path().join("pods").join(format!("{number}-{name}"));
-        fs::create_dir_all(&folder).expect("a folder");
-        (folder, Ipv4Addr::new(127, high | 0x80, low, number))
+        Ipv4Addr::new(127, high | 0x80, low, number)
     }
 }

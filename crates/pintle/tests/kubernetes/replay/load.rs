@@ -11,7 +11,7 @@ use super::pod::Endpoint;
 use crate::common::PATIENCE;
 
 /// Callers at a time.
-const CALLERS: usize = 8;
+pub(crate) const CALLERS: usize = 8;
 /// One request of so many writes.
 const WRITES: usize = 5;
 /// How long a caller thinks between two requests, so that the machine has time for more than them.
@@ -53,7 +53,8 @@ impl Endpoints {
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) address: Option<SocketAddr>,
-    #[expect(dead_code, reason = "a failed test shows it")]
+    pub(crate) wrote: bool,
+    /// The answer, or why there was none.
     pub(crate) what: String,
 }
 
@@ -97,7 +98,7 @@ impl Load {
                             seen.answered += 1;
                             seen.written.extend(name);
                         }
-                        Err(what) => seen.failed.push(Failed { address, what }),
+                        Err(what) => seen.failed.push(Failed { address, wrote: name.is_some(), what }),
                     }
                     drop(seen);
                     std::thread::sleep(THOUGHT);

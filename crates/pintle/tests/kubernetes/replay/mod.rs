@@ -6,6 +6,8 @@
 //! What is not replayed: images, the read-only root, limits, network policies, and PostgreSQL's own pod.
 
 mod cluster;
+mod deployed;
+mod gateway;
 mod load;
 mod pod;
 mod volume;
@@ -14,12 +16,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use pintle_testbed::{Database, Postgres};
-use serde_json::{Value, json};
+use pintle_testbed::Postgres;
+use regex::Regex;
+use serde_json::json;
 
 use crate::common::App;
 use crate::folder::Folder;
 use cluster::Cluster;
+use deployed::Deployed;
 use load::{Endpoints, Load};
 use pod::{Container, Pod};
 
@@ -28,142 +32,62 @@ const READY_MAX: Duration = Duration::from_secs(2);
 /// How often all replicas are replaced, unless `PINTLE_TEST_ROUNDS` says so.
 const ROUNDS: usize = 2;
 
-/// Replicas of `configs` on a database of their own.
-struct Replicas {
-    app: App,
-    database: Database,
-    cluster: Cluster,
-    endpoints: Endpoints,
-    pods: Vec<Pod>,
-    version: usize,
+/// The shipped app, with these services in the place of its own.
+fn configs(services: &str) -> App {
+    let app = App::shipped("configs");
+    let path = app.file("pintle.yaml");
+    let text = std::fs::read_to_string(&path).expect("the manifest");
+    let own = Regex::new(r"(?m)^services:.*\n(?:[ \n].*\n?)*").expect("a pattern");
+    std::fs::write(&path, format!("{}\n{services}", own.replace(&text, ""))).expect("the manifest");
+    app
 }
 
-impl Replicas {
-    fn start() -> Replicas {
-        let database = Postgres::shared().database();
-        let cluster = Cluster::new(&[("configs-store", "url", &database.url)]);
-        let (app, endpoints) = (App::shipped("configs"), Endpoints::default());
-        let mut replicas = Replicas { app, database, cluster, endpoints, pods: Vec::new(), version: 0 };
-        replicas.apply();
-        let deployment = replicas.deployment();
-        let count = deployment["spec"]["replicas"].as_u64().expect("a number of replicas");
-        for number in 0..count {
-            let pod = replicas.pod(&deployment, usize::try_from(number).expect("a small number"));
-            replicas.pods.push(pod);
-        }
-        let ready: Vec<Duration> = replicas.pods.iter().map(Pod::ready).collect();
-        // Others keep the machine busy too, so the quickest counts.
-        assert!(ready.iter().min().is_some_and(|quickest| *quickest < READY_MAX), "ready after {ready:?}");
-        replicas.pods.iter().for_each(|pod| replicas.endpoints.add(pod.endpoint()));
-        replicas
-    }
-
-    /// `pintle kubernetes` and `kubectl apply -f`.
-    fn apply(&mut self) {
-        let words = ["--store", "postgres", "--replicas", "3"];
-        self.cluster.apply(&Folder::of(self.app.folder.path(), &words));
-    }
-
-    fn deployment(&self) -> Value {
-        self.cluster.object("Deployment", "configs").clone()
-    }
-
-    fn pod(&self, deployment: &Value, number: usize) -> Pod {
-        let name = format!("configs-{}-{number}", self.version);
-        Pod::start(Container::new(&self.cluster, &deployment["spec"]["template"], &name, &[]))
-    }
-
-    /// Another version of the app: each has a version of its own, and every second one a field more, which is a migration.
-    fn change(&mut self) {
-        self.version += 1;
-        let path = self.app.file("pintle.yaml");
-        let mut text = std::fs::read_to_string(&path).expect("the manifest");
-        text =
-            text.replacen(&format!("version: 1.{}.0", self.version - 1), &format!("version: 1.{}.0", self.version), 1);
-        if self.version.is_multiple_of(2) {
-            text = text.replacen("    fields:\n", &format!("    fields:\n      more_{}: text\n", self.version), 1);
-        }
-        std::fs::write(&path, text).expect("the manifest");
-    }
-
-    /// Replaces every pod by one of the version that was applied, as a Deployment does: with at most so many more than there should be, and
-    /// none less.
-    fn roll(&mut self) -> Vec<Duration> {
-        let deployment = self.deployment();
-        let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
-        assert_eq!((&rolling["maxSurge"], &rolling["maxUnavailable"]), (&json!(1), &json!(0)));
-        let (mut new, mut took) = (Vec::new(), Vec::new());
-        std::thread::scope(|scope| {
-            for (number, old) in std::mem::take(&mut self.pods).into_iter().enumerate() {
-                let pod = self.pod(&deployment, number);
-                took.push(pod.ready());
-                self.endpoints.add(pod.endpoint());
-                new.push(pod);
-                self.endpoints.remove_later(&old.endpoint());
-                scope.spawn(move || old.end());
-            }
-        });
-        self.pods = new;
-        took
-    }
-
-    fn token(&self) -> String {
-        self.pods[0].exec(&["/pintle", "token", "create", "load", "--role", "authenticated"])
-    }
-
-    /// Everything that was answered is there.
-    fn has(&self, written: &[String]) {
-        let names = self.database.psql("select name from configs");
-        let names: BTreeSet<&str> = names.lines().collect();
-        let lost: Vec<&String> = written.iter().filter(|name| !names.contains(name.as_str())).collect();
-        assert!(lost.is_empty(), "answered and lost: {lost:?}");
-    }
+/// Replicas of `configs` as one service, and what leads to them.
+fn replicas() -> (Deployed, Endpoints) {
+    let (mut app, endpoints) = (Deployed::new(configs("")), Endpoints::default());
+    let ready = app.start("configs", None, &endpoints);
+    assert_eq!(ready.len(), 3);
+    // Others keep the machine busy too, so the quickest counts.
+    assert!(ready.iter().min().is_some_and(|quickest| *quickest < READY_MAX), "ready after {ready:?}");
+    (app, endpoints)
 }
 
 #[test]
 fn replicas_on_postgres_are_replaced_under_load_and_no_request_fails() {
     let rounds = std::env::var("PINTLE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
-    let mut replicas = Replicas::start();
-    let token = replicas.token();
+    let (mut app, endpoints) = replicas();
+    let token = app.token("configs");
     for round in 0..rounds {
-        let load = Load::start(&replicas.endpoints, &token, &format!("round_{round}"));
+        let load = Load::start(&endpoints, &token, &format!("round_{round}"));
         load.more(50);
-        replicas.change();
-        replicas.apply();
-        let took = replicas.roll();
+        app.change();
+        let took = app.roll("configs", &endpoints);
         load.more(50);
         let seen = load.end();
         eprintln!("round {round}: {} answered, {} failed, ready after {took:?}", seen.answered, seen.failed.len());
         assert!(seen.failed.is_empty(), "{:#?}", seen.failed);
-        replicas.has(&seen.written);
+        app.has(&seen.written);
     }
-    assert!(rounds < 2 || replicas.database.psql("select count(more_2) from configs").trim() == "0");
+    assert!(rounds < 2 || app.count("more_2") == "0", "every second version has a field more");
 }
 
 #[test]
 fn a_killed_replica_on_postgres_costs_only_its_own_requests() {
-    let mut replicas = Replicas::start();
-    let token = replicas.token();
-    let load = Load::start(&replicas.endpoints, &token, "kills");
+    let (mut app, endpoints) = replicas();
+    let token = app.token("configs");
+    let load = Load::start(&endpoints, &token, "kills");
     load.more(50);
     let mut victims = BTreeSet::new();
     for _ in 0..2 {
-        let victim = replicas.pods.remove(0);
-        let before = victim.endpoint();
-        victims.insert(before.address);
-        replicas.endpoints.remove_later(&before);
-        let again = victim.kill();
-        again.ready();
-        replicas.endpoints.add(again.endpoint());
-        replicas.pods.push(again);
+        victims.insert(app.kill("configs", &endpoints));
         load.more(50);
     }
     let seen = load.end();
     eprintln!("{} answered, {} failed", seen.answered, seen.failed.len());
-    let others: Vec<_> =
-        seen.failed.iter().filter(|failed| failed.address.is_none_or(|a| !victims.contains(&a))).collect();
+    let of_others = |failed: &&load::Failed| failed.address.is_none_or(|address| !victims.contains(&address));
+    let others: Vec<_> = seen.failed.iter().filter(of_others).collect();
     assert!(others.is_empty(), "{others:#?}");
-    replicas.has(&seen.written);
+    app.has(&seen.written);
 }
 
 #[test]
@@ -201,11 +125,11 @@ fn the_server_on_sqlite_keeps_its_data_and_jobs_work_beside_it() {
     backup(&cluster, "retriever");
     let kept = cluster.claim("retriever-backup").join("day.db");
     assert!(is_database(&kept), "{} is no backup", kept.display());
-    let tiles = |server: &Pod| get(server, "/tiles").matches("\"type\"").count();
+    let tiles = |server: &Pod| get(server, "/tiles", Some("secret")).matches("\"type\"").count();
     let seeded = tiles(&server);
     assert!(seeded > 1000, "{seeded} tiles");
     // Pages come through the links by which a node lays out a ConfigMap.
-    assert!(get(&server, "/map/").contains("<html"));
+    assert!(get(&server, "/map/", None).contains("<html"));
     assert!(server.end() > Duration::from_secs(20), "an idle server ends at once");
     let server = start();
     let again = server.ready();
@@ -231,13 +155,16 @@ fn is_database(path: &Path) -> bool {
     std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0"))
 }
 
-/// What a pod answers to a caller with a token of the environment.
-fn get(pod: &Pod, path: &str) -> String {
+/// What a pod answers, to a caller with this token of the environment.
+fn get(pod: &Pod, path: &str, token: Option<&str>) -> String {
     let url = format!("http://{}{path}", pod.address());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let answer = client.get(url).header("Authorization", "Basic secret").send().await.expect("an answer");
+        let request = token
+            .iter()
+            .fold(client.get(url), |request, token| request.header("Authorization", format!("Basic {token}")));
+        let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{path}");
         answer.text().await.expect("a text")
     })

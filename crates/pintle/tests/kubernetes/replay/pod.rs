@@ -36,7 +36,7 @@ impl Container {
     pub(crate) fn new(cluster: &Cluster, template: &Value, name: &str, claims: &[(&str, &str)]) -> Container {
         let pod = template["spec"].clone();
         let spec = pod["containers"][0].clone();
-        let (folder, address) = cluster.place(name);
+        let (folder, address) = cluster.place(name, &template["metadata"]["labels"]);
         let mut volumes: BTreeMap<String, PathBuf> = BTreeMap::new();
         for volume in pod["volumes"].as_array().into_iter().flatten() {
             let at = volume::made(cluster, &folder, volume);
@@ -74,7 +74,7 @@ impl Container {
             let from = &variable["valueFrom"]["secretKeyRef"];
             let value = match variable["value"].as_str() {
                 // A pod listens on all of its addresses: here it has one.
-                Some(value) => Some(self.here(value).replace("0.0.0.0", &self.address.to_string())),
+                Some(value) => Some(self.here(&cluster.looked_up(value)).replace("0.0.0.0", &self.address.to_string())),
                 None => {
                     let (secret, key) =
                         (from["name"].as_str().expect("a Secret"), from["key"].as_str().expect("a key"));
