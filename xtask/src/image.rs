@@ -59,6 +59,18 @@ pub(crate) fn files(profile: Profile, folder: &Path) -> Result<()> {
     fs::write(&path, authorities()?).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// A program that starts the image's binary in a copy of the image's root, for tests of apps.
+pub(crate) fn program(files: &Path) -> Result<PathBuf> {
+    let (program, inside) = (files.with_extension("sh"), files.with_extension("root"));
+    fs::create_dir_all(&inside).with_context(|| format!("cannot make {}", inside.display()))?;
+    copy(&files.join("root/pintle"), &inside.join("pintle"))?;
+    let of = |path: &Path| path.display().to_string();
+    let text = include_str!("in_image.sh").replace("ROOT", &of(&inside)).replace("REPOSITORY", &of(&root()));
+    fs::write(&program, text).with_context(|| format!("cannot write {}", program.display()))?;
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(program)
+}
+
 /// Builds the binary so that it needs no file of any system, and puts it there, without symbols.
 pub(crate) fn binary(profile: Profile, to: &Path) -> Result<()> {
     // The flag stands here and not in RUSTFLAGS: so all else is shared with other builds.

@@ -1,6 +1,7 @@
 //! Every test of the workspace: those of the documentation, then all others, by cargo-nextest where that is installed.
 
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -26,7 +27,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let tools = tools::prepare();
     let mut tally = Tally::default();
     let mut good = true;
-    for mut command in commands(args, tools.postgres.is_some()) {
+    let mut commands = commands(args, tools.postgres.is_some());
+    if let Some(program) = tools.program.as_ref().filter(|_| args.is_empty()) {
+        commands.extend(in_image(program, tools.postgres.is_some()));
+    }
+    for mut command in commands {
         if let Some(programs) = &tools.python {
             command.env("PINTLE_TEST_PYTHON", programs);
         }
@@ -74,6 +79,20 @@ fn commands(args: &[String], postgres: bool) -> Vec<Command> {
         others.args(["--", "--skip", "postgres_", "--skip", "postgres::", "--skip", "_postgresql"]);
     }
     if args.is_empty() { vec![cargo(&["test", "--workspace", "--doc"]), others] } else { vec![others] }
+}
+
+/// The apps' own end-to-end tests, once more in the image. Without nextest they are left out: its filters can say which.
+fn in_image(program: &Path, postgres: bool) -> Option<Command> {
+    const APPS: &str = "(test(/^configs/) or test(/^retriever/))";
+    if !succeeds("cargo", &["nextest", "--version"]) {
+        say("SKIPPED  cargo-nextest is not there: apps were NOT tested in the image");
+        return None;
+    }
+    let which = if postgres { APPS.to_owned() } else { format!("{APPS} and not test(postgres)") };
+    let mut command =
+        cargo(&["nextest", "run", "--no-fail-fast", "--package", "pintle", "--test", "e2e", "-E", &which]);
+    command.env("PINTLE_TEST_PROGRAM", program);
+    Some(command)
 }
 
 /// Shows what a runner says, and adds up its summaries. Whether it ended well.

@@ -37,6 +37,8 @@ pub(crate) struct Tools {
     pub(crate) typescript: Option<PathBuf>,
     /// What the image holds; the test of the image gets it as `PINTLE_TEST_IMAGE`.
     pub(crate) image: Option<PathBuf>,
+    /// Starts the image's program in the image's root; tests of apps get it as `PINTLE_TEST_PROGRAM`.
+    pub(crate) program: Option<PathBuf>,
     /// The server that all tests share; they get its address as [`pintle_testbed::SHARED`].
     pub(crate) postgres: Option<Postgres>,
     /// What is missing, which checks are left out for it, and what to install.
@@ -66,9 +68,9 @@ pub(crate) fn prepare() -> Tools {
         Err(error) => tools.missing.push(format!("PostgreSQL ({error:#}): NOTHING was tested on that store")),
     }
     match image() {
-        Ok(folder) => tools.image = Some(folder),
+        Ok((folder, program)) => (tools.image, tools.program) = (Some(folder), Some(program)),
         Err(error) => tools.missing.push(format!(
-            "the image's files ({error:#}): Pintle's image was NOT built and run; install the packages `buildah` and \
+            "the image's files ({error:#}): Pintle's image was NOT built and run, nor apps in it; install the packages `buildah` and \
              `ca-certificates`, and run the tests as root"
         )),
     }
@@ -138,7 +140,7 @@ fn typescript() -> Result<PathBuf> {
 
 /// What the image holds, with a binary of the dev profile: one of the release profile takes minutes, and `cargo xtask image`
 /// holds that one against its bars.
-fn image() -> Result<PathBuf> {
+fn image() -> Result<(PathBuf, PathBuf)> {
     if !succeeds("sh", &["-c", r#"[ "$(id -u)" = 0 ]"#]) {
         bail!("only root can run it");
     }
@@ -148,7 +150,8 @@ fn image() -> Result<PathBuf> {
     let folder = root().join("target").join("tools").join("image");
     say("── building what Pintle's image holds");
     image::files(image::Profile::Dev, &folder)?;
-    Ok(folder)
+    let program = image::program(&folder)?;
+    Ok((folder, program))
 }
 
 /// A throwaway server; its package is installed where it is not there yet.

@@ -26,9 +26,13 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up; far more than it needs on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The variable that names another program to test than the one that was built with the tests: the image's.
+const PROGRAM: &str = "PINTLE_TEST_PROGRAM";
+
 /// The binary with these words, with nothing of the surrounding environment's `PINTLE_*`.
 pub fn pintle(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pintle"));
+    let program = std::env::var_os(PROGRAM);
+    let mut command = Command::new(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_pintle").as_ref()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PINTLE_")) {
         command.env_remove(name);
     }
@@ -69,6 +73,16 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A folder of its own, gone with the test. The image's program is another user's, who keeps the app's data there.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    if std::env::var_os(PROGRAM).is_some() {
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), all).expect("the folder is everybody's");
+    }
+    folder
+}
+
 /// An app in a folder of its own, gone with the test.
 pub struct App {
     pub folder: TempDir,
@@ -79,7 +93,7 @@ pub struct App {
 impl App {
     /// With this manifest.
     pub fn of(manifest: &str) -> App {
-        let app = App { folder: tempfile::tempdir().expect("a temporary folder"), database: None };
+        let app = App { folder: folder(), database: None };
         app.manifest(manifest);
         app
     }
@@ -101,7 +115,7 @@ impl App {
 
     /// A copy of a shipped app.
     pub fn shipped(name: &str) -> App {
-        let app = App { folder: tempfile::tempdir().expect("a temporary folder"), database: None };
+        let app = App { folder: folder(), database: None };
         copy(&shipped(name), app.folder.path());
         app
     }
