@@ -118,7 +118,8 @@ impl Tokens {
         let caller = match kept {
             Some(kept) => kept.caller,
             None => {
-                let caller = self.look_up(&hash, surface, planner, store).await?;
+                // In a box, since its room would be every request's.
+                let caller = Box::pin(self.look_up(&hash, surface, planner, store)).await?;
                 let mut all = self.kept.write();
                 if all.len() >= KEPT_MAX {
                     all.clear();

@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: handed to the pages that were made at load.
+//! `/openapi.json` and `/docs`: handed to the pages, which are made when one is first asked for.
 
 use axum::Router;
 use axum::body::Body;

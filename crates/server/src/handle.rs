@@ -171,7 +171,7 @@ async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoin
         return Some(answer);
     }
     if let Endpoint::Docs | Endpoint::Home = endpoint {
-        return Some(docs::answer(&exposed.docs, head).await);
+        return Some(docs::answer(exposed.docs(&state.planner), head).await);
     }
     if !matches!(endpoint, Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics) {
         return None;

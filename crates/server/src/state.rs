@@ -1,6 +1,6 @@
 //! What requests share: made once from an app, never changed. A changed app is another state.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 use pintle_model::{Caller, Model, Role};
@@ -49,8 +49,10 @@ pub(crate) struct State {
 pub(crate) struct Exposed {
     pub(crate) exposure: Exposure,
     pub(crate) routes: Routes,
-    pub(crate) docs: axum::Router,
     pub(crate) site: Option<Site>,
+    docs: OnceLock<axum::Router>,
+    /// As which role anonymous callers act.
+    nobody: Role,
 }
 
 impl Exposed {
@@ -59,10 +61,16 @@ impl Exposed {
         let pages = model.pages.as_ref().filter(|_| exposure.pages);
         Ok(Exposed {
             routes: Routes::new(model, &exposure)?,
-            docs: openapi::routes(&app.planner, &exposure, nobody, true),
             site: pages.map(|pages| Site::new(pages, &app.folder)),
+            docs: OnceLock::new(),
             exposure,
+            nobody,
         })
+    }
+
+    /// The documentation. Made when it is first asked for: it takes longer than the rest of a small app's start.
+    pub(crate) fn docs(&self, planner: &Planner) -> &axum::Router {
+        self.docs.get_or_init(|| openapi::routes(planner, &self.exposure, self.nobody, true))
     }
 }
 

@@ -165,11 +165,12 @@ impl Store {
     /// When the store does not answer or refuses.
     pub async fn read(&self, read: Read) -> Result<Rows, Error> {
         if read.plan.writes.is_some() {
-            return self.transaction(Mode::Write, move |tx| tx.read(&read)).await;
+            return Box::pin(self.transaction(Mode::Write, move |tx| tx.read(&read))).await;
         }
         match self {
             Store::Sqlite(store) => store.read(read).await,
-            Store::Postgres(store) => store.read(read).await,
+            // In a box, here and below: beside a round trip that costs nothing, and its room would be every request's.
+            Store::Postgres(store) => Box::pin(store.read(read)).await,
         }
     }
 
@@ -180,7 +181,7 @@ impl Store {
     pub async fn write(&self, write: Write) -> Result<Written, Error> {
         match self {
             Store::Sqlite(store) => store.write(write).await,
-            Store::Postgres(store) => store.write(write).await,
+            Store::Postgres(store) => Box::pin(store.write(write)).await,
         }
     }
 
@@ -200,7 +201,7 @@ impl Store {
     {
         match self {
             Store::Sqlite(store) => store.transaction(mode, steps).await,
-            Store::Postgres(store) => store.transaction(mode, steps).await,
+            Store::Postgres(store) => Box::pin(store.transaction(mode, steps)).await,
         }
     }
 
@@ -211,7 +212,7 @@ impl Store {
     pub async fn ready(&self) -> Result<(), Error> {
         match self {
             Store::Sqlite(store) => store.ready().await,
-            Store::Postgres(store) => store.ready().await,
+            Store::Postgres(store) => Box::pin(store.ready()).await,
         }
     }
 

@@ -40,6 +40,33 @@ pub fn stored_uuid(uuid: &uuid::Uuid) -> Fixed<36> {
     Fixed(text)
 }
 
+/// The bytes that stand for themselves in a JSON string, each a character.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'"' && byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
+
+/// Adds the bytes of a text as a JSON string; false, and nothing is added, if they are no UTF-8. Most texts are plain, which
+/// is seen by one look at each byte.
+#[must_use]
+pub fn json_text(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    if bytes.iter().all(|&byte| PLAIN[usize::from(byte)]) {
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return true;
+    }
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        json_string(out, text);
+        true
+    })
+}
+
 /// Adds a JSON string.
 pub fn json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');

@@ -31,6 +31,23 @@ fn refuses(ty: Type, cases: &[(&str, ValueErrorKind, &str)]) {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_stored_text_is_printed_as_a_json_string_or_is_no_text(bytes in prop_oneof![
+        any::<String>().prop_map(String::into_bytes),
+        "[ -~]{0,9}".prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..9),
+    ]) {
+        let mut out = b"[".to_vec();
+        let printed = json_text(&mut out, &bytes);
+        let text = std::str::from_utf8(&bytes);
+        prop_assert_eq!(printed, text.is_ok());
+        out.push(b']');
+        let read: Vec<String> = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(read, text.into_iter().map(str::to_owned).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn integers() {
     reads(

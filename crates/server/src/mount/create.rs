@@ -35,7 +35,9 @@ pub(super) async fn answer(ask: Ask<'_>, mounted: &Mounted, body: Incoming) -> R
     if let Some(key) = key {
         let asked = Asked::new(key, mounted.path.clone(), &ask.asker.caller, &[&body]);
         let mounted = mounted.clone();
-        return once(&ask, Surface::Plain, asked, Some(write), move |done| created(&mounted, &done)).await;
+        // In a box, since its room would be every request's.
+        let answered = move |done| created(&mounted, &done);
+        return Box::pin(once(&ask, Surface::Plain, asked, Some(write), answered)).await;
     }
     let done = ask.state.store.write(write).await.map_err(|error| ask.error(error, Surface::Plain))?;
     Ok(created(mounted, &done))

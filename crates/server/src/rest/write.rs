@@ -60,7 +60,9 @@ pub(super) async fn answer(
         let media = media.content_type();
         let parts = [ask.query.as_bytes(), media.as_bytes(), applied, &body];
         let asked = Asked::new(key, path, &ask.asker.caller, &parts);
-        return once(&ask, Surface::Rest, asked, planned.write, move |done| form.answer(done)).await;
+        // In a box, since its room would be every request's.
+        let answered = move |done| form.answer(done);
+        return Box::pin(once(&ask, Surface::Rest, asked, planned.write, answered)).await;
     }
     let done = match planned.write {
         Some(write) => ask.state.store.write(write).await.map_err(|error| ask.error(error, Surface::Rest))?,

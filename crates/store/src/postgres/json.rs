@@ -63,7 +63,7 @@ pub(super) fn push(
 /// Adds a value as JSON; `None` if it is not of the type.
 fn write(out: &mut Vec<u8>, ty: Type, stored: &PgType, bytes: &[u8]) -> Option<()> {
     match ty {
-        Type::Text => print::json_string(out, text(stored, bytes)?),
+        Type::Text => return (is_text(stored) && print::json_text(out, bytes)).then_some(()),
         Type::Integer => print::json_integer(out, integer(stored, bytes)?),
         Type::Number if *stored == PgType::FLOAT8 => {
             // SQLite keeps no -0, and nothing is to differ.
@@ -112,9 +112,8 @@ fn endless(stored: &PgType) -> Error {
     Error::Constraint { code, message: format!("a value is out of range for type {name}") }
 }
 
-fn text<'a>(stored: &PgType, bytes: &'a [u8]) -> Option<&'a str> {
-    let is_text = matches!(*stored, PgType::TEXT | PgType::VARCHAR | PgType::BPCHAR | PgType::NAME);
-    std::str::from_utf8(bytes).ok().filter(|_| is_text)
+fn is_text(stored: &PgType) -> bool {
+    matches!(*stored, PgType::TEXT | PgType::VARCHAR | PgType::BPCHAR | PgType::NAME)
 }
 
 fn integer(stored: &PgType, bytes: &[u8]) -> Option<i64> {
