@@ -66,8 +66,8 @@ struct Open {
 }
 
 impl Postgres {
-    /// Opens the database: what the URL names is read, and nothing is sent yet. A server calls it in the context of its
-    /// runtime.
+    /// Opens the database: what the URL names is read. A server calls it in the context of its runtime, where its first
+    /// connections are made then; nobody else has sent anything yet.
     ///
     /// # Errors
     /// When certificates that the URL names cannot be read.
@@ -77,6 +77,7 @@ impl Postgres {
         let watch = Watch::new(Connector::new(url, Purpose::Own)?, Arc::clone(changes.numbers()));
         if access == Access::Serve {
             watch.start();
+            pool.begin();
         }
         Ok(Postgres::of(url, model, pool, watch, changes))
     }

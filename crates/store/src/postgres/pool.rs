@@ -187,7 +187,7 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool of at most `connections` connections. None is made yet.
+    /// A pool of at most `connections` connections. None is made before [`Pool::begin`] or a request.
     pub(super) fn new(connector: Connector, connections: usize, patience: Duration) -> Result<Pool, Error> {
         let pause = Pause { length: Duration::ZERO, until: Instant::now(), reason: String::new() };
         let manager = Manager { connector, pause: Mutex::new(pause), metrics: Metrics::new() };
@@ -199,6 +199,14 @@ impl Pool {
     /// Makes its connections.
     pub(super) fn connector(&self) -> &Connector {
         &self.connections.manager().connector
+    }
+
+    /// Makes the first connection, so that the first request does not wait for it. Why there is none, a request is told.
+    pub(super) fn begin(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            let connections = self.connections.clone();
+            runtime.spawn(async move { drop(connections.get().await) });
+        }
     }
 
     /// A connection to work with.
