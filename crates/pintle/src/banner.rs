@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use pintle_model::{Collection, DefaultValue, Model, Role, Route, RouteAccess};
+use pintle_model::{
+    Collection, CollectionId, DefaultValue, Model, Role, Route, RouteAccess, RouteId, Service, ServiceId,
+};
 
 use crate::app::App;
 use crate::place::StoreArg;
@@ -16,8 +18,8 @@ use crate::ui::Look;
 pub(crate) struct Banner<'a> {
     pub(crate) app: &'a App,
     pub(crate) store: &'a StoreArg,
-    /// The bound address.
-    pub(crate) address: SocketAddr,
+    /// The bound addresses, and the services that are exposed at each.
+    pub(crate) bound: &'a [(SocketAddr, Vec<ServiceId>)],
     /// Anonymous callers on loopback act as service_role.
     pub(crate) dev: bool,
     /// Changes of the app are taken over.
@@ -65,25 +67,63 @@ impl Banner<'_> {
         text
     }
 
+    /// The origins of what is served here.
+    fn origins(&self) -> impl Iterator<Item = String> {
+        self.bound.iter().map(|(address, _)| origin(*address))
+    }
+
+    /// The origin of the service that has something, if it is served here.
+    fn origin_of(&self, has: impl Fn(&Service) -> bool) -> Option<String> {
+        let serves = |ids: &[ServiceId]| ids.iter().any(|id| has(self.app.model().service(*id)));
+        self.bound.iter().find(|(_, ids)| serves(ids)).map(|(address, _)| origin(*address))
+    }
+
+    /// The collections that are exposed here, each with its origin.
+    fn collections(&self) -> impl Iterator<Item = (String, &Collection)> {
+        let all = self.app.model().collections.iter().enumerate();
+        all.filter_map(|(at, collection)| {
+            let origin = self.origin_of(|service| service.collections.contains(&CollectionId(at)))?;
+            Some((origin, collection))
+        })
+    }
+
+    /// The routes that are exposed here, each with its origin.
+    fn routes(&self) -> impl Iterator<Item = (String, &Route)> {
+        let all = self.app.model().routes.iter().enumerate();
+        all.filter_map(|(at, route)| Some((self.origin_of(|service| service.routes.contains(&RouteId(at)))?, route)))
+    }
+
     fn places(&self, model: &Model) -> Vec<(&'static str, Vec<String>)> {
-        let origin = origin(self.address);
-        let mounts = model.collections.iter().filter(|c| !c.system).filter_map(|c| c.mount.as_ref());
-        let mut api = few(mounts.map(|mount| format!("{origin}{}", mount.path)).collect());
-        api.push(format!("{origin}/rest/v1"));
-        let mut routes: Vec<_> = model.routes.iter().map(|route| format!("{origin}{}", route.path)).collect();
+        let served: usize = self.bound.iter().map(|(_, services)| services.len()).sum();
+        let apart = self.bound.len() > 1 || served < model.services.len();
+        let services = self.bound.iter().filter(|_| apart).flat_map(|(address, services)| {
+            services.iter().map(|id| format!("{}  {}", origin(*address), model.service(*id).name))
+        });
+        let mounted = self.collections().filter_map(|(origin, c)| Some(format!("{origin}{}", c.mount.as_ref()?.path)));
+        let mut api = few(mounted.collect());
+        let mut rest: Vec<_> = match apart {
+            true => self.collections().map(|(origin, _)| format!("{origin}/rest/v1")).collect(),
+            false => self.origins().map(|origin| format!("{origin}/rest/v1")).collect(),
+        };
+        rest.sort();
+        rest.dedup();
+        api.extend(rest);
+        let mut routes: Vec<_> = self.routes().map(|(origin, route)| format!("{origin}{}", route.path)).collect();
         // The methods of a path stand together.
         routes.dedup();
-        let pages = model.pages.as_ref().map(|pages| {
+        let pages = model.pages.as_ref().zip(self.origin_of(|service| service.pages)).map(|(pages, origin)| {
             let entrances = entrances(&self.app.folder.join(&pages.folder));
             few(entrances.iter().map(|path| format!("{origin}{}/{path}", pages.at)).collect())
         });
+        let of_each = |path: &str| few(self.origins().map(|origin| format!("{origin}{path}")).collect());
         vec![
+            ("Service", services.collect()),
             ("API", api),
             ("Routes", few(routes)),
             ("Pages", pages.unwrap_or_default()),
-            ("Docs", vec![format!("{origin}/docs")]),
-            ("Health", vec![format!("{origin}/health")]),
-            ("Metrics", vec![format!("{origin}/metrics")]),
+            ("Docs", of_each("/docs")),
+            ("Health", of_each("/health")),
+            ("Metrics", of_each("/metrics")),
         ]
     }
 
@@ -98,10 +138,9 @@ impl Banner<'_> {
     /// What to do first: a write where a collection takes one, else to read which routes there are.
     fn first_call(&self) -> String {
         let model = self.app.model();
-        let mut collections = model.collections.iter().filter(|c| !c.system);
-        let policied = collections.clone().any(|c| c.policies.insert.is_some());
+        let policied = self.collections().any(|(_, c)| c.policies.insert.is_some());
         // Where routes write, nobody is meant to go past the policies for it.
-        let by_routes = model.routes.iter().any(|route| route.method != "GET") || collections.next().is_none();
+        let by_routes = model.routes.iter().any(|route| route.method != "GET") || self.collections().next().is_none();
         match (policied || !by_routes, self.dev) {
             (true, true) => format!("\n  Write:\n\n{}", self.first_write(None)),
             (true, false) => format!(
@@ -109,7 +148,7 @@ impl Banner<'_> {
                 self.token(if policied { "authenticated" } else { "service_role" }),
                 self.first_write(Some("Authorization: Bearer $TOKEN"))
             ),
-            (false, dev) => match wanted(&model.routes).filter(|_| !dev) {
+            (false, dev) => match wanted(self.routes().map(|(_, route)| route)).filter(|_| !dev) {
                 Some(role) => format!(
                     "\n  Its routes want a token (it is shown once), as `Authorization: Bearer TOKEN`:\n\n{}",
                     self.token(role.name())
@@ -134,13 +173,24 @@ impl Banner<'_> {
 
     /// A write that works, if one can be made up from the model.
     fn first_write(&self, header: Option<&str>) -> String {
-        let Some((path, record)) = example(self.app.model()) else { return String::new() };
+        let Some((place, record)) = self.example() else { return String::new() };
         let header = header.map(|header| format!(" -H \"{header}\"")).unwrap_or_default();
-        format!(
-            "    curl {}{path}{header} \\\n      -H 'Content-Type: application/json' -d {}\n",
-            origin(self.address),
-            quote(record)
-        )
+        format!("    curl {place}{header} \\\n      -H 'Content-Type: application/json' -d {}\n", quote(record))
+    }
+
+    /// Where to write which record. Records that refer to others cannot be the first.
+    fn example(&self) -> Option<(String, String)> {
+        let refers = |c: &Collection| c.fields.iter().any(|field| field.reference.is_some());
+        let fit = || self.collections().filter(|(_, c)| !refers(c));
+        let mut wanted = fit().filter(|(_, c)| c.policies.insert.is_some()).chain(fit());
+        wanted.find_map(|(origin, collection)| {
+            let record = pintle_server::openapi::example(collection)?;
+            let place = match &collection.mount {
+                Some(mount) if mount.methods.iter().any(|m| m == "POST") => format!("{origin}{}", mount.path),
+                _ => format!("{origin}/rest/v1/{}", collection.name),
+            };
+            Some((place, record.to_string()))
+        })
     }
 }
 
@@ -169,24 +219,8 @@ fn entrances(folder: &Path) -> Vec<String> {
 }
 
 /// The least role that opens a route which not everybody may call.
-fn wanted(routes: &[Route]) -> Option<Role> {
-    let any = |access| routes.iter().any(|route| route.access == access);
-    let user = any(RouteAccess::Required).then_some(Role::Authenticated);
-    user.or_else(|| any(RouteAccess::ServiceRole).then_some(Role::ServiceRole))
-}
-
-/// Where to write which record. Records that refer to others cannot be the first.
-fn example(model: &Model) -> Option<(String, String)> {
-    let refers = |c: &Collection| c.fields.iter().any(|field| field.reference.is_some());
-    let fit = |c: &&Collection| !c.system && !refers(c);
-    let policied = model.collections.iter().filter(fit).filter(|c| c.policies.insert.is_some());
-    let mut wanted = policied.chain(model.collections.iter().filter(fit));
-    wanted.find_map(|collection| {
-        let record = pintle_server::openapi::example(collection)?;
-        let path = match &collection.mount {
-            Some(mount) if mount.methods.iter().any(|m| m == "POST") => mount.path.clone(),
-            _ => format!("/rest/v1/{}", collection.name),
-        };
-        Some((path, record.to_string()))
-    })
+fn wanted<'r>(routes: impl Iterator<Item = &'r Route>) -> Option<Role> {
+    let access: Vec<RouteAccess> = routes.map(|route| route.access).collect();
+    let user = access.contains(&RouteAccess::Required).then_some(Role::Authenticated);
+    user.or_else(|| access.contains(&RouteAccess::ServiceRole).then_some(Role::ServiceRole))
 }

@@ -12,6 +12,7 @@ mod declarations;
 mod environment;
 mod failure;
 mod gateway_key;
+mod listeners;
 mod logs;
 mod migration;
 mod pipelines;

@@ -32,6 +32,14 @@ impl Exposure {
         Exposure::of(model, |_| true)
     }
 
+    /// What a listener exposes; nothing, where no service is its.
+    fn at(model: &Model, listener: &Exposes) -> Exposure {
+        Exposure::of(model, |service| match listener {
+            Exposes::Ports(ports) => ports.contains(&service.port),
+            Exposes::Service(name) => service.name == *name,
+        })
+    }
+
     /// The services of an app that are chosen.
     fn of(model: &Model, chosen: impl Fn(&Service) -> bool) -> Exposure {
         let here = || model.services.iter().filter(|service| chosen(service));
@@ -57,26 +65,17 @@ impl Exposure {
 /// # Errors
 /// When a service would be exposed by none, a listener would expose nothing, or there is no service of a name.
 pub(crate) fn exposed(model: &Model, listeners: &[Exposes]) -> Result<Vec<Exposure>, Error> {
-    let mut served = vec![false; model.services.len()];
-    let mut exposed = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        let exposure = Exposure::of(model, |service| match listener {
-            Exposes::Ports(ports) => ports.contains(&service.port),
-            Exposes::Service(name) => service.name == *name,
-        });
-        if exposure.services.is_empty() {
-            return Err(match listener {
-                Exposes::Service(name) => Error::NoService(name.clone()),
-                Exposes::Ports(_) => Error::IdleListener,
-            });
-        }
-        exposure.services.iter().for_each(|id| served[id.0] = true);
-        exposed.push(exposure);
-    }
+    let exposed: Vec<Exposure> = listeners.iter().map(|listener| Exposure::at(model, listener)).collect();
+    let served = |id: ServiceId| exposed.iter().any(|exposure| exposure.services.contains(&id));
     // Where one was asked for by its name, the others run elsewhere.
     let by_ports = listeners.iter().any(|listener| matches!(listener, Exposes::Ports(_)));
-    match model.services.iter().zip(served).find(|(_, served)| by_ports && !served) {
-        Some((Service { name, port, .. }, _)) => Err(Error::Unserved { service: name.clone(), port: *port }),
+    let unserved = model.services.iter().enumerate().find(|(at, _)| by_ports && !served(ServiceId(*at)));
+    if let Some((_, Service { name, port, .. })) = unserved {
+        return Err(Error::Unserved { service: name.clone(), port: *port });
+    }
+    match listeners.iter().zip(&exposed).find(|(_, exposure)| exposure.services.is_empty()) {
+        Some((Exposes::Service(name), _)) => Err(Error::NoService(name.clone())),
+        Some((Exposes::Ports(_), _)) => Err(Error::IdleListener),
         None => Ok(exposed),
     }
 }

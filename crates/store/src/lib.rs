@@ -37,10 +37,12 @@ use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 
 /// Who opens it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// A server: the only one of its kind on a SQLite file.
+    /// A server: the only one on a SQLite file.
     Serve,
+    /// A server of this service of the app, beside those of others: on a SQLite file the only one of its name.
+    Service(String),
     /// A command (tokens, migrate), beside a server if there is one.
     Beside,
 }

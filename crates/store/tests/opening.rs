@@ -2,7 +2,7 @@
 
 mod support;
 
-use pintle_model::CollectionId;
+use pintle_model::{Collection, CollectionId};
 use pintle_store::{Access, Error, Location, Store};
 use support::{Place, configs, get_config, insert_config};
 
@@ -22,6 +22,69 @@ async fn a_second_server_on_the_same_file_is_refused_until_the_first_ends() {
     assert!(message.contains("is served already, by process "), "{message}");
     drop(first);
     place.open();
+}
+
+#[test]
+fn servers_of_services_share_a_file_but_not_with_a_server_of_all_nor_with_another_of_the_same() {
+    let place = Place::new(configs());
+    let open = |access: Access| {
+        Store::open(&place.location(), &place.model, access).map_err(|error| match error {
+            Error::Open(message) => message,
+            other => panic!("{other:?}"),
+        })
+    };
+    let service = |name: &str| open(Access::Service(name.to_owned()));
+    let (a, b) = (service("a").unwrap(), service("b").unwrap());
+    let (path, me) = (place.path(), std::process::id());
+    let path = path.display();
+    assert_eq!(service("a").unwrap_err(), format!("the service `a` of `{path}` is served already, by process {me}"));
+    let all = format!("`{path}` is served already, by process {me} (service `a`) and process {me} (service `b`)");
+    assert_eq!(open(Access::Serve).unwrap_err(), all);
+    drop(a);
+    let a = service("a").unwrap();
+    drop((a, b));
+    let whole = open(Access::Serve).unwrap();
+    assert_eq!(service("a").unwrap_err(), format!("all services of `{path}` are served already, by process {me}"));
+    drop(whole);
+    service("a").unwrap();
+}
+
+#[tokio::test]
+async fn servers_of_services_see_at_once_what_others_wrote() {
+    let mut model = configs();
+    model.collections.push(Collection { name: "others".to_owned(), ..model.collections[0].clone() });
+    let place = Place::new(model);
+    let open = |name: &str| Store::open(&place.location(), &place.model, Access::Service(name.to_owned())).unwrap();
+    let (a, b) = (open("a"), open("b"));
+    a.migrate(pintle_store::Consent::Forward).unwrap();
+    let mut quiet = 0;
+    for n in 0..50 {
+        let (before_a, before_b) = (a.changes(CollectionId(0)), b.changes(CollectionId(0)));
+        a.write(insert_config(&format!("a{n}"), "[]")).await.unwrap();
+        let heard = b.changes(CollectionId(0));
+        assert!(a.changes(CollectionId(0)) != before_a && heard != before_b, "write {n}");
+        // What it writes itself is no news of others, but for the look that is taken twice a second in any case.
+        let other = b.changes(CollectionId(1));
+        b.write(insert_config(&format!("b{n}"), "[]")).await.unwrap();
+        quiet += usize::from(b.changes(CollectionId(1)) == other);
+    }
+    assert!(quiet > 0, "each of its own writes was taken for another's");
+}
+
+#[test]
+fn services_that_start_at_once_on_a_new_file_make_its_tables_once() {
+    for _ in 0..10 {
+        let place = Place::new(configs());
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c", "d"] {
+                let place = &place;
+                scope.spawn(move || {
+                    let store = Store::open(&place.location(), &place.model, Access::Service(name.to_owned())).unwrap();
+                    store.migrate(pintle_store::Consent::Forward).unwrap();
+                });
+            }
+        });
+    }
 }
 
 #[tokio::test]

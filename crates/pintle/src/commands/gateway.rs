@@ -12,7 +12,7 @@ use pintle_server::Settings;
 use pintle_server::gateway::{self, Gateway, Upstream};
 use tokio::net::TcpListener;
 
-use super::serve::{address, ended, listen};
+use super::serve::{address, ended, listen_for};
 use crate::app::App;
 use crate::banner::origin;
 use crate::failure::Failure;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let _inside = runtime.enter();
-    let listener = listen(args.listen)?;
+    let listener = listen_for(args.listen, None)?;
     let stopped = |error: std::io::Error| Failure::because("the gateway stopped", &error);
     let text = banner(&app, listener.local_addr().map_err(stopped)?, &upstreams, Look::of_out());
     let settings = Settings { access_log: !args.no_access_log, ..Settings::default() };

@@ -16,6 +16,7 @@ use crate::banner::Banner;
 use crate::environment;
 use crate::failure::Failure;
 use crate::gateway_key;
+use crate::listeners::{self, Place};
 use crate::logs;
 use crate::place::StoreArg;
 use crate::reload::{self, Reload};
@@ -27,9 +28,13 @@ pub(crate) struct Args {
     /// The app: a folder with a pintle.yaml, or a manifest
     #[arg(default_value = ".", env = "PINTLE_APP")]
     app: PathBuf,
-    /// Where to listen: IP:PORT; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8080", env = "PINTLE_LISTEN", value_name = "ADDRESS", value_parser = address)]
-    listen: SocketAddr,
+    /// Where to listen: IP:PORT; port 0 takes a free one, also for services with a port of their own
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, env = "PINTLE_LISTEN", value_name = "ADDRESS", value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// Serve this service of the app alone, at its port unless --listen says where
+    #[arg(long, env = "PINTLE_SERVICE", value_name = "NAME")]
+    service: Option<String>,
     #[command(flatten)]
     store: StoreArg,
     /// Let anonymous callers act as service_role: for trying things out, on loopback alone
@@ -57,7 +62,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     found.map_err(|_| "an address is IP:PORT, like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
 }
 
-/// 1. The app is checked. 2. The address is taken. 3. The store is opened, the server made, and the store brought to the
+/// 1. The app is checked. 2. The addresses are taken. 3. The store is opened, the server made, and the store brought to the
 ///    model. 4. It is served and the lines are printed; meanwhile changes are taken over, with --watch or when SIGHUP says
 ///    so. 5. A signal drains it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -73,15 +78,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let inside = runtime.enter();
-    let listener = listen(args.listen)?;
-    let store = Store::open(&location, app.model(), Access::Serve)
+    let places = listeners::places(app.model(), args.listen, args.service.as_deref())?;
+    let listeners = places.iter().map(|place| listeners::listen(app.model(), place)).collect::<Result<Vec<_>, _>>()?;
+    let access = args.service.clone().map_or(Access::Serve, Access::Service);
+    let store = Store::open(&location, app.model(), access)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
-    let server = server(args, &app, environment, &store)?;
+    let server = server(args, &app, &places, environment, &store)?;
     // Migrated last, as when the app is reloaded: a server that cannot be made leaves the store to the one before.
     reload::migrate(&store, &app, &args.store)?;
     let pages = reload::pages_of(app.model());
     let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
-    let ended = runtime.block_on(serve(args, &app, location.dialect(), server, store, listener, watcher));
+    let ended = runtime.block_on(serve(args, &app, location.dialect(), server, store, (&places, listeners), watcher));
     drop(inside);
     // What nothing can break off, such as one long step of a script, does not keep the process.
     runtime.shutdown_timeout(LAST_TIME);
@@ -89,11 +96,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn refuse_open_dev(args: &Args) -> Result<(), Failure> {
-    if args.dev && !args.listen.ip().is_loopback() {
-        let what = format!(
-            "--dev lets anybody who reaches {} act as service_role, so it listens on loopback alone",
-            args.listen
-        );
+    // Without an address it is loopback.
+    if let Some(listen) = args.listen.filter(|listen| args.dev && !listen.ip().is_loopback()) {
+        let what =
+            format!("--dev lets anybody who reaches {listen} act as service_role, so it listens on loopback alone");
         return Err(Failure::usage(what).help("leave --dev away and make a token, or listen on 127.0.0.1"));
     }
     Ok(())
@@ -105,7 +111,13 @@ const LAST_TIME: Duration = Duration::from_secs(1);
 /// Connections that the system keeps until the server takes them: a burst of many is no reason to refuse one.
 const BACKLOG: u32 = 1024;
 
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Takes an address, for the service that has its port in the manifest if it is one's.
+pub(crate) fn listen_for(address: SocketAddr, service: Option<&str>) -> Result<TcpListener, Failure> {
+    let whom = service.map(|name| format!(" for the service `{name}`")).unwrap_or_default();
+    let another = |port: &str| match service {
+        Some(name) => format!("give `{name}` {port} in the manifest"),
+        None => format!("choose {port} with --listen"),
+    };
     let take = || -> std::io::Result<TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -113,25 +125,34 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         socket.listen(BACKLOG)
     };
     take().map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Failure::new(format!("cannot listen on {address}: another program does"))
-            .help("stop that program, or choose another port with --listen"),
+        std::io::ErrorKind::AddrInUse => {
+            Failure::new(format!("cannot listen on {address}{whom}: another program does"))
+                .help(format!("stop that program, or {}", another("another port")))
+        }
         std::io::ErrorKind::PermissionDenied => {
-            Failure::new(format!("cannot listen on {address}: ports below 1024 need more rights"))
-                .help("choose a port from 1024 on with --listen")
+            Failure::new(format!("cannot listen on {address}{whom}: ports below 1024 need more rights"))
+                .help(another("a port from 1024 on"))
         }
         std::io::ErrorKind::AddrNotAvailable => {
-            Failure::new(format!("cannot listen on {address}: this machine has no such address"))
+            Failure::new(format!("cannot listen on {address}{whom}: this machine has no such address"))
                 .help("listen on 127.0.0.1 for this machine alone, on 0.0.0.0 for all")
         }
-        _ => Failure::because(format!("cannot listen on {address}"), &error),
+        _ => Failure::because(format!("cannot listen on {address}{whom}"), &error),
     })
 }
 
 const OTHER_STORE: &str = "--store sqlite:PATH names another file";
 
 /// What can fail of serving the app does so here.
-fn server(args: &Args, app: &App, environment: Environment, store: &Store) -> Result<Server, Failure> {
+fn server(
+    args: &Args,
+    app: &App,
+    places: &[Place],
+    environment: Environment,
+    store: &Store,
+) -> Result<Server, Failure> {
     let settings = Settings {
+        listeners: places.iter().map(|place| place.exposes.clone()).collect(),
         dev: args.dev,
         access_log: !args.no_access_log,
         allow_rollback: args.tx_rollback,
@@ -160,21 +181,28 @@ async fn serve(
     dialect: Dialect,
     server: Server,
     store: Store,
-    listener: TcpListener,
+    (places, listeners): (&[Place], Vec<TcpListener>),
     watcher: Option<Watcher>,
 ) -> Result<(), Failure> {
     let (given, seen, pages) = (app.given.clone(), Some(app.fingerprint), reload::pages_of(app.model()));
-    let address = listener.local_addr().map_err(|error| stopped(&error))?;
+    let mut bound = Vec::with_capacity(places.len());
+    for (place, listener) in places.iter().zip(&listeners) {
+        bound.push((listener.local_addr().map_err(|error| stopped(&error))?, place.services.clone()));
+    }
     let ended = ended().map_err(|error| stopped(&error))?;
-    let banner =
-        Banner { app, store: &args.store, address, dev: args.dev, watch: args.watch, look: Look::of_out() }.text();
+    let look = Look::of_out();
+    let banner = Banner { app, store: &args.store, bound: &bound, dev: args.dev, watch: args.watch, look }.text();
     let (store_arg, awaited) = (args.store.clone(), None);
     let reload = Reload { given, store_arg, dialect, server: server.clone(), store, seen, pages, awaited };
     let changes = reload.follow(watcher).map_err(|error| stopped(&error))?;
-    tracing::info!(address = %address, "ready");
+    for (address, services) in &bound {
+        // What is not a part of the app needs no name.
+        let services = app.model().services_named.then(|| listeners::names(app.model(), services));
+        tracing::info!(address = %address, services, "ready");
+    }
     ui::out(&banner);
     tokio::select! {
-        ended = pintle_server::run(vec![listener], server, ended) => ended.map_err(|error| stopped(&error)),
+        ended = pintle_server::run(listeners, server, ended) => ended.map_err(|error| stopped(&error)),
         never = changes => match never {},
     }
 }

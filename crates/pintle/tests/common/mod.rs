@@ -7,10 +7,14 @@
 #![allow(clippy::expect_used, reason = "a test's way to fail")]
 
 mod answer;
+mod ask;
 mod place;
+mod way;
 
 pub use answer::Answer;
+pub use ask::{Ask, Body};
 pub use place::Place;
+pub use way::Way;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -88,19 +92,25 @@ pub struct App {
     pub folder: TempDir,
     /// Where its data lives, when that is not its folder.
     database: Option<Database>,
+    way: Way,
 }
 
 impl App {
     /// With this manifest.
     pub fn of(manifest: &str) -> App {
-        let app = App { folder: folder(), database: None };
+        let app = App { folder: folder(), database: None, way: Way::default() };
         app.manifest(manifest);
         app
     }
 
-    /// With its data in a new store of this kind.
+    /// With its data in a new store of this kind, and served as it says.
     pub fn on(self, place: Place) -> App {
-        App { database: place.database(), ..self }
+        App { database: place.database(), way: place.way(), ..self }
+    }
+
+    /// Served as services, by a process each.
+    pub fn by_services(self) -> App {
+        App { way: Way::Services, ..self }
     }
 
     /// With its data in this database.
@@ -115,7 +125,7 @@ impl App {
 
     /// A copy of a shipped app.
     pub fn shipped(name: &str) -> App {
-        let app = App { folder: folder(), database: None };
+        let app = App { folder: folder(), database: None, way: Way::default() };
         copy(&shipped(name), app.folder.path());
         app
     }
@@ -146,16 +156,20 @@ impl App {
 
     /// Serves it with these variables in its environment.
     pub fn serve_in(&self, environment: &[(&str, &str)]) -> Server {
-        let mut command = pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]);
-        Server::start(command.args(self.store()).envs(environment.iter().copied()))
+        self.serve_with_in(&[], environment)
     }
 
     /// Serves it with more words on the command line.
     pub fn serve_with(&self, words: &[&str]) -> Server {
-        Server::start(&mut self.serving(words))
+        self.serve_with_in(words, &[])
     }
 
-    /// The command that serves it, with more words.
+    /// Serves it with both.
+    pub fn serve_with_in(&self, words: &[&str], environment: &[(&str, &str)]) -> Server {
+        self.way.start(self, words, environment)
+    }
+
+    /// The command that serves it by one process, with more words.
     pub fn serving(&self, words: &[&str]) -> Command {
         let mut command = pintle(&["serve", self.path(), "--listen", "127.0.0.1:0"]);
         command.args(self.store()).args(words);
@@ -191,6 +205,8 @@ pub struct Server {
     pub banner: String,
     log: Arc<Mutex<String>>,
     client: reqwest::Client,
+    /// The services that it leads to, if it is a gateway.
+    behind: Vec<Server>,
 }
 
 impl Server {
@@ -226,7 +242,7 @@ impl Server {
         };
         whole.recv_timeout(PATIENCE).expect("the start-up lines");
         let banner = banner.lock().expect("the banner").clone();
-        Ok(Server { child, origin: format!("http://{address}"), banner, log, client: client() })
+        Ok(Server { child, origin: format!("http://{address}"), banner, log, client: client(), behind: Vec::new() })
     }
 
     pub fn pid(&self) -> u32 {
@@ -308,92 +324,4 @@ fn follow(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>, see: imp
             see(&line);
         }
     });
-}
-
-/// A body with its content type.
-pub struct Body {
-    content_type: Option<&'static str>,
-    bytes: Vec<u8>,
-}
-
-impl Body {
-    /// These bytes, with no content type.
-    pub fn bare(bytes: Vec<u8>) -> Body {
-        Body { content_type: None, bytes }
-    }
-}
-
-impl From<Value> for Body {
-    fn from(json: Value) -> Body {
-        Body { content_type: Some("application/json"), bytes: json.to_string().into_bytes() }
-    }
-}
-
-impl From<&str> for Body {
-    /// JSON as it stands, also broken.
-    fn from(text: &str) -> Body {
-        Body { content_type: Some("application/json"), bytes: text.as_bytes().to_vec() }
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Body {
-        Body::from(text.as_str())
-    }
-}
-
-/// A request on its way. `.await` sends it.
-pub struct Ask {
-    line: String,
-    request: reqwest::RequestBuilder,
-    content_type: Option<String>,
-}
-
-impl Ask {
-    pub fn token(self, token: &str) -> Ask {
-        self.header("Authorization", &format!("Bearer {token}"))
-    }
-
-    /// A header; another content type takes the place of JSON's.
-    pub fn header(mut self, name: &str, value: &str) -> Ask {
-        if name == "Content-Type" {
-            self.content_type = Some(value.to_owned());
-        } else {
-            self.request = self.request.header(name, value);
-        }
-        self
-    }
-
-    pub fn body(mut self, body: impl Into<Body>) -> Ask {
-        let body = body.into();
-        self.line = format!("{} {}", self.line, shortened(&body.bytes));
-        self.content_type = self.content_type.or_else(|| body.content_type.map(str::to_owned));
-        self.request = self.request.body(body.bytes);
-        self
-    }
-}
-
-/// A body as a test's report shows it.
-fn shortened(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    match text.char_indices().nth(160) {
-        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], bytes.len()),
-        None => text.into_owned(),
-    }
-}
-
-impl IntoFuture for Ask {
-    type Output = Answer;
-    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let request = match self.content_type {
-                Some(content_type) => self.request.header("Content-Type", content_type),
-                None => self.request,
-            };
-            let answered = request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.line));
-            Answer::read(self.line, answered).await
-        })
-    }
 }

@@ -1,14 +1,20 @@
-//! Where the data of a test's app lives.
+//! Where the data of a test's app lives, and how it is served.
 
 use pintle_testbed::{Database, Postgres};
 
-/// A store, by its engine.
+use super::Way;
+
+/// A store, by its engine, and the way to serve an app on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Sqlite,
     Postgres,
     /// A database of PostgreSQL's whose own order of texts is English, not by code point.
     EnglishPostgres,
+    /// SQLite, and a process for each service of the app.
+    SqliteServices,
+    /// PostgreSQL, likewise.
+    PostgresServices,
 }
 
 impl Place {
@@ -17,14 +23,23 @@ impl Place {
         match self {
             Place::Sqlite => "sqlite",
             Place::Postgres | Place::EnglishPostgres => "postgres",
+            Place::SqliteServices => "services on sqlite",
+            Place::PostgresServices => "services on postgres",
+        }
+    }
+
+    pub(super) fn way(self) -> Way {
+        match self {
+            Place::SqliteServices | Place::PostgresServices => Way::Services,
+            _ => Way::Whole,
         }
     }
 
     /// A database of the test's own, where the store is one.
     pub(super) fn database(self) -> Option<Database> {
         match self {
-            Place::Sqlite => None,
-            Place::Postgres => Some(Postgres::shared().database()),
+            Place::Sqlite | Place::SqliteServices => None,
+            Place::Postgres | Place::PostgresServices => Some(Postgres::shared().database()),
             Place::EnglishPostgres => Some(Postgres::shared().english_database()),
         }
     }

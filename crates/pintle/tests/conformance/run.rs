@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 
-use crate::common::{Answer, App, Body, Place, Server, pintle};
+use crate::common::{Answer, App, Body, Place, Server};
 use crate::expect::{self, Variables};
 use crate::parse::{self, Case, Expected, File};
 
@@ -122,8 +122,6 @@ struct Run {
     name: String,
     place: Place,
     servers: Vec<Server>,
-    /// What the gateway passes requests on to.
-    _services: Vec<Server>,
     /// How many cases it has answered: replicas take turns.
     asked: usize,
     variables: Variables,
@@ -137,7 +135,7 @@ impl Run {
     fn start(suite: &Suite, file: &File, place: Place, way: Way) -> Run {
         let app = App::of(&suite.manifest()).on(place);
         suite.copy_folders(app.folder.path());
-        let names = if let Way::Gateway = way { split(&app) } else { Vec::new() };
+        let app = if let Way::Gateway = way { split(app) } else { app };
         let mut variables = Variables::new();
         for token in &file.tokens {
             let secret = app.token_of(&token.name, &token.role, token.user.as_deref());
@@ -148,31 +146,25 @@ impl Run {
             variables.insert(token.name.clone(), secret);
         }
         let words: Vec<&str> = file.serve.iter().map(String::as_str).collect();
-        let serve = || Server::start(app.serving(&words).envs(file.environment.iter().cloned()));
-        let (servers, services, name) = match way {
-            Way::Direct(1) => (vec![serve()], Vec::new(), place.name().to_owned()),
+        let environment =
+            file.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
+        let serve = || app.serve_with_in(&words, &environment);
+        let (servers, name) = match way {
+            Way::Direct(1) => (vec![serve()], place.name().to_owned()),
             Way::Direct(replicas) => {
-                let name = format!("{} with {replicas} replicas", place.name());
-                ((0..replicas).map(|_| serve()).collect(), Vec::new(), name)
+                ((0..replicas).map(|_| serve()).collect(), format!("{} with {replicas} replicas", place.name()))
             }
-            Way::Gateway => {
-                let service = serve();
-                let mut command = pintle(&["gateway", app.path(), "--listen", "127.0.0.1:0"]);
-                for name in &names {
-                    command.args(["--upstream", &format!("{name}={}", service.origin)]);
-                }
-                (vec![Server::start(&mut command)], vec![service], format!("{} behind a gateway", place.name()))
-            }
+            Way::Gateway => (vec![serve()], format!("{} behind a gateway", place.name())),
         };
-        Run { name, place, servers, _services: services, asked: 0, variables, told: String::new(), _app: app }
+        Run { name, place, servers, asked: 0, variables, told: String::new(), _app: app }
     }
 
     /// Sends a case's request: the picture of what is wrong with the answer, empty when nothing is.
     async fn case(&mut self, case: &Case) -> Result<String, String> {
         let answer = self.ask(case).await?;
         let means = |place: &str| match self.place {
-            Place::Sqlite => false,
-            Place::Postgres => place == "postgres",
+            Place::Sqlite | Place::SqliteServices => false,
+            Place::Postgres | Place::PostgresServices => place == "postgres",
             Place::EnglishPostgres => true,
         };
         // The last one is the most particular.
@@ -210,9 +202,9 @@ impl Run {
     }
 }
 
-/// The app's services: its first collection is one, and all else another where there is more. Where it names none itself, they are
-/// written into its manifest.
-fn split(app: &App) -> Vec<String> {
+/// The app, served as services: its first collection is one, and all else another where there is more. Where it names none
+/// itself, they are written into its manifest.
+fn split(app: App) -> App {
     let path = app.folder.path().join("pintle.yaml");
     let text = std::fs::read_to_string(&path).expect("the manifest");
     let file = |name: &str| std::fs::read_to_string(app.folder.path().join(name)).map_err(|error| error.to_string());
@@ -220,13 +212,13 @@ fn split(app: &App) -> Vec<String> {
     let model = model.unwrap_or_else(|| panic!("{mistakes:?}"));
     let own: Vec<_> = model.collections.iter().filter(|collection| !collection.system).collect();
     if model.services_named || own.len() < 2 {
-        return model.services.iter().map(|service| service.name.clone()).collect();
+        return app.by_services();
     }
     let pages = if model.pages.as_ref().is_some_and(|pages| pages.given) { ", pages: true" } else { "" };
     let first = &own[0].name;
     let rest = format!("{{ collections: '*', routes: '*'{pages} }}");
     app.manifest(&format!("{text}\nservices:\n  first: {{ collections: [{first}] }}\n  rest: {rest}\n"));
-    vec!["first".to_owned(), "rest".to_owned()]
+    app.by_services()
 }
 
 /// What was asked, what should have been answered, what was, and how they differ.

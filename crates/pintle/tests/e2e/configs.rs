@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::common::{App, Place};
 
-on_both_stores!(
+in_every_way!(
     a_configuration_is_stored_as_it_was_given_and_found_at_its_location,
     values_keep_their_json_types,
     the_list_is_in_the_order_of_names_and_comes_in_pages,

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::common::{App, Place, Server, pintle};
 
-on_both_stores!(
+in_every_way!(
     elements_are_found_by_a_key_inside,
-    anything_else_in_the_query_string_is_refused,
+    anything_else_in_the_query_string_is_refused;
     an_old_client_finds_its_own_shapes,
     an_old_client_is_told_of_its_mistakes_in_its_own_shape,
     an_old_client_searches_without_a_token,

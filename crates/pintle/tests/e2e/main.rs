@@ -17,6 +17,19 @@ macro_rules! on_both_stores {
     };
 }
 
+/// As [`on_both_stores`], and the same as services behind a gateway; those behind the `;` by one process alone.
+macro_rules! in_every_way {
+    ($($test:ident),+ $(,)? $(; $($whole:ident),+ $(,)?)?) => {
+        on_both_stores!($($test),+ $(, $($whole),+)?);
+        mod as_services_on_sqlite {
+            $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::SqliteServices).await; })+
+        }
+        mod as_services_on_postgres {
+            $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::PostgresServices).await; })+
+        }
+    };
+}
+
 mod backup;
 mod check;
 mod configs;
@@ -42,6 +55,7 @@ mod scripts;
 mod search;
 mod secrets;
 mod seed;
+mod services;
 mod settings;
 mod startup;
 mod system;

@@ -15,4 +15,5 @@ mod log_size;
 mod postgres;
 mod record;
 mod room;
+mod services;
 mod sync;

@@ -57,10 +57,21 @@ pub(crate) struct Writers {
 
 impl Writers {
     pub(crate) fn start(server: &Server, token: &str, round: usize, count: usize) -> Writers {
+        Writers::start_in("records", server, token, round, count)
+    }
+
+    /// Writers of this collection, which is mounted at its name.
+    pub(crate) fn start_in(
+        collection: &'static str,
+        server: &Server,
+        token: &str,
+        round: usize,
+        count: usize,
+    ) -> Writers {
         let (tell, answered) = channel();
         let threads = (0..count).map(|writer| {
             let (client, tell) = (Client::of(server, token), tell.clone());
-            std::thread::spawn(move || write(client, round, writer, &tell))
+            std::thread::spawn(move || write(collection, client, round, writer, &tell))
         });
         Writers { threads: threads.collect(), answered }
     }
@@ -81,7 +92,7 @@ impl Writers {
     }
 }
 
-fn write(mut client: Client, round: usize, writer: usize, tell: &Sender<()>) -> BTreeSet<String> {
+fn write(collection: &str, mut client: Client, round: usize, writer: usize, tell: &Sender<()>) -> BTreeSet<String> {
     let mut answered = BTreeSet::new();
     for turn in 0.. {
         let batch = format!("r{round}-w{writer}-t{turn}");
@@ -91,8 +102,8 @@ fn write(mut client: Client, round: usize, writer: usize, tell: &Sender<()>) -> 
         };
         let records: Vec<Value> = names.iter().map(|name| record(name, &batch, round)).collect();
         let outcome = match turn % 2 {
-            0 => client.post("/records", &records[0]),
-            _ => client.post("/rest/v1/records", &Value::from(records)),
+            0 => client.post(&format!("/{collection}"), &records[0]),
+            _ => client.post(&format!("/rest/v1/{collection}"), &Value::from(records)),
         };
         // The connection has ended, with or without the write.
         let Ok((status, text)) = outcome else { break };

@@ -75,7 +75,7 @@ impl Postgres {
         let pool = Postgres::pool(url, model, Connector::new(url, requests(model))?)?;
         let changes = Changes::new(model, &Arc::default());
         let watch = Watch::new(Connector::new(url, Purpose::Own)?, Arc::clone(changes.numbers()));
-        if access == Access::Serve {
+        if access != Access::Beside {
             watch.start();
             pool.begin();
         }

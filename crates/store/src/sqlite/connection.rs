@@ -119,6 +119,11 @@ pub(super) fn set_durability(db: &Connection, durability: Durability) -> rusqlit
     db.pragma_update(None, "synchronous", synchronous)
 }
 
+/// A number that changes by the commits of other connections only.
+pub(super) fn data_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
 fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if matches!(purpose, Purpose::Write(_)) {

@@ -1,7 +1,8 @@
 //! SQLite, embedded.
 //!
 //! One [`writer`] owns the one connection that writes; [`readers`] have their own and never wait for it. The file is
-//! served by one process at a time ([`lock`]); commands open it beside the server, and the server sees what they wrote.
+//! served by one process at a time, or by one for each service of the app ([`lock`]), which take turns to write ([`shared`]);
+//! commands open it beside them, and they see what those wrote.
 
 pub(crate) mod backup;
 mod batch;
@@ -15,6 +16,7 @@ mod metrics;
 mod migrate;
 mod readers;
 mod run;
+mod shared;
 mod slow;
 mod tx;
 mod wal;
@@ -35,6 +37,7 @@ use self::batch::Steps;
 use self::connection::Purpose;
 use self::lock::Lock;
 use self::readers::Readers;
+use self::shared::Shared;
 use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::Writer;
@@ -62,6 +65,8 @@ struct Of {
 struct Open {
     writer: Writer,
     readers: Arc<Readers>,
+    /// Where other processes serve the file too.
+    shared: Option<Arc<Shared>>,
     path: PathBuf,
     _lock: Option<Lock>,
 }
@@ -84,17 +89,20 @@ impl Sqlite {
                 Error::Open(format!("the folder `{}` of the store cannot be made: {error}", folder.display()))
             })?;
         }
-        let lock = match access {
+        let lock = match &access {
             Access::Serve => Some(lock::take(path)?),
+            Access::Service(name) => Some(lock::take_service(path, name)?),
             Access::Beside => None,
         };
+        let shared = matches!(access, Access::Service(_)).then(|| Shared::of(path, model.durability)).transpose()?;
+        let shared = shared.map(Arc::new);
         let mut conn = connection::open(path, Purpose::Write(model.durability))?;
         let wal = Wal::watch(&mut conn.db, beside(path, "-wal")).map_err(|error| fault::general(&error))?;
         let of = Of::new(model, &Arc::default());
-        let writer = Writer::start(conn, wal, Arc::clone(of.changes.numbers()))?;
+        let writer = Writer::start(conn, wal, Arc::clone(of.changes.numbers()), shared.clone())?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let readers = Arc::new(Readers::new(path.to_owned(), count));
-        Ok(Sqlite { of, open: Arc::new(Open { writer, readers, path: path.to_owned(), _lock: lock }) })
+        Ok(Sqlite { of, open: Arc::new(Open { writer, readers, shared, path: path.to_owned(), _lock: lock }) })
     }
 
     /// The same open file, for another model.
@@ -162,6 +170,9 @@ impl Sqlite {
     }
 
     pub(crate) fn changes(&self, collection: CollectionId) -> u64 {
+        if let Some(shared) = &self.open.shared {
+            shared.look(self.of.changes.numbers());
+        }
         self.of.changes.number(collection)
     }
 }

@@ -52,7 +52,7 @@ async fn a_full_disk_is_told_and_forgotten_when_there_is_room_again() {
     );
     let wal = Wal::watch(&mut conn.db, super::beside(&path, "-wal")).unwrap();
     let of = Of::new(&Arc::new(model.unwrap()), &Arc::default());
-    let writer = Arc::new(Writer::start(conn, wal, Arc::clone(of.changes.numbers())).unwrap());
+    let writer = Arc::new(Writer::start(conn, wal, Arc::clone(of.changes.numbers()), None).unwrap());
     let tasks: Vec<_> = (0..64)
         .map(|n| {
             let (writer, of) = (Arc::clone(&writer), Arc::clone(&of));

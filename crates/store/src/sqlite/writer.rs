@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use super::batch::{self, Item, Job, Outcome, Round, Steps, Waiting};
 use super::connection::{self, Conn};
 use super::metrics::Metrics;
+use super::shared::Shared;
 use super::tx::{WriteTx, savepoint};
 use super::wal::Wal;
 use super::{Of, fault, run};
@@ -54,18 +55,24 @@ enum Asked {
 }
 
 impl Writer {
-    /// Starts the thread. What others write from now on is seen.
+    /// Starts the thread. What others write from now on is seen. `shared` is for a file that other processes serve too.
     ///
     /// # Errors
     /// When the database does not answer, or the system gives no thread.
-    pub(super) fn start(conn: Conn, wal: Wal, numbers: Arc<Numbers>) -> Result<Writer, Error> {
+    pub(super) fn start(
+        conn: Conn,
+        wal: Wal,
+        numbers: Arc<Numbers>,
+        shared: Option<Arc<Shared>>,
+    ) -> Result<Writer, Error> {
         let (queue, jobs) = channel();
-        let data_version = data_version(&conn).map_err(|error| fault::general(&error))?;
+        let data_version = connection::data_version(&conn.db).map_err(|error| fault::general(&error))?;
         let waiting = Arc::new(AtomicUsize::new(0));
         let at_work = AtWork {
             conn,
             wal,
             numbers,
+            shared,
             waiting: Arc::clone(&waiting),
             scripts: VecDeque::new(),
             data_version,
@@ -130,6 +137,8 @@ struct AtWork {
     conn: Conn,
     wal: Wal,
     numbers: Arc<Numbers>,
+    /// Where other processes serve the file too.
+    shared: Option<Arc<Shared>>,
     waiting: Arc<AtomicUsize>,
     /// Those with steps whose turn has not come.
     scripts: VecDeque<Item>,
@@ -149,7 +158,7 @@ impl AtWork {
                 self.wal.look_after(&self.conn.db, &self.metrics);
                 continue;
             }
-            let committed = self.batch(&mut batch);
+            let committed = self.in_turn(&mut batch);
             let waiting = self.waiting.load(Ordering::Relaxed);
             self.metrics.batch(batch.len(), waiting.saturating_sub(batch.len()));
             let failed = committed.is_err();
@@ -202,12 +211,28 @@ impl AtWork {
         }
     }
 
+    /// Runs a batch when it is this process's turn.
+    fn in_turn(&mut self, batch: &mut Vec<Item>) -> Result<(), Error> {
+        let Some(shared) = self.shared.clone() else { return self.batch(batch) };
+        // Nobody waits longer for an answer.
+        let patience = batch.iter().map(|item| item.of.model.limits.timeout).max().unwrap_or_default();
+        let turn = shared.turn(patience)?;
+        self.batch(batch)?;
+        // What others wrote was seen when this transaction began; what came since is its own.
+        shared.passes();
+        drop(turn);
+        Ok(())
+    }
+
     /// Runs a batch in one transaction and commits it. On an error nothing of it remains.
     fn batch(&mut self, batch: &mut Vec<Item>) -> Result<(), Error> {
         self.promise(batch)?;
         // Every round but the last ends one item, so this ends.
         loop {
             self.statement("BEGIN IMMEDIATE")?;
+            if let Some(shared) = &self.shared {
+                shared.look(&self.numbers);
+            }
             match self.items(batch) {
                 Round::Done => break,
                 Round::Again => {}
@@ -307,16 +332,12 @@ impl AtWork {
 
     fn look_now(&mut self) {
         self.looked = Instant::now();
-        if let Ok(found) = data_version(&self.conn)
+        // Of this process no other connection writes but a migration's.
+        if let Ok(found) = connection::data_version(&self.conn.db)
             && found != self.data_version
         {
             self.data_version = found;
             self.numbers.all_changed();
         }
     }
-}
-
-/// A number that changes by the commits of other connections only. Of this process none writes but a migration's.
-fn data_version(conn: &Conn) -> rusqlite::Result<i64> {
-    conn.db.query_row("PRAGMA data_version", [], |row| row.get(0))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Game, npc, place_in, tile};
 use crate::common::{PATIENCE, Place};
 
-on_both_stores!(
+in_every_way!(
     places_and_foes_are_told_when_they_are_seen_first,
     nothing_is_told_of_a_post_that_is_refused,
     names_call_nobody_and_long_lists_are_cut,

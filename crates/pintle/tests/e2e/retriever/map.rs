@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use super::Game;
 use crate::common::Place;
 
-on_both_stores!(the_page_and_all_that_it_loads_is_served, the_page_asks_for_nothing_that_its_policy_forbids);
+in_every_way!(the_page_and_all_that_it_loads_is_served, the_page_asks_for_nothing_that_its_policy_forbids);
 
 /// A file as a browser gets it: its type, its headers, its text.
 async fn file(game: &Game, path: &str) -> (String, HeaderMap, String) {

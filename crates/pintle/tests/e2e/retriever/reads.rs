@@ -6,18 +6,19 @@ use serde_json::{Value, json};
 use super::{Game, alice, npc, pc, place_in, tile};
 use crate::common::Place;
 
-on_both_stores!(
-    all_tiles_or_those_since,
+in_every_way!(
     tiles_within_steps_are_those_of_the_formula,
     parameters_are_checked_and_named,
     the_minimap_shows_what_matters_most_on_each_tile,
     the_minimap_of_a_player_without_a_guild_shows_everybody_as_a_stranger,
     a_characters_infos_and_caracs_are_kept_and_what_is_null_stays,
     the_guild_is_that_of_the_callers_own_pc,
-    infos_are_for_the_servers_own_machine,
     the_worldmap_is_a_picture_with_a_colour_a_terrain,
+    what_stands_where_is_told_with_who_asks;
+    // Each says what one process does: who is behind it, and that it hears at once of what it wrote itself.
+    all_tiles_or_those_since,
+    infos_are_for_the_servers_own_machine,
     what_is_cached_is_dropped_when_a_post_comes,
-    what_stands_where_is_told_with_who_asks,
 );
 
 async fn all_tiles_or_those_since(place: Place) {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Game, alice, tile};
 use crate::common::Place;
 
-on_both_stores!(
+in_every_way!(
     every_route_but_the_worldmap_wants_a_token,
     a_token_is_taken_as_basic_and_as_bearer_and_says_who_reports,
     players_read_everything_and_write_nothing_through_rest,

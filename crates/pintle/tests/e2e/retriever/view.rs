@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Game, npc, pc, place_in, tile};
 use crate::common::Place;
 
-on_both_stores!(
+in_every_way!(
     the_raw_post_is_kept_and_its_id_answered,
     new_tiles_are_added_and_known_ones_stay,
     what_has_an_id_is_added_and_then_changed,
