@@ -85,17 +85,40 @@ fn made(path: &Path) -> io::Result<String> {
     }
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     // Written whole beside its place, so that who starts at the same time finds all of it or nothing.
-    let mut random = [0_u8; 32];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let beside = path.with_extension(format!("key.{}", std::process::id()));
+    let text = random::<32>()?;
+    let beside = path.with_extension(format!("key.{}", random::<8>()?));
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let placed = file.write_all(text.as_bytes()).and_then(|()| std::fs::hard_link(&beside, path));
-    std::fs::remove_file(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let placed = written.and_then(|()| match std::fs::hard_link(&beside, path) {
+        // Not every file system has links.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => rename_if_absent(&beside, path),
+        linked => linked,
+    });
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     match placed {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => read(path),
     }
+}
+
+/// Bytes of chance, in hex digits.
+fn random<const BYTES: usize>() -> io::Result<String> {
+    let mut bytes = [0_u8; BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Renames a file to where none is: one process at a time, by a lock of the folder.
+///
+/// # Errors
+/// When there is one, too.
+fn rename_if_absent(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = std::fs::File::open(to.parent().unwrap_or(Path::new(".")))?;
+    folder.lock()?;
+    if to.try_exists()? { Err(io::ErrorKind::AlreadyExists.into()) } else { std::fs::rename(from, to) }
 }
 
 #[cfg(test)]
@@ -108,15 +131,39 @@ mod tests {
         let path = path(folder.path());
         assert!(of_service(folder.path(), false).unwrap().is_none(), "it is made where it is wanted");
         let all: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| made(&path))).collect();
-            threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| made(&path).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(!all.is_empty() && all.iter().all(|text| *text == read(&path).unwrap()));
+        assert!(all.iter().all(|text| *text == read(&path).unwrap()), "those that come later take it");
         assert_eq!(all[0].len(), 64);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing else is left there");
         assert!(of_service(folder.path(), false).unwrap().is_some());
+    }
+
+    #[test]
+    fn without_links_too_the_first_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made: Vec<bool> = std::thread::scope(|scope| {
+            let one = |at: usize| {
+                let beside = folder.path().join(at.to_string());
+                std::fs::write(&beside, at.to_string()).unwrap();
+                match rename_if_absent(&beside, &path) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{error}");
+                        false
+                    }
+                }
+            };
+            let threads: Vec<_> = (0..8).map(|at| scope.spawn(move || one(at))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let first = made.iter().position(|made| *made).unwrap();
+        assert_eq!(made.iter().filter(|made| **made).count(), 1);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), first.to_string());
     }
 
     #[test]

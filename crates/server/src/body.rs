@@ -43,7 +43,7 @@ pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Resul
             discard_rest(limited).await;
             Err(too_large(most))
         }
-        Ok(Err(error)) => Err(Failure::bad_request("the body broke off").because(&*error)),
+        Ok(Err(error)) => Err(broke_off(&*error)),
         Err(_) => Err(Failure::new(
             StatusCode::REQUEST_TIMEOUT,
             format!("the body did not come within {} s", time.as_secs_f32()),
@@ -83,7 +83,13 @@ fn coding(head: &Parts) -> Option<&str> {
     Some(coding).filter(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
-fn too_large(most: u64) -> Failure {
+/// A body that ends before it is whole, or that is none.
+pub(crate) fn broke_off(error: &dyn std::error::Error) -> Failure {
+    Failure::bad_request("the body broke off").because(error)
+}
+
+/// A body of more than `most` bytes.
+pub(crate) fn too_large(most: u64) -> Failure {
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {most} bytes"))
         .hint("send it in parts; the manifest's `limits.body` sets how much is taken")
 }

@@ -3,7 +3,9 @@
 //! Safe is what asks for nothing to be done (GET, HEAD, OPTIONS), and what cannot have reached a replica: its connection was refused,
 //! or ended before anything was written to it. All else is tried once: it may have been done.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 
 use super::headers;
 use super::lend::{Lender, Lent};
-use super::replica::{Health, Replica, Service};
+use super::replica::{self, Health, Replica, Service};
 use crate::failure::Failure;
 
 /// How often a request is sent at the most.
@@ -45,14 +47,14 @@ enum Trouble {
     /// The replica answers that it does not want it now.
     Unready(Response<Incoming>),
     TooSlow,
+    /// The caller's own body could not be sent.
+    Body(Failure),
 }
 
 impl Onward<'_> {
-    /// The head of the answer, and how often it was asked for.
-    ///
-    /// # Errors
-    /// 503 where no replica is there, 502 where one broke off, 504 where it is too slow.
-    pub(super) async fn answer(self) -> Result<(Response<Incoming>, usize), Failure> {
+    /// The head of the answer, and how often it was asked for. A failure is 503 where no replica is there, 502 where one broke
+    /// off, 504 where it is too slow, 400 or 413 where the caller's body is wrong.
+    pub(super) async fn answer(self) -> (Result<Response<Incoming>, Failure>, usize) {
         let mut tried: Vec<SocketAddr> = Vec::new();
         let mut last = None;
         while tried.len() < TRIES_MAX {
@@ -62,7 +64,7 @@ impl Onward<'_> {
             }
             tried.push(replica.address);
             let trouble = match self.send(&replica).await {
-                Ok(answer) => return Ok((answer, tried.len())),
+                Ok(answer) => return (Ok(answer), tried.len()),
                 Err(trouble) => trouble,
             };
             let again = self.may_try_again(&trouble);
@@ -71,10 +73,11 @@ impl Onward<'_> {
                 break;
             }
         }
-        match last {
-            Some(Trouble::Unready(answer)) => Ok((answer, tried.len())),
+        let answer = match last {
+            Some(Trouble::Unready(answer)) => Ok(answer),
             last => Err(self.failure(last)),
-        }
+        };
+        (answer, tried.len())
     }
 
     /// Whom to ask now: another replica, or after a pause the same again.
@@ -97,7 +100,7 @@ impl Onward<'_> {
             && match trouble {
                 Trouble::Unsent(_) => true,
                 Trouble::Broken(_) | Trouble::Unready(_) => safe,
-                Trouble::TooSlow => false,
+                Trouble::TooSlow | Trouble::Body(_) => false,
             }
     }
 
@@ -106,11 +109,18 @@ impl Onward<'_> {
         let answered = tokio::time::timeout_at(self.due, replica.connections().request(request)).await;
         let answered = answered.map_err(|_| Trouble::TooSlow)?;
         let answer = answered.map_err(|error| {
+            // Where it is the caller that broke off, the replica has nothing to do with it.
+            if let Some(failure) = self.body.wrong() {
+                return Trouble::Body(failure);
+            }
             let why = reasons(&error);
             if error.is_connect() {
-                // Nobody listens there, until it says otherwise.
-                self.service.mark(replica, Health::Down, &why);
-                replica.doubted.notify_one();
+                // What the gateway itself lacks, such as files, says nothing of a replica.
+                if io_error(&error).is_some_and(replica::is_gone) {
+                    // Nobody listens there, until it says otherwise.
+                    self.service.mark(replica, Health::Down, &why);
+                    replica.doubted.notify_one();
+                }
                 return Trouble::Unsent(why);
             }
             self.service.doubt(replica, &why);
@@ -125,6 +135,9 @@ impl Onward<'_> {
         }
         if answer.status() == StatusCode::SERVICE_UNAVAILABLE && answer.headers().contains_key(header::RETRY_AFTER) {
             return Err(Trouble::Unready(answer));
+        }
+        if !answer.status().is_server_error() {
+            replica.answers.store(true, Ordering::Relaxed);
         }
         Ok(answer)
     }
@@ -152,6 +165,7 @@ impl Onward<'_> {
             _ => failure.hint("what it asked for may be done all the same"),
         };
         match last {
+            Some(Trouble::Body(failure)) => failure,
             Some(Trouble::Broken(why)) => done(failure(
                 StatusCode::BAD_GATEWAY,
                 format!("the service `{service}` broke off before it answered"),
@@ -173,6 +187,11 @@ impl Onward<'_> {
             }
         }
     }
+}
+
+/// What the system said, if it was the system.
+fn io_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// An error with its reasons, the last of which says most.

@@ -29,9 +29,9 @@ pub(crate) type Answered = Response<Body>;
 /// The body of either.
 pub(crate) type Body = Either<answer::Body, Passing>;
 
-/// How a service answered.
+/// What the log says of a request that is passed on, however it ends.
+#[derive(Default)]
 struct Told {
-    answer: Response<Incoming>,
     tries: usize,
     trace: String,
 }
@@ -47,13 +47,10 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     // It tunnels nothing, wherever to.
     let owner = front.table.service(head.uri.path()).filter(|_| head.method != Method::CONNECT);
     let owner = owner.map(|id| &*front.services[id.0]);
-    let (mut tries, mut trace) = (0, String::new());
+    let mut told = Told::default();
     let mut answer = match owner {
-        Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body)).await {
-            Ok(told) => {
-                (tries, trace) = (told.tries, told.trace);
-                passed_back(front, told.answer)
-            }
+        Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body, &mut told)).await {
+            Ok(answer) => passed_back(front, answer),
             Err(failure) => own(front, &head, &id, Err(failure)),
         },
         None => {
@@ -74,8 +71,8 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
             path = head.uri.path(),
             status = answer.status().as_u16(),
             service = owner.map_or("gateway", |service| service.name.as_str()),
-            tries,
-            trace,
+            tries = told.tries,
+            trace = told.trace,
             took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
@@ -92,18 +89,19 @@ async fn passed_on(
     id: &HeaderValue,
     head: &Parts,
     body: Incoming,
-) -> Result<Told, Failure> {
+    told: &mut Told,
+) -> Result<Response<Incoming>, Failure> {
     let limits = &front.model().limits;
+    let headers = headers::onward(head, remote, id, &front.key);
+    trace::id(&headers).clone_into(&mut told.trace);
     body::check_url(head, limits)?;
     let body = body::check_length(head, body, limits).await?;
-    let headers = headers::onward(head, remote, id, &front.key);
-    let trace = trace::id(&headers).to_owned();
-    // What a service takes is its own to say; it reads a little more than that, so that callers get to hear it.
-    let body = Lender::new(body, limits.body_bytes.saturating_add(body::DISCARD_BYTES_MAX as u64));
+    let body = Lender::new(body, limits.body_bytes);
     let time = limits.timeout + super::GRACE;
     let onward = Onward { service, head, headers, body, due: tokio::time::Instant::now() + time, time };
-    let (answer, tries) = onward.answer().await?;
-    Ok(Told { answer, tries, trace })
+    let (answer, tries) = onward.answer().await;
+    told.tries = tries;
+    answer
 }
 
 /// A service's answer as the caller gets it.

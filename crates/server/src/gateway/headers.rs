@@ -41,6 +41,7 @@ pub(super) fn onward(head: &Parts, remote: IpAddr, id: &HeaderValue, key: &Gatew
     if let Some(host) = host {
         headers.insert(header::HOST, answer::value(host.to_owned()));
     }
+    join_cookies(&mut headers);
     headers.insert(X_REQUEST_ID, id.clone());
     trace::pass(&mut headers);
     let forwarded = answer::value(passed::forwarded(remote, host, by_proxy));
@@ -49,6 +50,16 @@ pub(super) fn onward(head: &Parts, remote: IpAddr, id: &HeaderValue, key: &Gatew
     headers.insert(PINTLE_GATEWAY, answer::value(key.sign(told, passed::now())));
     headers.insert(FORWARDED, forwarded);
     headers
+}
+
+/// Makes one field of those in which a caller of HTTP/2 may send its cookies (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let all: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if all.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&all.join(b"; ".as_slice()))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// For which host a request is.
@@ -117,6 +128,14 @@ mod tests {
             ["accept", "authorization", "forwarded", "pintle-gateway", "traceparent", "x-request-id"],
             "what else there is, is ours"
         );
+    }
+
+    #[test]
+    fn cookies_that_came_in_parts_go_on_as_one_field() {
+        let headers = sent(&[("cookie", "a=1"), ("cookie", "b=2; c=3"), ("cookie", "d=4")]);
+        let all: Vec<_> = headers.get_all("cookie").iter().collect();
+        assert_eq!(all, ["a=1; b=2; c=3; d=4"]);
+        assert!(!sent(&[("accept", "a")]).contains_key("cookie"));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 
+use crate::body;
+use crate::failure::Failure;
+
 /// A body that is lent.
 #[derive(Debug, Clone)]
 pub(super) struct Lender(Arc<Shared>);
@@ -28,15 +31,20 @@ struct Shared {
 #[derive(Debug)]
 struct Stream {
     body: Incoming,
-    /// Bytes that may still come.
+    /// Bytes that the service takes at the most, and those that may still come.
+    most: u64,
     left: u64,
+    /// What is wrong with it, which is the caller's doing and no replica's.
+    wrong: Option<Failure>,
 }
 
 impl Lender {
-    /// Of a body, of which `most` bytes are passed on at the most.
+    /// Of a body, of which a service takes `most` bytes. It is passed on a little further than that, so that the service gets to
+    /// say so itself.
     pub(super) fn new(body: Incoming, most: u64) -> Lender {
         let empty = body.is_end_stream();
-        let stream = Mutex::new(Stream { body, left: most });
+        let left = most.saturating_add(body::DISCARD_BYTES_MAX as u64);
+        let stream = Mutex::new(Stream { body, most, left, wrong: None });
         Lender(Arc::new(Shared { empty, begun: AtomicBool::new(false), stream }))
     }
 
@@ -47,6 +55,11 @@ impl Lender {
     /// Whether all of it can still be sent: nothing was taken, or there is nothing.
     pub(super) fn is_whole(&self) -> bool {
         self.0.empty || !self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// Why the caller's body could not be sent on, if that is so: 400 where it broke off, 413 where it is too large.
+    pub(super) fn wrong(&self) -> Option<Failure> {
+        self.0.stream.lock().wrong.clone()
     }
 }
 
@@ -59,14 +72,23 @@ impl Body for Lent {
         let mut stream = self.0.stream.lock();
         let Poll::Ready(frame) = Pin::new(&mut stream.body).poll_frame(cx) else { return Poll::Pending };
         let Some(frame) = frame else { return Poll::Ready(None) };
-        let frame = frame?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                stream.wrong = Some(body::broke_off(&error));
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        };
         let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
         match stream.left.checked_sub(bytes) {
             Some(left) => {
                 stream.left = left;
                 Poll::Ready(Some(Ok(frame)))
             }
-            None => Poll::Ready(Some(Err("the body is larger than any that the service takes".into()))),
+            None => {
+                stream.wrong = Some(body::too_large(stream.most));
+                Poll::Ready(Some(Err("the body is larger than any that the service takes".into())))
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! Where a service answers: its replicas, how each is doing, and which one is asked next.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper_util::client::legacy::Client;
@@ -60,6 +61,8 @@ pub(super) struct Replica {
     connections: RwLock<Connections>,
     /// Told when there is a reason to look at it at once.
     pub(super) doubted: Notify,
+    /// Whether it answered a request since it was last asked how it is doing.
+    pub(super) answers: AtomicBool,
 }
 
 impl Service {
@@ -140,6 +143,7 @@ impl Replica {
             health: AtomicU8::new(Health::Unsure as u8),
             connections: RwLock::new(connections()),
             doubted: Notify::new(),
+            answers: AtomicBool::new(false),
         }
     }
 
@@ -165,6 +169,23 @@ impl Replica {
     pub(super) fn connections(&self) -> Connections {
         self.connections.read().clone()
     }
+}
+
+/// Whether an error says of a replica that it is not there, or speaks no HTTP. Others are the gateway's own: it has no more files
+/// or ports.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::TimedOut
+            | Kind::InvalidData
+    )
 }
 
 fn connections() -> Connections {
@@ -214,5 +235,13 @@ mod tests {
         assert!(service.is_ready());
         service.doubt(&replicas[0], "");
         assert_eq!(ports(&service, &[]), [Some(1); 4]);
+    }
+
+    #[test]
+    fn what_the_gateway_lacks_is_no_fault_of_a_replica() {
+        let of = |code| is_gone(&io::Error::from_raw_os_error(code));
+        let (emfile, enfile, no_address, refused, reset, unreachable) = (24, 23, 99, 111, 104, 113);
+        assert!(!of(emfile) && !of(enfile) && !of(no_address));
+        assert!(of(refused) && of(reset) && of(unreachable));
     }
 }

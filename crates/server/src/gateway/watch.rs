@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::replica::{Health, Replica, Service};
+use super::replica::{Health, Replica, Service, is_gone};
 
 /// How often a replica is asked, and how much that varies, so that several gateways do not ask at the same moment.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -82,12 +83,19 @@ async fn look_up(service: &Service) -> Option<BTreeSet<SocketAddr>> {
 async fn probe(service: Arc<Service>, replica: Arc<Replica>) -> Infallible {
     let mut slow = 0;
     loop {
+        replica.answers.store(false, Ordering::Relaxed);
         let (health, why) = match tokio::time::timeout(TIME_MAX, ask(replica.address)).await {
             Ok(Ok(200)) => (Health::Up, String::new()),
             Ok(Ok(status)) => (Health::Down, format!("/health/ready answers {status}")),
-            Ok(Err(error)) => (Health::Down, error.to_string()),
+            Ok(Err(error)) if is_gone(&error) => (Health::Down, error.to_string()),
+            Ok(Err(error)) => {
+                let (service, address) = (service.name.as_str(), replica.address);
+                tracing::warn!(service, %address, reason = %error, "the gateway cannot ask a replica whether it is ready");
+                (replica.health(), String::new())
+            }
             Err(_) => {
-                slow += 1;
+                // One that answers all else has no connection left for this.
+                slow = if replica.answers.load(Ordering::Relaxed) { 0 } else { slow + 1 };
                 let health = if slow < SLOW_MAX { replica.health() } else { Health::Down };
                 (health, format!("/health/ready takes longer than {} s", TIME_MAX.as_secs()))
             }

@@ -87,7 +87,7 @@ async fn its_health_says_which_services_have_no_replica() {
 #[tokio::test]
 async fn its_metrics_and_its_log_name_the_service() {
     let app = app();
-    let (persons, things) = (Fake::saying("persons").await, Fake::saying("things").await);
+    let (persons, things) = (Fake::saying("persons").await, Fake::new(async |_| {}).await);
     let mut gateway = gateway(&app, &persons.url, &things.url);
     until_ready(&gateway, 200).await;
     gateway.get("/rest/v1/persons").header("X-Request-Id", "abc-1").await.has(200);
@@ -98,12 +98,17 @@ async fn its_metrics_and_its_log_name_the_service() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
+    gateway.get("/rest/v1/things").header("X-Request-Id", "abc-2").await.has(502);
     gateway.signal("TERM");
     assert_eq!(gateway.wait(), Some(0), "{}", gateway.log());
     let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("abc-1")).unwrap_or_else(|| panic!("{log}"));
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&line["service"], &line["status"], &line["tries"]), (&json!("persons"), &json!(200), &json!(1)));
+    for (id, service, status, tries) in [("abc-1", "persons", 200, 1), ("abc-2", "things", 502, 3)] {
+        let mut lines = log.lines().filter(|line| line.contains(id) && line.contains("\"tries\""));
+        let line: serde_json::Value = serde_json::from_str(lines.next().unwrap_or_else(|| panic!("{log}"))).unwrap();
+        let told = (&line["service"], &line["status"], &line["tries"]);
+        assert_eq!(told, (&json!(service), &json!(status), &json!(tries)));
+        assert_eq!(line["trace"].as_str().unwrap().len(), 32, "{line}");
+    }
 }
 
 #[test]

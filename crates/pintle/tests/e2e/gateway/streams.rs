@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::fake::{Came, Fake};
-use super::{app, gateway, plain};
+use super::{app, gateway, plain, until_ready};
 use crate::common::{PATIENCE, Server};
 
 const BODY: usize = 96 << 20;
@@ -149,4 +149,52 @@ async fn a_body_that_says_that_it_is_too_large_goes_nowhere() {
     assert!(told.text.contains("the body is larger than 1024 bytes"), "{told}");
     gateway.get(&format!("/rest/v1/persons?{}", "x".repeat(9000))).await.has(414);
     assert_eq!(persons.count(), 0);
+}
+
+/// Sends the beginning of a body in chunks, and reads what the gateway says to it.
+async fn told_of_chunks(gateway: &Server, chunks: &[u8]) -> String {
+    let mut stream = connect(gateway).await;
+    let head = "POST /rest/v1/persons HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(&[head.as_bytes(), chunks].concat()).await.unwrap();
+    let mut told = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut told)).await.unwrap().unwrap();
+    told
+}
+
+/// A service that reads for as long as something comes, and never answers.
+async fn reading() -> Fake {
+    Fake::new(|mut came: Came| async move {
+        let mut piece = vec![0; 1 << 16];
+        while came.stream.read(&mut piece).await.is_ok_and(|count| count > 0) {}
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_body_that_the_caller_breaks_is_not_the_service_s_fault() {
+    let app = plain("20s", "1KiB");
+    let persons = reading().await;
+    let gateway = gateway(&app, &persons.url, &persons.url);
+    until_ready(&gateway, 200).await;
+    for round in 1..=3 {
+        let told = told_of_chunks(&gateway, b"3\r\nabc\r\nno length\r\n").await;
+        assert!(told.starts_with("HTTP/1.1 400 ") && told.contains("the body broke off"), "{told}");
+        assert!(persons.count() <= round, "it is not sent again");
+        gateway.get("/health/ready").await.has(200);
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_that_is_too_large_is_413_and_not_the_service_s_fault() {
+    let app = plain("20s", "1KiB");
+    let persons = reading().await;
+    let gateway = gateway(&app, &persons.url, &persons.url);
+    until_ready(&gateway, 200).await;
+    // What is read beyond the limit, so that whoever sends it hears the answer, and one byte more.
+    let size = 1024 + (8 << 20) + 1;
+    let chunk = [format!("{size:x}\r\n").as_bytes(), &vec![b'x'; size]].concat();
+    let told = told_of_chunks(&gateway, &chunk).await;
+    assert!(told.starts_with("HTTP/1.1 413 ") && told.contains("the body is larger than 1024 bytes"), "{told}");
+    assert_eq!(persons.count(), 1, "it is not sent again");
+    gateway.get("/health/ready").await.has(200);
 }
