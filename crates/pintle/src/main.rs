@@ -6,8 +6,10 @@
 
 mod app;
 mod banner;
+mod board;
 mod commands;
 mod copying;
+mod crew;
 mod declarations;
 mod environment;
 mod failure;
@@ -60,6 +62,8 @@ enum Command {
     Gateway(commands::gateway::Args),
     /// Say whether a server is ready, by the exit code: for containers without a shell
     Health(commands::health::Args),
+    /// Serve several apps side by side, in one terminal
+    Up(commands::up::Args),
     /// Make, list and revoke tokens
     Token(commands::token::Args),
     /// Bring the store's tables to what the manifest says
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Gateway(args) => commands::gateway::run(&args),
         Command::Health(args) => commands::health::run(&args),
+        Command::Up(args) => commands::up::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args),
         Command::Backup(args) => commands::backup::run(&args),

@@ -36,13 +36,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Some(target) => target.clone(),
         None => Target { authority: listening(std::env::var("PINTLE_LISTEN").ok()), path: READY.to_owned() },
     };
-    let Target { authority, path } = &target;
-    match ask(&target, Instant::now() + TIME_MAX) {
+    ready(&target).map_err(Failure::new)
+}
+
+/// Whether the server at an address is ready, or why it is not.
+pub(crate) fn of(address: SocketAddr) -> Result<(), String> {
+    ready(&Target { authority: address.to_string(), path: READY.to_owned() })
+}
+
+fn ready(target: &Target) -> Result<(), String> {
+    let Target { authority, path } = target;
+    match ask(target, Instant::now() + TIME_MAX) {
         Ok((200, _)) => Ok(()),
-        Ok((status, message)) => {
-            Err(Failure::new(format!("http://{authority}{path} answers {status}{}", said(message))))
-        }
-        Err(error) => Err(Failure::because(format!("http://{authority}{path} does not answer"), &error)),
+        Ok((status, message)) => Err(format!("http://{authority}{path} answers {status}{}", said(message))),
+        Err(error) => Err(format!("http://{authority}{path} does not answer: {error}")),
     }
 }
 

@@ -15,3 +15,4 @@ pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod types;
+pub(crate) mod up;

@@ -61,4 +61,5 @@ mod startup;
 mod system;
 mod tokens;
 mod types;
+mod up;
 mod watch;
