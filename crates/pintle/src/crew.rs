@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -19,6 +19,8 @@ use crate::ui::Look;
 /// Between two looks at whether a server is ready: until it was for the first time, and later.
 const LOOK_AT_START: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_secs(1);
+/// Signals that follow each other as closely are one.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// One to start.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ pub(crate) fn run(processes: Vec<Process>, look: Look) -> Result<(), Failure> {
             }
         }
     }
-    let (mut stopping, mut failed) = (false, Vec::new());
+    let (mut told, mut failed): (Option<Instant>, _) = (None, Vec::new());
     while running.iter().any(|one| one.pid.is_some()) {
         // This function holds a sender, so there is always another event or a wait for it.
         let Ok(event) = heard.recv() else { break };
@@ -84,14 +86,16 @@ pub(crate) fn run(processes: Vec<Process>, look: Look) -> Result<(), Failure> {
                 for line in &one.lines {
                     board.set(*line, State::Ended(words(status)));
                 }
-                if !stopping || !status.success() {
+                if told.is_none() || !status.success() {
                     failed.push(format!("{} {}", one.name, words(status)));
                 }
             }
+            // Whoever started this program may pass on a Ctrl-C that it got itself: one in two.
+            Event::Signal if told.is_some_and(|told| told.elapsed() < SAME_SIGNAL) => {}
             Event::Signal => {
                 board.stopping();
-                end(&running, if stopping { Signal::KILL } else { Signal::TERM });
-                stopping = true;
+                end(&running, if told.is_some() { Signal::KILL } else { Signal::TERM });
+                told = Some(Instant::now());
             }
         }
     }

@@ -35,6 +35,12 @@ pub(crate) struct Args {
 
 /// 1. Every app is checked, before any starts. 2. Each gets its ports. 3. The processes start, and are watched until a signal stops them.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.services && args.dev {
+        return Err(Failure::usage(
+            "--dev answers nothing that a gateway passes on, and --services puts one before each app",
+        )
+        .help("leave one of the two away"));
+    }
     let apps: Vec<(&Path, Result<Model, Failure>)> =
         args.apps.iter().map(|given| (given.as_path(), App::manifest(given))).collect();
     let mut models = Vec::new();

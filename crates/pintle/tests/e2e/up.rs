@@ -130,6 +130,13 @@ fn a_mistake_in_one_app_is_told_before_any_starts() {
 }
 
 #[test]
+fn what_a_gateway_passes_on_is_not_answered_in_dev_mode_so_both_are_refused() {
+    let (code, _, errors) = finish(&mut pintle(&["up", "--services", "--dev", App::of(TWO).path()]));
+    assert_eq!(code, 2);
+    assert!(errors.contains("leave one of the two away"), "{errors}");
+}
+
+#[test]
 fn a_store_that_a_variable_names_is_not_shared() {
     let (one, two) = (App::of(ONE), App::of(TWO));
     let mut command = pintle(&["up", one.path(), two.path()]);
