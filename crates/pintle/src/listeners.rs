@@ -18,7 +18,7 @@ const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 808
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     pub(crate) exposes: Exposes,
-    /// The services that are exposed there; at least one.
+    /// The services that are exposed there; with none, what tells of the process is all that answers.
     pub(crate) services: Vec<ServiceId>,
 }
 
@@ -48,6 +48,11 @@ pub(crate) fn places(model: &Model, listen: Option<SocketAddr>, service: Option<
                 places.push((place, vec![*port]));
             }
         }
+    }
+    // Whoever says where expects an answer there, if only about the health.
+    if let Some(address) = listen.filter(|listen| places.iter().all(|(place, _)| place.address != *listen)) {
+        let place = Place { address, exposes: Exposes::Ports(Vec::new()), services: Vec::new() };
+        places.push((place, Vec::new()));
     }
     Ok(places.into_iter().map(|(place, ports)| Place { exposes: Exposes::Ports(ports), ..place }).collect())
 }
@@ -109,6 +114,7 @@ mod tests {
         );
         let ports = "services: { a: { port: 81, collections: '*' } }";
         assert_eq!(at(ports, None, None), strings(&["127.0.0.1:81 a"]), "nothing is at the app's address");
+        assert_eq!(at(ports, Some("0.0.0.0:80"), None), strings(&["0.0.0.0:81 a", "0.0.0.0:80 "]), "but its health");
     }
 
     #[test]
