@@ -105,12 +105,12 @@ pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Ins
     Ok(Done { status: status_of(&asked.method, &preferences, &done), body, count, reads: Vec::new() })
 }
 
-/// A fault: the script's own where what scripts write, and callers do not, is wrong. Values and the names in a body may be the caller's.
+/// A fault: the script's own where what scripts write, and callers do not, is wrong. Values and the names in a body may be the caller's,
+/// and so may be what does not parse: a `limit`, a pattern that is too long.
 pub(crate) fn told(fault: Fault, role: Role) -> Refused {
     let mistake = matches!(
         fault.kind,
-        FaultKind::Parse
-            | FaultKind::Statement
+        FaultKind::Statement
             | FaultKind::NotEmbedded
             | FaultKind::Unsupported
             | FaultKind::UndefinedColumn
