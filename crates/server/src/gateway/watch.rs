@@ -85,7 +85,10 @@ async fn probe(service: Arc<Service>, replica: Arc<Replica>) -> Infallible {
     loop {
         replica.answers.store(false, Ordering::Relaxed);
         let (health, why) = match tokio::time::timeout(TIME_MAX, ask(replica.address)).await {
-            Ok(Ok(200)) => (Health::Up, String::new()),
+            Ok(Ok(200)) => {
+                slow = 0;
+                (Health::Up, String::new())
+            }
             Ok(Ok(status)) => (Health::Down, format!("/health/ready answers {status}")),
             Ok(Err(error)) if is_gone(&error) => (Health::Down, error.to_string()),
             Ok(Err(error)) => {
@@ -100,9 +103,6 @@ async fn probe(service: Arc<Service>, replica: Arc<Replica>) -> Infallible {
                 (health, format!("/health/ready takes longer than {} s", TIME_MAX.as_secs()))
             }
         };
-        if health == Health::Up {
-            slow = 0;
-        }
         service.mark(&replica, health, &why);
         let random = getrandom::u32().map_or(0, u64::from) % JITTER_MS;
         tokio::select! {

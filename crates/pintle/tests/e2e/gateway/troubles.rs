@@ -141,3 +141,18 @@ async fn a_name_is_all_of_its_addresses_and_those_that_do_not_answer_are_left_ou
         gateway.post("/rest/v1/persons", json!({ "id": 1 })).await.has(200);
     }
 }
+
+#[tokio::test]
+async fn one_that_takes_connections_and_never_answers_is_asked_no_more_until_it_does() {
+    let (app, other) = (app(), Fake::saying("things").await);
+    let server = app.serve();
+    let gateway = gateway(&app, &server.origin, &other.url);
+    until_ready(&gateway, 200).await;
+    // The system goes on to take its connections.
+    server.signal("STOP");
+    until_ready(&gateway, 503).await;
+    gateway.get("/rest/v1/persons").await.has(503);
+    server.signal("CONT");
+    until_ready(&gateway, 200).await;
+    gateway.get("/rest/v1/persons").await.has(200);
+}
