@@ -125,6 +125,10 @@ fn of_postgres(plan: &Plan<'_>, which: &str, claim: &str) -> PodTemplateSpec {
     let at = format!("{BACKUP_PLACE}/{which}");
     let script = format!(
         "set -e\n\
+         if grep -q '^[[:space:]]*{{' \"$PINTLE_STORE_FILE\"; then\n\
+         \x20 echo 'the store in this Secret is a JSON object, which pg_dump does not take: write it as a URL, postgres://…' >&2\n\
+         \x20 exit 1\n\
+         fi\n\
          url=$(sed -E 's/([?&])((schema|connections_max)=[^&]*&?)+/\\1/g; s/[?&]$//' \"$PINTLE_STORE_FILE\")\n\
          pg_dump --format=custom --file={at}.part --dbname=\"$url\"\n\
          mv {at}.part {at}.dump\n\

@@ -16,7 +16,7 @@ const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 pub(crate) const NAME: &str = "app.kubernetes.io/name";
 /// The label of what a pod does.
 pub(crate) const COMPONENT: &str = "app.kubernetes.io/component";
-/// The label of the service that a server is for, where servers are for one each.
+/// The label of the service that a server is for, or of the app where a server has all.
 pub(crate) const SERVICE: &str = "pintle/service";
 /// The longest name of an app: others are made of it, and a CronJob's may have 52 characters.
 const NAME_MAX: usize = 40;
@@ -155,14 +155,28 @@ impl<'a> Plan<'a> {
     /// Finds the pods of a component; those of one service where each has its own.
     pub(crate) fn selector(&self, component: Component, part: Option<&Part>) -> LabelSelector {
         let mut labels = self.selected(Some(component));
-        labels.extend(self.service_label(part));
+        labels.extend(self.service_label(component, part));
         LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
     }
 
-    /// What tells the pods of one service from those of another: on SQLite one process has them all.
-    pub(crate) fn service_label(&self, part: Option<&Part>) -> Option<(String, String)> {
+    /// What tells the pods of one service from those of another, also of one that was there before the app was split. A server that has
+    /// all of them goes by the app's name: on SQLite, and where there is one.
+    pub(crate) fn service_label(&self, component: Component, part: Option<&Part>) -> Option<(String, String)> {
+        if component != Component::Server {
+            return None;
+        }
+        let name = match (self.serves_one(part), part) {
+            (Some(service), _) => service,
+            (None, None) if !self.on_sqlite() => return None,
+            _ => &self.name,
+        };
+        Some((SERVICE.to_owned(), name.to_owned()))
+    }
+
+    /// The service that a server is for alone: one of several on PostgreSQL.
+    pub(crate) fn serves_one<'b>(&self, part: Option<&'b Part>) -> Option<&'b str> {
         let part = part.filter(|_| !self.on_sqlite() && self.parts.len() > 1)?;
-        Some((SERVICE.to_owned(), part.services[0].clone()))
+        Some(&part.services[0])
     }
 }
 

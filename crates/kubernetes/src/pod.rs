@@ -121,8 +121,8 @@ pub(crate) fn serving(plan: &Plan<'_>, component: Component, part: Option<&Part>
         _ => {
             let kit = Kit::with_app(plan).variables([environment::listen()]).store(plan, None);
             let kit = kit.variables(environment::of_manifest(plan)).gateway(plan);
-            let words = match plan.service_label(part) {
-                Some((_, service)) => vec!["serve".to_owned(), "--service".to_owned(), service],
+            let words = match plan.serves_one(part) {
+                Some(service) => vec!["serve".to_owned(), "--service".to_owned(), service.to_owned()],
                 None => vec!["serve".to_owned()],
             };
             (words, plan.server_ports(), kit)
@@ -155,7 +155,7 @@ pub(crate) fn serving(plan: &Plan<'_>, component: Component, part: Option<&Part>
         ..spec(container, kit.volumes)
     };
     let mut labels = plan.labels(Some(component));
-    labels.extend(plan.service_label(part));
+    labels.extend(plan.service_label(component, part));
     PodTemplateSpec { metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }), spec: Some(spec) }
 }
 

@@ -71,7 +71,7 @@ fn service(
     };
     let mut metadata = plan.meta(name, Some(component));
     let labels = metadata.labels.get_or_insert_default();
-    labels.extend(plan.service_label(part));
+    labels.extend(plan.service_label(component, part));
     labels.extend(has_metrics.then(|| (METRICS.to_owned(), "true".to_owned())));
     Service {
         metadata,

@@ -123,7 +123,7 @@ fn gateway(plan: &Plan<'_>) -> Result<Manifest, Error> {
 
 fn deployment(plan: &Plan<'_>, name: &str, component: Component, part: Option<&Part>) -> Deployment {
     let mut metadata = plan.meta(name, Some(component));
-    metadata.labels.get_or_insert_default().extend(plan.service_label(part));
+    metadata.labels.get_or_insert_default().extend(plan.service_label(component, part));
     Deployment {
         metadata,
         spec: Some(DeploymentSpec {

@@ -1,6 +1,6 @@
 //! Secret values in the files of a folder: `pintle check --secrets`.
 //!
-//! 1. [`scan`] reads every file that would be committed: what `.gitignore` names is left out.
+//! 1. [`scan`] reads every file that would be committed, or is: what `.gitignore` names is left out, unless git has it all the same.
 //! 2. [`forms`] knows credentials by their form: keys, tokens of services, URLs with a password.
 //! 3. [`named`] knows them by the name of what they are given to, if the value looks like chance.
 //!
@@ -9,8 +9,12 @@
 mod forms;
 mod named;
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use ignore::WalkBuilder;
 
@@ -29,6 +33,8 @@ pub(crate) struct Scanned {
     pub(crate) findings: Vec<Finding>,
     /// How many texts were read.
     pub(crate) files: usize,
+    /// Whether this is a git repository and git did not tell what is committed.
+    pub(crate) git_unheard: bool,
 }
 
 /// A secret, or what looks like one.
@@ -59,22 +65,27 @@ struct Hit {
     what: &'static str,
 }
 
-/// Looks into every file of a folder, or into one file.
+/// Looks into every file of a folder, or into one file: into those that `.gitignore` names if they are `ignored` ones to look at too, or
+/// committed.
 ///
 /// # Errors
 /// When something there cannot be read: what nobody looked at is not without secrets.
-pub(crate) fn scan(folder: &Path) -> Result<Scanned, Failure> {
-    let mut scanned = Scanned::default();
+pub(crate) fn scan(folder: &Path, ignored: bool) -> Result<Scanned, Failure> {
+    let mut paths = BTreeSet::new();
     // Hidden files are looked at, since `.env` is one. What only this machine ignores, another one may commit.
     let mut walk = WalkBuilder::new(folder);
-    walk.hidden(false).git_global(false).git_exclude(false).require_git(false).ignore(false);
-    walk.filter_entry(|entry| entry.file_name() != ".git").sort_by_file_path(|a, b| a.cmp(b));
+    walk.hidden(false).git_global(false).git_exclude(false).git_ignore(!ignored).require_git(false).ignore(false);
+    walk.filter_entry(|entry| entry.file_name() != ".git");
     for entry in walk.build() {
         let entry = entry.map_err(|error| Failure::because("cannot look for secrets", &error))?;
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-            continue;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            paths.insert(entry.into_path());
         }
-        let path = entry.path();
+    }
+    let committed = if ignored { Some(Vec::new()) } else { committed(folder) };
+    let mut scanned = Scanned { git_unheard: committed.is_none(), ..Scanned::default() };
+    paths.extend(committed.unwrap_or_default());
+    for path in &paths {
         let bytes =
             fs::read(path).map_err(|error| Failure::because(format!("cannot read {}", path.display()), &error))?;
         if bytes[..bytes.len().min(TEXT_BYTES)].contains(&0) {
@@ -84,6 +95,24 @@ pub(crate) fn scan(folder: &Path) -> Result<Scanned, Failure> {
         scanned.findings.extend(in_text(path, &String::from_utf8_lossy(&bytes)));
     }
     Ok(scanned)
+}
+
+/// The files that git has, whatever `.gitignore` says of them; none where there is no repository, and nothing where git is not there or
+/// does not answer.
+fn committed(folder: &Path) -> Option<Vec<PathBuf>> {
+    let whole = fs::canonicalize(folder).ok()?;
+    if !whole.is_dir() || !whole.ancestors().any(|above| above.join(".git").exists()) {
+        return Some(Vec::new());
+    }
+    let mut git = Command::new("git");
+    // A hook of git's has variables that name its repository by paths from elsewhere.
+    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    git.arg("-C").arg(folder).args(["ls-files", "-z"]).stdin(Stdio::null());
+    let told = git.output().ok().filter(|told| told.status.success())?.stdout;
+    let names = told.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let paths = names.map(|name| folder.join(OsStr::from_bytes(name)));
+    // What was removed since is not there, and links and other repositories are not files.
+    Some(paths.filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file())).collect())
 }
 
 /// The secrets in a file.

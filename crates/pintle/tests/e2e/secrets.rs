@@ -4,7 +4,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use crate::common::{App, copy, run, shipped};
+use crate::common::{App, copy, finish, pintle, run, shipped};
 
 /// Secrets of a form, put together here so that this file holds none.
 fn leaky() -> App {
@@ -34,6 +34,35 @@ fn secrets_are_told_with_their_place_and_never_whole() {
     let (code, out, _) = run(&["check", &app.file("pintle.yaml"), "--secrets"]);
     assert_eq!(code, 0, "{out}");
     assert!(out.starts_with("no secret in "), "{out}");
+}
+
+#[test]
+fn what_git_has_is_looked_at_whatever_gitignore_says() {
+    let app = leaky();
+    std::fs::write(app.file(".gitignore"), "/mine\n.env\n/deploy.sh\n").unwrap();
+    let git = |words: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        let (code, out, err) = finish(git.env_remove("GIT_DIR").args(["-C", app.path()]).args(words));
+        assert_eq!(code, 0, "{out}{err}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    assert_eq!(run(&["check", "--secrets", app.path()]).0, 0, "what is ignored and not committed is left out");
+
+    git(&["add", "--force", ".env"]);
+    for folder in [app.path().to_owned(), app.file("pintle.yaml")] {
+        let (code, out, err) = run(&["check", "--secrets", &folder]);
+        assert_eq!((code, err.as_str()), (1, ""), "{out}");
+        assert!(out.contains("/.env:1:29: ") && !out.contains("deploy.sh") && !out.contains("/mine"), "{out}");
+    }
+
+    // Without git a note says what could not be looked at, and a flag looks at it.
+    let without = |words: &[&str]| finish(pintle(words).env("PATH", "/no/such/folder"));
+    let (code, _, err) = without(&["check", "--secrets", app.path()]);
+    assert!(code == 0 && err.starts_with("note: git did not tell"), "{err}");
+    let (code, out, err) = without(&["check", "--secrets", "--ignored", app.path()]);
+    assert_eq!((code, err.as_str()), (1, ""), "{out}");
+    assert!(["/.env:", "/deploy.sh:", "/mine:"].iter().all(|name| out.contains(name)), "{out}");
 }
 
 #[test]

@@ -73,6 +73,53 @@ fn each_service_has_a_deployment_on_postgres_and_the_gateway_leads_to_them() {
 }
 
 #[test]
+fn a_selector_finds_no_pod_of_another_service_also_when_an_app_is_split() {
+    let several = services(&["--store", "postgres"]);
+    let pods: Vec<_> = several.kind("Deployment").iter().map(labels_of_pod).collect();
+    assert_eq!(pods.len(), 4);
+    let collections = SERVICES.split("collections:\n").nth(1).unwrap().split("public:").next().unwrap();
+    let app = App::of(&format!("pintle: 1\nname: My_Chirps\ncollections:\n{collections}"));
+    let one = Folder::of(app.folder.path(), &["--store", "postgres"]);
+    let sqlite = Folder::of(app.folder.path(), &[]);
+    for (folder, kinds) in [
+        (&several, ["Deployment", "Service", "PodDisruptionBudget"]),
+        (&one, ["Deployment", "Service", "PodDisruptionBudget"]),
+        (&sqlite, ["StatefulSet", "Service", "PodDisruptionBudget"]),
+    ] {
+        for object in kinds.iter().flat_map(|kind| folder.kind(kind)) {
+            let selector = &object["spec"]["selector"];
+            let selector = selector.get("matchLabels").unwrap_or(selector);
+            let component = &selector["app.kubernetes.io/component"];
+            assert_eq!(selector.get("pintle/service").is_some(), component == "server", "{object}");
+            let finds = |pod: &&Value| selector.as_object().unwrap().iter().all(|(key, value)| &pod[key] == value);
+            let found = pods.iter().filter(finds).count();
+            // PostgreSQL's own is a StatefulSet, whose pods are not among these.
+            let own = component != "postgres" && std::ptr::eq(folder, &several);
+            assert_eq!(found, usize::from(own), "{object}");
+        }
+    }
+}
+
+#[test]
+fn the_backup_on_postgres_refuses_an_object_and_shows_nothing_of_it() {
+    let folder = Folder::of(&common::shipped("configs"), &["--store", "postgres"]);
+    let day = folder.object("CronJob", "configs-backup-day");
+    let script = container(&day["spec"]["jobTemplate"])["command"][2].as_str().unwrap().to_owned();
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    for object in [r#"{"username":"app","password":"hunter=22"}"#, "\n { \n\"password\": \"hunter=22\" }\n"] {
+        std::fs::write(secret.path(), object).unwrap();
+        let mut shell = std::process::Command::new("/bin/sh");
+        let (code, out, err) = common::finish(shell.args(["-c", &script]).env("PINTLE_STORE_FILE", secret.path()));
+        assert!(code == 1 && err.contains("write it as a URL"), "{out}{err}");
+        assert!(!format!("{out}{err}").contains("hunter") && !err.contains("pg_dump:"), "{out}{err}");
+    }
+}
+
+fn labels_of_pod(deployment: &Value) -> Value {
+    deployment["spec"]["template"]["metadata"]["labels"].clone()
+}
+
+#[test]
 fn services_of_one_process_on_sqlite_have_each_their_port() {
     let folder = services(&[]);
     assert_eq!(names(&folder.kind("StatefulSet")), ["my-chirps"]);

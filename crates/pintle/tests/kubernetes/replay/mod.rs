@@ -42,13 +42,19 @@ fn configs(services: &str) -> App {
     app
 }
 
+/// The middle one, of two the slower: other tests keep the machine busy too, so one pod may be slow.
+fn median(ready: &[Duration]) -> Duration {
+    let mut sorted = ready.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
+
 /// Replicas of `configs` as one service, and what leads to them.
 fn replicas() -> (Deployed, Endpoints) {
     let (mut app, endpoints) = (Deployed::new(configs("")), Endpoints::default());
     let ready = app.start("configs", None, &endpoints);
     assert_eq!(ready.len(), 3);
-    // Others keep the machine busy too, so the quickest counts.
-    assert!(ready.iter().min().is_some_and(|quickest| *quickest < READY_MAX), "ready after {ready:?}");
+    assert!(median(&ready) < READY_MAX, "ready after {ready:?}");
     (app, endpoints)
 }
 
@@ -133,7 +139,7 @@ fn the_server_on_sqlite_keeps_its_data_and_jobs_work_beside_it() {
     assert!(server.end() > Duration::from_secs(20), "an idle server ends at once");
     let server = start();
     let again = server.ready();
-    assert!(first.min(again) < READY_MAX, "ready after {first:?} and {again:?}\n{}", server.log());
+    assert!(first.max(again) < READY_MAX, "ready after {first:?} and {again:?}\n{}", server.log());
     assert_eq!(tiles(&server), seeded);
 }
 
