@@ -6,7 +6,7 @@
 //!    [`pod`] the containers with their probes and rights, [`workload`] what keeps them running, [`service`] their addresses,
 //!    [`network`] who may speak to whom, [`jobs`] what runs to its end, [`postgres`] a database for a local cluster,
 //!    [`monitoring`] metrics and a dashboard.
-//! 3. [`write`] makes text of them, and [`readme`] says how to apply it.
+//! 3. [`mod@write`] makes text of them, and [`readme`] says how to apply it.
 //!
 //! A secret stands nowhere here but by the name of the Secret that has it. This crate knows no cluster, no environment and no disk.
 
