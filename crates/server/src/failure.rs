@@ -186,6 +186,17 @@ impl Failure {
     }
 }
 
+/// An error with its reasons, the last of which says most.
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(reason) = source {
+        text = format!("{text}: {reason}");
+        source = reason.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::headers;
 use super::lend::{Lender, Lent};
 use super::replica::{self, Health, Replica, Service};
-use crate::failure::Failure;
+use crate::failure::{Failure, reasons};
 
 /// How often a request is sent at the most.
 const TRIES_MAX: usize = 3;
@@ -192,15 +192,4 @@ impl Onward<'_> {
 /// What the system said, if it was the system.
 fn io_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-/// An error with its reasons, the last of which says most.
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        text = format!("{text}: {reason}");
-        source = reason.source();
-    }
-    text
 }

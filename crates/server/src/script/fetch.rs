@@ -16,6 +16,7 @@ use reqwest::{Client, Method, Request, Url};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::outbox::Letter;
+use crate::failure::reasons;
 use crate::{Environment, Error};
 
 /// How long an answer is waited for, unless the script says less.
@@ -159,17 +160,6 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
         headers.append(name, value);
     }
     Ok(headers)
-}
-
-/// An error with its reasons, the last of which says most.
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        text = format!("{text}: {reason}");
-        source = reason.source();
-    }
-    text
 }
 
 /// The beginning of a script's text, as a message repeats it.
