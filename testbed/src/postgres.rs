@@ -79,6 +79,7 @@ impl Postgres {
     /// When PostgreSQL is not installed, or does not start.
     pub fn start(settings: &[&str]) -> Result<Postgres> {
         let programs = programs()?;
+        has_postgis(&programs)?;
         let folder = folder()?;
         let user = plain_user()?;
         if let Some((uid, gid)) = user {
@@ -274,9 +275,22 @@ fn programs() -> Result<PathBuf> {
     let anywhere =
         std::env::split_paths(&path).find(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file());
     anywhere.context(
-        "PostgreSQL 15 or newer is not installed: on Debian and Ubuntu `apt-get install postgresql`; elsewhere install it \
-         so that `postgres`, `initdb` and `psql` are on the PATH",
+        "PostgreSQL 15 or newer is not installed: on Debian and Ubuntu `apt-get install postgresql postgresql-postgis`; elsewhere install \
+         them so that `postgres`, `initdb` and `psql` are on the PATH",
     )
+}
+
+/// Whether PostGIS is beside these programs, where Debian's packages put it.
+fn has_postgis(programs: &Path) -> Result<()> {
+    let Some(version) = programs.strip_prefix("/usr/lib/postgresql").ok().and_then(|path| path.components().next())
+    else {
+        return Ok(());
+    };
+    let version = version.as_os_str().to_string_lossy();
+    if Path::new(&format!("/usr/share/postgresql/{version}/extension/postgis.control")).is_file() {
+        return Ok(());
+    }
+    bail!("PostGIS is not installed: on Debian and Ubuntu `apt-get install postgresql-{version}-postgis-3`")
 }
 
 fn folder() -> Result<PathBuf> {

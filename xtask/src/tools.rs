@@ -167,7 +167,7 @@ fn install_postgres() -> bool {
     const AS_BEFORE: &str = "folder=/etc/postgresql-common/createcluster.d; rm -f $folder/pintle-tests.conf; \
          rmdir --ignore-fail-on-non-empty $folder";
     has("apt-get", "--version") && as_root(NO_CLUSTER) && {
-        let done = install("postgresql");
+        let done = install("postgresql postgresql-postgis");
         as_root(AS_BEFORE) && done
     }
 }

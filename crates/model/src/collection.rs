@@ -21,6 +21,10 @@ pub struct Collection {
     pub key: Key,
     /// Its indexes, without those that unique fields and refs bring.
     pub indexes: Vec<Index>,
+    /// The places of its rows: its fields of type point, and the points of two numbers.
+    pub positions: Vec<Position>,
+    /// The indexes over its positions: for each of them at least one.
+    pub spaces: Vec<Space>,
     /// Who may do what.
     pub policies: Policies,
     /// The plain resources that it answers at, if it is mounted.
@@ -39,6 +43,13 @@ impl Collection {
     pub fn field(&self, name: &str) -> Option<(usize, &Field)> {
         let at = self.fields.iter().position(|f| f.name == name)?;
         Some((at, &self.fields[at]))
+    }
+
+    /// Finds a position by name.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<(usize, &Position)> {
+        let at = self.positions.iter().position(|position| position.name == name)?;
+        Some((at, &self.positions[at]))
     }
 
     /// Whether the field at this place is part of the key.
@@ -171,6 +182,40 @@ pub struct Index {
     pub parts: Vec<IndexPart>,
     /// Whether no two rows may agree in all parts.
     pub unique: bool,
+}
+
+/// Where on Earth a row is: what filters, orders and routes ask of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Its name, which no other field has.
+    pub name: String,
+    /// What it is made of.
+    pub of: PositionOf,
+    /// What it means, for the documentation.
+    pub description: Option<String>,
+}
+
+/// What a position is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PositionOf {
+    /// A field of type point.
+    Field(usize),
+    /// Two fields of type number. It is not written and not among the fields of a record.
+    Numbers {
+        /// The field of the degrees east.
+        longitude: usize,
+        /// The field of the degrees north.
+        latitude: usize,
+    },
+}
+
+/// An index over a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Which of the collection's positions.
+    pub position: usize,
+    /// The field of type timestamp that it orders by as well. Such a field is never null.
+    pub time: Option<usize>,
 }
 
 /// A part of an index.

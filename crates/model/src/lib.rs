@@ -23,7 +23,7 @@ mod yaml;
 pub use caller::{Caller, Role};
 pub use collection::{
     COUNTED_KEY_MAX, Collection, CollectionId, DefaultValue, Field, Index, IndexPart, Key, KeyOrigin, Mount, OnDelete,
-    Pattern, Policies, Policy, Ref, Schema, UpdatePolicy,
+    Pattern, Policies, Policy, Position, PositionOf, Ref, Schema, Space, UpdatePolicy,
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use route::{
@@ -32,7 +32,7 @@ pub use route::{
 };
 pub use service::{Service, ServiceId};
 pub use settings::{Cors, Durability, Limits};
-pub use value::{Type, Value, ValueError, ValueErrorKind};
+pub use value::{Point, Type, Value, ValueError, ValueErrorKind};
 
 use std::sync::Arc;
 

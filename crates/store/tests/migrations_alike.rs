@@ -63,6 +63,9 @@ fn literals(ty: Type) -> Vec<(String, String)> {
         Type::Date => same(&["'2020-01-02'", "'0001-01-01'", "'9999-12-31'"]),
         Type::Uuid => same(&["'0190163d-8694-739b-aea5-966c26f8ad91'"]),
         Type::Json => same(&["'{\"a\": 1}'", "'\"x\"'", "'1'", "'[]'"]),
+        Type::Point => {
+            vec![("'{\"type\":\"Point\",\"coordinates\":[1,2]}'".to_owned(), "'SRID=4326;POINT(1 2)'".to_owned())]
+        }
         Type::Bytes => vec![("x'00ff'".to_owned(), "'\\x00ff'".to_owned())],
         Type::Text => TEXTS.iter().map(|text| (format!("'{text}'"), format!("'{text}'"))).collect(),
     }
@@ -117,7 +120,7 @@ fn part() -> impl Strategy<Value = Option<Field>> {
             let mut made =
                 if other == 3 && ty == Type::Integer { reference("f", 1, OnDelete::SetNull) } else { field("f", ty) };
             made.required = required;
-            made.unique = unique;
+            made.unique = unique && ty != Type::Point;
             if bounded {
                 made.minimum = (ty == Type::Integer).then_some(Value::Integer(0));
                 made.max_length = (ty == Type::Text).then_some(7);
@@ -182,7 +185,7 @@ fn kept(place: &Place, model: &Model) -> Vec<String> {
             }
             (Type::Number, true, _) => format!("CAST(CAST({name} AS text) AS numeric) AS {name}"),
             (Type::Text, _, _) => format!("'<' || {name} || '>' AS {name}"),
-            (Type::Bytes, _, _) => format!("{name} IS NULL AS {name}"),
+            (Type::Bytes | Type::Point, _, _) => format!("{name} IS NULL AS {name}"),
             _ => name.clone(),
         }
     });

@@ -26,6 +26,8 @@ impl Reader<'_> {
             fields: Vec::new(),
             key: Key { len: 1, origin: KeyOrigin::Counted },
             indexes: Vec::new(),
+            positions: Vec::new(),
+            spaces: Vec::new(),
             policies: Policies::default(),
             mount: None,
             renamed_from: None,
@@ -50,8 +52,9 @@ impl Reader<'_> {
             self.name_form(from, node.span);
         }
         if let Some((key, node)) = map.entry("indexes") {
-            collection.indexes = self.indexes(key.span, node, &collection.fields);
+            self.indexes(key.span, node, &mut collection);
         }
+        super::position::complete(&mut collection);
         if let Some((key, node)) = map.entry("policies") {
             collection.policies = self.policies(key.span, node);
         }
@@ -93,7 +96,7 @@ impl Reader<'_> {
 
     fn key_type(&mut self, field: &Field, node: &Node, generated: bool) {
         let name = field.ty.name();
-        if matches!(field.ty, Type::Json | Type::Number) {
+        if matches!(field.ty, Type::Json | Type::Number | Type::Point) {
             self.error_help(
                 node.span,
                 format!("a key cannot be of type {name}"),
@@ -114,11 +117,14 @@ impl Reader<'_> {
     fn fields(&mut self, collection: &mut Collection, map: &Map<'_>) {
         let Some(node) = map.get("fields") else { return };
         let implicit = map.get("key").is_none();
+        let mut derived = Vec::new();
         for (name, node) in self.names(node, "fields", "names and types") {
             self.field_name(name, &collection.fields, implicit);
+            derived.extend(super::position::Derived::of(node, collection.fields.len()));
             let (field, _) = self.field(name, node, Place::Beside);
             collection.fields.push(field);
         }
+        self.positions(collection, derived);
         let fields = &collection.fields;
         for field in fields {
             let Some(from) = &field.renamed_from else { continue };

@@ -25,7 +25,9 @@ fn fits(option: &str, ty: Type, reference: bool) -> Result<(), &'static str> {
         }
         "minLength" | "maxLength" => (&[Type::Text, Type::Bytes], "text and bytes"),
         "schema" => (&[Type::Json], "json"),
+        "of" => (&[Type::Point], "point"),
         "enum" | "unique" if ty == Type::Json => return Err("all types but json"),
+        "enum" | "unique" | "default" if ty == Type::Point => return Err("all types but point"),
         "enum" if !reference => return Ok(()),
         "enum" => (&[], "all types but json and ref"),
         _ => return Ok(()),
@@ -99,7 +101,6 @@ impl Reader<'_> {
         }
         let message = format!("there is no type `{}`", shorten(text));
         let help = match suggest(text, types, TYPE_ALIASES) {
-            _ if text == "point" => "points are not built yet".to_owned(),
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("types are {}", list(types)),
         };

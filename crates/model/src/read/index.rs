@@ -1,27 +1,79 @@
 //! Indexes.
 
 use super::Reader;
-use super::keys::{Empty, INDEX};
+use super::keys::{Empty, INDEX, SPACE};
 use super::name::{list, shorten, suggest};
 use crate::yaml::{Kind, Node};
-use crate::{Field, Index, IndexPart, Span, Type};
+use crate::{Collection, Field, Index, IndexPart, Space, Span, Type};
 
 /// How a part is written.
 const FORM: &str = "a part is `field`, `field desc`, `field->inner->>key` or `field->>key desc`";
 
 impl Reader<'_> {
-    pub(super) fn indexes(&mut self, at: Span, node: &Node, fields: &[Field]) -> Vec<Index> {
-        let Some(items) = self.items(node, at, "indexes", "indexes", Empty::Allowed) else { return Vec::new() };
-        let mut indexes: Vec<Index> = Vec::with_capacity(items.len());
+    pub(super) fn indexes(&mut self, at: Span, node: &Node, collection: &mut Collection) {
+        let Some(items) = self.items(node, at, "indexes", "indexes", Empty::Allowed) else { return };
         for item in items {
-            let Some(index) = self.index(item, fields) else { continue };
-            if indexes.contains(&index) {
-                self.error(item.span, "this index is there already");
+            let again = if speaks_of_space(item) {
+                let Some(space) = self.space(item, collection) else { continue };
+                let again = collection.spaces.contains(&space);
+                collection.spaces.push(space);
+                again
             } else {
-                indexes.push(index);
+                let Some(index) = self.index(item, &collection.fields) else { continue };
+                let again = collection.indexes.contains(&index);
+                collection.indexes.push(index);
+                again
+            };
+            if again {
+                self.error(item.span, "this index is there already");
             }
         }
-        indexes
+    }
+
+    fn space(&mut self, node: &Node, collection: &Collection) -> Option<Space> {
+        let map = self.map(node, node.span, &SPACE)?;
+        let mut text = |key: &str| map.entry(key).map(|(key, node)| (node, self.text(node, key.span, &key.text)));
+        let (space, time) = (text("space"), text("time"));
+        let (of, name) = space?;
+        let name = name?;
+        let Some((position, _)) = collection.position(name) else {
+            let names: Vec<&str> = collection.positions.iter().map(|position| position.name.as_str()).collect();
+            let help = match suggest(name, &names, &[]) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if names.is_empty() => "a field of type point is one".to_owned(),
+                None => format!("points are {}", list(&names)),
+            };
+            self.error_help(of.span, format!("there is no point `{}`", shorten(name)), help);
+            return None;
+        };
+        let Some((node, name)) = time else { return Some(Space { position, time: None }) };
+        let name = name?;
+        let (time, field) = self.field_named(node, name, &collection.fields)?;
+        if field.ty != Type::Timestamp || !(field.required || collection.is_key(time)) {
+            let message = format!("`{name}` is no required field of type timestamp");
+            self.error_help(node.span, message, "rows without a time would not be found by such an index");
+            return None;
+        }
+        Some(Space { position, time: Some(time) })
+    }
+
+    /// Finds a field that something names.
+    pub(super) fn field_named<'f>(
+        &mut self,
+        node: &Node,
+        name: &str,
+        fields: &'f [Field],
+    ) -> Option<(usize, &'f Field)> {
+        let found = fields.iter().position(|field| field.name == name);
+        if found.is_none() {
+            let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            let help = match suggest(name, &names, &[]) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("fields are {}", list(&names)),
+            };
+            self.error_help(node.span, format!("there is no field `{}`", shorten(name)), help);
+        }
+        found.map(|at| (at, &fields[at]))
     }
 
     fn index(&mut self, node: &Node, fields: &[Field]) -> Option<Index> {
@@ -72,6 +124,13 @@ impl Reader<'_> {
             self.error_help(node.span, format!("there is no field `{}`", shorten(name)), help);
             return None;
         };
+        if fields[field].ty == Type::Point {
+            let help = format!(
+                "write `{{ space: {name} }}`, with a `time` if there is one; without it there is one of space alone"
+            );
+            self.error_help(node.span, format!("`{name}` is a point: no index orders by it"), help);
+            return None;
+        }
         let json = fields[field].ty == Type::Json;
         if json == path.is_empty() {
             let message = if json {
@@ -89,6 +148,11 @@ impl Reader<'_> {
         };
         Some(IndexPart { field, path, descending })
     }
+}
+
+/// Whether an index is meant to be one of space.
+fn speaks_of_space(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Map(entries) if entries.iter().any(|(key, _)| key.text == "space" || key.text == "time"))
 }
 
 /// The keys of `->a->'b c'->>d`.

@@ -54,7 +54,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn default(&mut self, field: &mut Field, map: &Map<'_>) {
-        let Some((key, node)) = map.entry("default") else { return };
+        let Some((key, node)) = map.entry("default").filter(|_| field.ty != Type::Point) else { return };
         if node.plain() == Some(Plain::Null) {
             let help = "leave it out: a field without a default is null";
             self.error_help(
@@ -110,7 +110,9 @@ impl Reader<'_> {
             self.bounds(map, "minLength", "maxLength", &least.to_string(), &greatest.to_string());
         }
         field.pattern = map.entry("pattern").and_then(|(key, node)| self.pattern(key.span, node));
-        if let Some((key, node)) = map.entry("enum").filter(|_| field.ty != Type::Json && field.reference.is_none()) {
+        if let Some((key, node)) =
+            map.entry("enum").filter(|_| !matches!(field.ty, Type::Json | Type::Point) && field.reference.is_none())
+        {
             self.choices(field, key.span, node);
         }
     }

@@ -15,6 +15,7 @@ mod name;
 mod outline;
 mod param;
 mod policy;
+mod position;
 mod route;
 mod route_path;
 mod schema_file;

@@ -123,7 +123,7 @@ impl Reader<'_> {
     }
 
     fn fits_path(&mut self, field: &Field, span: Span, place: ParamPlace) {
-        if place == ParamPlace::Path && matches!(field.ty, Type::Json | Type::Bytes) {
+        if place == ParamPlace::Path && matches!(field.ty, Type::Json | Type::Bytes | Type::Point) {
             let message = format!("{} cannot stand in a path", field.ty.name());
             self.error_help(span, message, "take `text`, or a parameter of the query string");
         }

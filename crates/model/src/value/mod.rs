@@ -5,6 +5,7 @@
 
 mod jsonb;
 mod number;
+mod point;
 pub mod print;
 mod read;
 mod scan;
@@ -13,6 +14,8 @@ mod tests;
 mod time;
 
 use std::fmt;
+
+pub use point::Point;
 
 /// A type of the manifest. Names on the wire and in errors are PostgreSQL's ([`Type::pg_name`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,11 +38,13 @@ pub enum Type {
     Json,
     /// Bytes, written `\x…` in hex.
     Bytes,
+    /// A place on Earth, by longitude and latitude.
+    Point,
 }
 
 impl Type {
     /// Every type.
-    pub const ALL: [Type; 9] = [
+    pub const ALL: [Type; 10] = [
         Type::Text,
         Type::Integer,
         Type::Number,
@@ -49,6 +54,7 @@ impl Type {
         Type::Uuid,
         Type::Json,
         Type::Bytes,
+        Type::Point,
     ];
 
     /// The name in a manifest.
@@ -64,6 +70,7 @@ impl Type {
             Type::Uuid => "uuid",
             Type::Json => "json",
             Type::Bytes => "bytes",
+            Type::Point => "point",
         }
     }
 
@@ -80,6 +87,7 @@ impl Type {
             Type::Uuid => "uuid",
             Type::Json => "jsonb",
             Type::Bytes => "bytea",
+            Type::Point => "geography",
         }
     }
 
@@ -128,6 +136,8 @@ pub enum Value {
     Json(String),
     /// bytes
     Bytes(Vec<u8>),
+    /// point
+    Point(Point),
 }
 
 /// Why a text or JSON is no value of a type.

@@ -171,6 +171,7 @@ impl Value {
             Value::Uuid(uuid) => json_stored_plain(out, &stored_uuid(uuid)),
             Value::Json(text) => out.extend_from_slice(text.as_bytes()),
             Value::Bytes(bytes) => json_bytes(out, bytes),
+            Value::Point(point) => point.write_json(out),
         }
     }
 

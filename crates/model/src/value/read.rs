@@ -1,7 +1,7 @@
 //! Values from text and from JSON, refused in PostgreSQL's words.
 
 use super::scan::{Form, Scanner};
-use super::{Type, Value, ValueError, ValueErrorKind, jsonb, time};
+use super::{Type, Value, ValueError, ValueErrorKind, jsonb, point, time};
 
 /// Levels that a json value in a URL may have.
 const TEXT_DEPTH: u32 = 64;
@@ -36,6 +36,7 @@ pub(super) fn text(ty: Type, text: &str) -> Result<Value, ValueError> {
         Type::Uuid => uuid(text).map(Value::Uuid),
         Type::Json => jsonb::normalise(text, TEXT_DEPTH).map(Value::Json),
         Type::Bytes => bytes(text).map(Value::Bytes),
+        Type::Point => point::read(text).map(Value::Point),
     }
 }
 
@@ -47,6 +48,9 @@ pub(super) fn json(ty: Type, json: &str, depth: u32) -> Result<Value, ValueError
     }
     if ty == Type::Json {
         return jsonb::normalise(json, depth).map(Value::Json);
+    }
+    if ty == Type::Point {
+        return point::read(json).map(Value::Point);
     }
     if json.starts_with('"') {
         // Without escapes, quotes and control characters inside, the text stands there as it is.
@@ -85,6 +89,7 @@ fn wanted(ty: Type) -> &'static str {
         Type::Uuid => "a uuid is written as a JSON string: \"0190163d-8694-739b-aea5-966c26f8ad91\"",
         Type::Json => "any JSON",
         Type::Bytes => "bytes are written as a JSON string in hex: \"\\\\x00ff\"",
+        Type::Point => point::FORM,
     }
 }
 
@@ -120,7 +125,7 @@ fn integer(text: &str) -> Result<i64, ValueError> {
     })
 }
 
-fn number(text: &str) -> Result<f64, ValueError> {
+pub(super) fn number(text: &str) -> Result<f64, ValueError> {
     let digits = trim(text);
     // Rust also reads `inf` and `nan`, which are no numbers here.
     let plain = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));

@@ -240,6 +240,7 @@ fn every_key_of_the_schema_is_read() {
     let places: Vec<Place<'_>> = vec![
         ("collection", of("collections: { a: { ", " } }")),
         ("index", of("collections: { a: { indexes: [{ ", " }] } }")),
+        ("index_of_space", of("collections: { a: { indexes: [{ ", " }] } }")),
         ("policies", of("collections: { a: { policies: { ", " } } }")),
         ("update_policy", of("collections: { a: { policies: { update: { ", " } } } }")),
         ("rest", of("collections: { a: { rest: { ", " } } }")),
@@ -273,6 +274,7 @@ fn every_key_of_the_schema_is_read() {
                     "minimum" | "maximum" | "generated" => "integer",
                     "schema" => "json",
                     "to" | "on_delete" | "index" => "ref",
+                    "of" => "point",
                     _ => "text",
                 };
                 let text = if definition == "field" { field(ty)(key) } else { param(ty)(key) };

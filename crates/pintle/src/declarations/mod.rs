@@ -91,6 +91,7 @@ fn of_field(field: &Field) -> String {
         (Type::Json, None) => "any".to_owned(),
         (Type::Integer | Type::Number, _) => "number".to_owned(),
         (Type::Boolean, _) => "boolean".to_owned(),
+        (Type::Point, _) => "{ type: \"Point\"; coordinates: [longitude: number, latitude: number] }".to_owned(),
         (Type::Text | Type::Timestamp | Type::Date | Type::Uuid | Type::Bytes, _) => "string".to_owned(),
     }
 }

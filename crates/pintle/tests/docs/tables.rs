@@ -30,7 +30,7 @@ fn the_page_names_every_key_of_the_manifest_and_no_other() {
     let page = std::fs::read_to_string(crate::root().join("docs/manifest.md")).unwrap();
     let mut tables = page.lines().filter_map(|line| line.strip_prefix("| `")).filter(|line| line.contains('|'));
     let mut told: BTreeSet<String> = BTreeSet::new();
-    let types = ["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "ref"];
+    let types = ["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "point", "ref"];
     tables.by_ref().for_each(|line| {
         let names = line.split('|').next().unwrap().split('`').filter(|name| !name.contains([',', ' ']));
         told.extend(names.filter(|name| !name.is_empty() && !types.contains(name)).map(str::to_owned));

@@ -310,5 +310,6 @@ pub fn type_of(value: &Value) -> Option<Type> {
         Value::Uuid(_) => Type::Uuid,
         Value::Json(_) => Type::Json,
         Value::Bytes(_) => Type::Bytes,
+        Value::Point(_) => Type::Point,
     })
 }

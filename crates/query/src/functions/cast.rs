@@ -54,6 +54,9 @@ pub(crate) fn type_named(word: &str) -> Option<Type> {
 /// Whether values of a type can be cast to another, if not always.
 #[must_use]
 pub fn castable(from: Type, to: Type) -> bool {
+    if from == Type::Point || to == Type::Point {
+        return from == to;
+    }
     from == to
         || to == Type::Text
         || matches!((from, to), (Type::Text, _) | (Type::Integer, Type::Number) | (Type::Number, Type::Integer))
@@ -95,6 +98,7 @@ fn stored<'a>(value: Value) -> Answer<'a> {
         Value::Date(days) => Answer::Text(stored_date(days).to_string().into()),
         Value::Uuid(uuid) => Answer::Text(stored_uuid(&uuid).to_string().into()),
         Value::Bytes(bytes) => Answer::Bytes(bytes),
+        Value::Point(_) => Answer::Text(value.to_text().into()),
     }
 }
 

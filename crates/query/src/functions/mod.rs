@@ -9,6 +9,7 @@ mod decimal;
 mod json;
 mod number;
 mod pattern;
+mod place;
 
 use std::borrow::Cow;
 
@@ -43,6 +44,8 @@ pub(crate) mod name {
     pub(crate) const NUMBER_TEXT: &str = "pintle_number_text(";
     pub(crate) const TIMESTAMP_TEXT: &str = "pintle_timestamp_text(";
     pub(crate) const BYTES_TEXT: &str = "pintle_bytes_text(";
+    pub(crate) const POINT: &str = "pintle_point(";
+    pub(crate) const CELL: &str = "pintle_cell(";
 }
 
 /// Functions that walk a text or a json from end to end, or hold one against another: nothing can break off a call.
@@ -176,6 +179,11 @@ pub const FUNCTIONS: &[Function] = &[
         [Arg::Bytes(bytes)] => Answer::Text(bytes_text(bytes).into()),
         _ => Answer::Null,
     }),
+    function("pintle_point", 2, |args| match args {
+        [longitude, latitude] => place::point_of(*longitude, *latitude),
+        _ => Answer::Null,
+    }),
+    function("pintle_cell", 1, |args| args.first().map_or(Answer::Null, |point| place::cell_of(*point))),
 ];
 
 fn text<'a>(args: &[Arg<'a>], f: impl FnOnce(&'a str) -> Answer<'a>) -> Answer<'a> {

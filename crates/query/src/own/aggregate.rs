@@ -5,7 +5,7 @@ use sqlparser::ast::{self, Spanned};
 use sqlparser::tokenizer::Span;
 
 use super::lower::Lower;
-use super::typed::Known;
+use super::typed::{Known, is_untold};
 use crate::Dialect;
 use crate::policy::mistake::Mistake;
 use crate::sql::{Fragment, Piece};
@@ -162,8 +162,9 @@ impl Lower<'_> {
         let same = |sql: Fragment, known: &Known| Written { sql, cast: "", ty: known.ty, exact: known.exact };
         match (name, &known[..]) {
             ("count", [one]) => {
-                if distinct && one.ty == Type::Json {
-                    return Err(self.wrong("json cannot be told apart on both stores alike", span));
+                if distinct && is_untold(one.ty) {
+                    let message = format!("{} cannot be told apart on both stores alike", one.ty.name());
+                    return Err(self.wrong(message, span));
                 }
                 let open = if distinct { "count(DISTINCT " } else { "count(" };
                 Ok(whole(Fragment::word(open).and(one.sql.clone())))
@@ -171,7 +172,9 @@ impl Lower<'_> {
             ("sum" | "avg", [one]) if matches!(one.ty, Type::Integer | Type::Number) => {
                 Ok(self.summed(name == "sum", one, distinct))
             }
-            ("min" | "max", [one]) if !matches!(one.ty, Type::Json | Type::Uuid | Type::Bytes | Type::Boolean) => {
+            ("min" | "max", [one])
+                if !matches!(one.ty, Type::Json | Type::Uuid | Type::Bytes | Type::Boolean | Type::Point) =>
+            {
                 let open = if name == "min" { "min(" } else { "max(" };
                 Ok(same(Fragment::word(open).and(self.key(one)), one))
             }

@@ -4,7 +4,7 @@ use pintle_model::Type;
 use sqlparser::ast;
 
 use super::lower::Lower;
-use super::typed::{Known, Typed, What};
+use super::typed::{Known, NEAR, Typed, What, is_untold};
 use crate::Dialect;
 use crate::functions::{check_like, name};
 use crate::policy::mistake::Mistake;
@@ -69,8 +69,9 @@ impl Lower<'_> {
             );
         };
         let (sought, ty) = (self.of(typed, expected.unwrap_or(column.ty))?, column.ty);
-        if ty == Type::Json {
-            return Err(self.wrong("json is not sought so", span).help("cast both sides to text"));
+        if is_untold(ty) {
+            let help = if ty == Type::Json { "cast both sides to text" } else { NEAR };
+            return Err(self.wrong(format!("{} is not sought so", ty.name()), span).help(help));
         }
         let both_numbers = matches!((sought.ty, ty), (Type::Integer | Type::Number, Type::Integer | Type::Number));
         if sought.ty != ty && !both_numbers {

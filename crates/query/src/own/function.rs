@@ -243,7 +243,7 @@ impl Lower<'_> {
     fn extreme(&mut self, call: &Call<'_>) -> Result<Known, Mistake> {
         let typed: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect::<Result<_, _>>()?;
         let ty = self.common_or(&typed)?;
-        if matches!(ty, Type::Json | Type::Uuid | Type::Bytes | Type::Boolean) {
+        if matches!(ty, Type::Json | Type::Uuid | Type::Bytes | Type::Boolean | Type::Point) {
             return Err(self.wrong(format!("`{}` is not of {}", call.name, ty.name()), call.span));
         }
         let args: Vec<Known> = typed.into_iter().map(|arg| self.of(arg, ty)).collect::<Result<_, _>>()?;

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Span;
 use super::lower::Lower;
 use super::query::{Body, Item, Out};
 use super::scope::Level;
-use super::typed::{Known, Typed, What};
+use super::typed::{Known, NEAR, Typed, What, is_untold};
 use crate::Dialect;
 use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::policy::place::span as place;
@@ -62,10 +62,12 @@ impl Lower<'_> {
             tail = tail.then(" HAVING ").and(condition);
         }
         let head = if select.distinct.is_some() {
-            if let Some(json) = items.iter().find(|item| item.typed.ty() == Some(Type::Json)) {
-                return Err(self
-                    .wrong("json cannot be told apart on both stores alike", json.typed.span)
-                    .help("cast it to text, or leave DISTINCT out"));
+            for item in &items {
+                if let Some(ty) = item.typed.ty().filter(|ty| is_untold(*ty)) {
+                    return Err(self
+                        .wrong(format!("{} cannot be told apart on both stores alike", ty.name()), item.typed.span)
+                        .help("leave it out of what is answered, or leave DISTINCT out"));
+                }
             }
             Fragment::word("SELECT DISTINCT ")
         } else {
@@ -164,10 +166,10 @@ impl Lower<'_> {
             let expr = self.grouped_by(expr, &select.projection)?;
             let typed = self.expr(expr)?;
             let known = self.alone(typed)?;
-            if known.ty == Type::Json {
-                return Err(self
-                    .wrong("json cannot be told apart on both stores alike", place(expr))
-                    .help("group by a text in it: `data->>'key'`"));
+            if is_untold(known.ty) {
+                let help = if known.ty == Type::Json { "group by a text in it: `data->>'key'`" } else { NEAR };
+                let message = format!("{} cannot be told apart on both stores alike", known.ty.name());
+                return Err(self.wrong(message, place(expr)).help(help));
             }
             if known.constant {
                 return Err(self.wrong("this is the same in each row", place(expr)).help("group by a column"));
@@ -260,6 +262,9 @@ impl Lower<'_> {
                     if known.constant {
                         return Err(self.wrong("this is the same in each row", place(&key.expr)));
                     }
+                    if known.ty == Type::Point {
+                        return Err(self.wrong("points have no order", place(&key.expr)).help(NEAR));
+                    }
                     (self.key(&known), known.required)
                 }
             };
@@ -295,6 +300,9 @@ impl Lower<'_> {
     /// An item as a key: its number, but on SQLite for json, which is ordered by another thing than what is shown.
     fn item_key(&mut self, at: usize, item: &Item) -> Result<(Fragment, bool), Mistake> {
         let required = matches!(&item.typed.what, What::Known(known) if known.required && !known.constant);
+        if item.typed.ty() == Some(Type::Point) {
+            return Err(self.wrong("points have no order", item.typed.span).help(NEAR));
+        }
         if let What::Known(known) = &item.typed.what
             && known.ty == Type::Json
             && self.dialect == Dialect::Sqlite

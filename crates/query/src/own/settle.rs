@@ -6,7 +6,7 @@ use sqlparser::tokenizer::Span;
 
 use super::lower::Lower;
 use super::query::{Body, Out};
-use super::typed::{Known, Typed, What};
+use super::typed::{Known, Typed, What, is_untold};
 use crate::Dialect;
 use crate::policy::mistake::Mistake;
 use crate::sql::{Fragment, Piece};
@@ -72,9 +72,11 @@ impl Lower<'_> {
                 Ok(self.around(found.sql, &found.columns, types, span)?)
             }
             Body::Both { left, words, right } => {
-                if words != " UNION ALL " && types.contains(&Type::Json) {
-                    let help = "cast it to text, or write UNION ALL";
-                    return Err(Mistake::new("json cannot be told apart on both stores alike").help(help));
+                if words != " UNION ALL "
+                    && let Some(ty) = types.iter().find(|ty| is_untold(**ty))
+                {
+                    let message = format!("{} cannot be told apart on both stores alike", ty.name());
+                    return Err(Mistake::new(message).help("leave it out, or write UNION ALL"));
                 }
                 // A chain of one operator reads from the left; all else is put into a subquery, since SQLite knows no
                 // parentheses here, and other precedences.

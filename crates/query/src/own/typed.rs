@@ -46,6 +46,14 @@ pub(super) struct Known {
     pub(super) constant: bool,
 }
 
+/// What is asked of points instead.
+pub(super) const NEAR: &str = "ask for `distance(a, b)` or `dwithin(a, b, metres)`";
+
+/// Whether two values of this type may be one on one store and two on the other.
+pub(super) fn is_untold(ty: Type) -> bool {
+    matches!(ty, Type::Json | Type::Point)
+}
+
 impl Known {
     /// An expression that was put together.
     pub(super) fn new(sql: Fragment, ty: Type) -> Known {
@@ -203,6 +211,7 @@ impl Lower<'_> {
         };
         let (span, l, r) = (left.span.union(&right.span), self.of(left, l)?, self.of(right, r)?);
         match (l.ty, r.ty) {
+            (Type::Point, _) | (_, Type::Point) => Err(self.wrong("points are not compared", span).help(NEAR)),
             (a, b) if a == b => Ok((l, r)),
             (Type::Integer | Type::Number, Type::Integer | Type::Number) => Ok((l, r)),
             // `auth.uid()` is text, and users' ids often are uuids.
@@ -252,5 +261,6 @@ pub(super) fn pg_type(ty: Type) -> &'static str {
         Type::Uuid => "uuid",
         Type::Json => "jsonb",
         Type::Bytes => "bytea",
+        Type::Point => "geography",
     }
 }

@@ -40,6 +40,19 @@ impl Planner {
         Ok(Expr::Path { json: Box::new(column), steps: target.path.clone(), text: target.text })
     }
 
+    /// What rows are ordered by.
+    ///
+    /// # Errors
+    /// As [`Planner::target`], and for a point, which has no order.
+    pub(super) fn sort_target(&self, collection: CollectionId, target: &Target) -> Result<Expr, Fault> {
+        let found = self.target(collection, target)?;
+        if found.ty() == Some(Type::Point) {
+            let message = "could not identify an ordering operator for type geography";
+            return Err(Fault::new(FaultKind::UndefinedOperator, message));
+        }
+        Ok(found)
+    }
+
     fn test(&self, collection: CollectionId, target: &Target, test: &Test) -> Result<Expr, Fault> {
         let value = self.target(collection, target)?;
         let ty = target.ty(self.model.collection(collection).fields[target.field].ty);
@@ -47,6 +60,9 @@ impl Planner {
         let text = |n: usize| Box::new(Expr::Param(Param::Value(n), Type::Text));
         let only = |wanted: Type, operator: &str| if ty == wanted { Ok(()) } else { Err(no_operator(ty, operator)) };
         let value = Box::new(value);
+        if ty == Type::Point && !matches!(test, Test::Is(_)) {
+            return Err(no_operator(ty, "="));
+        }
         Ok(match test {
             Test::Compare(op, n) => Expr::Compare(*op, value, slot(*n)),
             Test::Distinct(n) => Expr::Distinct(value, slot(*n)),

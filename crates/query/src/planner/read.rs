@@ -96,7 +96,7 @@ impl Planner {
     fn order(&self, sql: &mut Sql, collection: CollectionId, order: &[Order]) -> Result<(), Fault> {
         for (n, key) in order.iter().enumerate() {
             sql.word(if n == 0 { " ORDER BY " } else { ", " });
-            let target = self.target(collection, &key.target)?;
+            let target = self.sort_target(collection, &key.target)?;
             // On PostgreSQL a bare name is first of all a column of the answer, which may be cast.
             sql.sort_key(Scope { qualified: self.dialect == Dialect::Postgres, ..self.scope() }, &target);
             sql.word(if key.descending { " DESC" } else { "" });

@@ -221,7 +221,7 @@ impl Planner {
     fn answers(&self, place: Place, returning: &Returning) -> Result<Answers, Fault> {
         let (columns, shown) = self.columns(place.collection, &returning.select)?;
         let order = if shown.is_empty() { &[][..] } else { &returning.order };
-        let keys = order.iter().map(|key| self.target(place.collection, &key.target)).collect::<Result<_, _>>()?;
+        let keys = order.iter().map(|key| self.sort_target(place.collection, &key.target)).collect::<Result<_, _>>()?;
         let sort = order
             .iter()
             .map(|key| Sort { descending: key.descending, nulls_first: key.nulls_first.unwrap_or(key.descending) });

@@ -77,6 +77,7 @@ pub(super) fn comparable(source: &str, left: Typed, right: Typed) -> Result<(Exp
                 return Err(Mistake::new("these cannot be compared").at(source, span));
             };
             match (a, b) {
+                (Type::Point, _) | (_, Type::Point) => Err(incomparable(a, b).at(source, span)),
                 _ if a == b => Ok((l, r)),
                 (Type::Integer, Type::Number) | (Type::Number, Type::Integer) => Ok((l, r)),
                 // `auth.uid()` is text, and users' ids often are uuids.

@@ -10,6 +10,7 @@
 mod expr;
 mod fragment;
 mod path;
+mod place;
 mod postgres;
 mod regex;
 mod sqlite;
@@ -17,6 +18,7 @@ mod sqlite;
 pub(crate) use expr::Scope;
 pub(crate) use fragment::{Fragment, Piece};
 pub use path::index_part;
+pub use place::space_parts;
 pub use postgres::POSTGRES_FUNCTIONS;
 pub(crate) use postgres::element_value;
 pub(crate) use regex::postgres_regex;
@@ -75,7 +77,13 @@ impl Sql {
             sql.params.push(Param::Rows(n));
             sql.types.push(*ty);
             let placeholder = sql.params.len();
-            sql.word("$").number(placeholder).cast_to(*ty).word("[]");
+            sql.word("$").number(placeholder);
+            if *ty == Type::Point {
+                sql.word("::bytea")
+            } else {
+                sql.cast_to(*ty)
+            };
+            sql.word("[]");
         };
         self.word("unnest(").list(types.iter().enumerate(), ", ", array).word(") AS \"_pintle_rows\"(");
         self.list(0..types.len(), ", ", |sql, n| _ = sql.word("\"c").number(n).word("\"")).word(")")

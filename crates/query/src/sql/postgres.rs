@@ -74,6 +74,7 @@ impl Sql {
             Type::Uuid => "::uuid",
             Type::Json => "::jsonb",
             Type::Bytes => "::bytea",
+            Type::Point => "::bytea::geography",
         })
     }
 

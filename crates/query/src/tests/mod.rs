@@ -109,6 +109,7 @@ fn bound(value: &Value) -> Sqlite {
         Value::Date(days) => Sqlite::Text(stored_date(*days).to_string()),
         Value::Uuid(uuid) => Sqlite::Text(stored_uuid(uuid).to_string()),
         Value::Bytes(bytes) => Sqlite::Blob(bytes.clone()),
+        Value::Point(_) => Sqlite::Text(value.to_text()),
     }
 }
 

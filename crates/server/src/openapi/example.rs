@@ -58,6 +58,7 @@ pub(super) fn value(field: &Field) -> Option<Value> {
             }
             None => Some(json!({ "example": true })),
         },
+        Type::Point => Some(json!({ "type": "Point", "coordinates": [11.5761, 48.1374] })),
         Type::Bytes => {
             let length = field.min_length.unwrap_or(2).min(64).min(field.max_length.unwrap_or(2).max(1));
             Some(json!(format!("\\x{}", "00".repeat(usize::try_from(length).ok()?))))

@@ -108,7 +108,7 @@ fn list_parameters(collection: &Collection, mount: &Mount) -> Vec<Value> {
         ),
         query("order", "By which fields: `field.desc`, several with commas.", order_schema(collection)),
     ];
-    for field in collection.fields.iter().filter(|f| f.ty != Type::Json) {
+    for field in collection.fields.iter().filter(|f| !matches!(f.ty, Type::Json | Type::Point)) {
         if ["limit", "offset", "order"].contains(&field.name.as_str()) {
             continue;
         }
@@ -155,7 +155,8 @@ fn inner_filters(collection: &Collection) -> Option<Value> {
 }
 
 fn order_schema(collection: &Collection) -> Value {
-    let names: Vec<&str> = collection.fields.iter().filter(|f| f.ty != Type::Json).map(|f| f.name.as_str()).collect();
+    let ordered = collection.fields.iter().filter(|f| !matches!(f.ty, Type::Json | Type::Point));
+    let names: Vec<&str> = ordered.map(|f| f.name.as_str()).collect();
     let one = format!("({})(\\.(asc|desc))?", names.join("|"));
     json!({ "type": "string", "pattern": format!("^{one}(,{one})*$") })
 }

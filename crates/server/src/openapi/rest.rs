@@ -222,6 +222,7 @@ fn operators_of(ty: Type) -> &'static str {
         }
         Type::Boolean => "`is.true`, `is.false`, `eq.true`, `is.null`; `not.` before it",
         Type::Json => "`eq.{…}`, `cs.{…}` (contains), `is.null`; `not.` before it",
+        Type::Point => "`is.null`; `not.` before it",
         _ => "`eq.`, `neq.`, `gt.`, `gte.`, `lt.`, `lte.`, `in.(1,2)`, `is.null`; `not.` before it",
     }
 }

@@ -228,7 +228,7 @@ fn parameter(param: &RouteParam) -> Value {
     if let Some(example) = example::value(field) {
         parameter["example"] = example;
     }
-    if field.ty == Type::Json {
+    if matches!(field.ty, Type::Json | Type::Point) {
         // In a URL json is a text that holds it.
         parameter["content"] = json!({ JSON: { "schema": schema } });
     } else {

@@ -193,6 +193,7 @@ pub(super) fn scalar(field: &Field) -> Value {
         Type::Date => json!({ "type": "string", "format": "date" }),
         Type::Uuid => json!({ "type": "string", "format": "uuid" }),
         Type::Json => json!({ "type": ["object", "array", "string", "number", "boolean"] }),
+        Type::Point => point(),
         Type::Bytes => json!({ "type": "string", "pattern": r"^\\x([0-9a-fA-F]{2})*$" }),
     };
     if !field.choices.is_empty() {
@@ -203,6 +204,26 @@ pub(super) fn scalar(field: &Field) -> Value {
     }
     bounds(&mut schema, field);
     schema
+}
+
+/// A point, as answers have it. Bodies may have longitude and latitude by their names as well.
+fn point() -> Value {
+    let degrees = |most: f64| json!({ "type": "number", "format": "double", "minimum": -most, "maximum": most });
+    json!({
+        "type": "object",
+        "description": "A place (WGS 84) as GeoJSON has it: the longitude first.",
+        "properties": {
+            "type": { "const": "Point" },
+            "coordinates": {
+                "type": "array",
+                "prefixItems": [degrees(180.0), degrees(90.0)],
+                "items": false,
+                "minItems": 2,
+            },
+        },
+        "required": ["type", "coordinates"],
+        "additionalProperties": false,
+    })
 }
 
 /// Least and greatest values and lengths, in JSON Schema's words where it has them and in ours where not.

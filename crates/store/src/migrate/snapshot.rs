@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pintle_model::{Collection, DefaultValue, Field, IndexPart, KeyOrigin, Model, OnDelete, Type, Value};
 use pintle_query::Dialect;
-use pintle_query::sql::index_part;
+use pintle_query::sql::{index_part, space_parts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -96,6 +96,9 @@ pub(crate) struct Index {
     /// What it orders by, as SQL of the engine, with the direction.
     pub(crate) parts: Vec<String>,
     pub(crate) unique: bool,
+    /// It finds places.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) space: bool,
 }
 
 impl Snapshot {
@@ -216,7 +219,7 @@ fn description(text: Option<&String>, dialect: Dialect) -> Option<String> {
 fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Vec<Index> {
     let part = |collection: &Collection, part: &IndexPart| index_part(dialect, collection, part);
     let mut found: Vec<Index> = Vec::new();
-    let mut add = |words: &[&str], parts: Vec<String>, unique: bool| {
+    let mut add = |words: &[&str], parts: Vec<String>, unique: bool, space: bool| {
         if found.iter().any(|index| index.parts == parts && (index.unique || !unique)) {
             return;
         }
@@ -229,13 +232,13 @@ fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<Strin
             name = format!("{base}{number}");
             number += 1;
         }
-        found.push(Index { name, parts, unique });
+        found.push(Index { name, parts, unique, space });
     };
     let whole = |field: usize| IndexPart { field, path: Vec::new(), descending: false };
     for (at, field) in collection.fields.iter().enumerate() {
         let is_the_key = collection.key.len == 1 && at == 0;
         if field.unique && !is_the_key {
-            add(&[&field.name], vec![part(collection, &whole(at))], true);
+            add(&[&field.name], vec![part(collection, &whole(at))], true, false);
         }
     }
     for index in &collection.indexes {
@@ -248,12 +251,17 @@ fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<Strin
             let direction = if of.descending { " DESC" } else { "" };
             format!("{}{direction}", part(collection, of))
         });
-        add(&words, parts.collect(), index.unique);
+        add(&words, parts.collect(), index.unique, false);
+    }
+    for space in &collection.spaces {
+        let mut words = vec![collection.positions[space.position].name.as_str()];
+        words.extend(space.time.map(|time| collection.fields[time].name.as_str()));
+        add(&words, space_parts(dialect, collection, *space), false, true);
     }
     for (at, field) in collection.fields.iter().enumerate() {
         let leads = at == 0 || collection.indexes.iter().any(|index| index.parts.first() == Some(&whole(at)));
         if field.reference.as_ref().is_some_and(|reference| reference.indexed) && !leads && !field.unique {
-            add(&[&field.name], vec![part(collection, &whole(at))], false);
+            add(&[&field.name], vec![part(collection, &whole(at))], false, false);
         }
     }
     found

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use super::geography;
 use bytes::{BufMut, BytesMut};
 use pintle_model::Value;
 use pintle_query::plan::ParamValue;
@@ -58,7 +59,7 @@ impl Bound<'_> {
             Value::Date(_) => *ty == PgType::DATE,
             Value::Uuid(_) => *ty == PgType::UUID,
             Value::Json(_) => *ty == PgType::JSONB || is_text(ty),
-            Value::Bytes(_) => *ty == PgType::BYTEA,
+            Value::Bytes(_) | Value::Point(_) => *ty == PgType::BYTEA,
         };
         if same { Form::Binary } else { Form::Text }
     }
@@ -179,6 +180,7 @@ fn binary(value: &ParamValue<'_>, ty: &PgType, out: &mut BytesMut) -> Result<(),
             out.put_slice(json.as_bytes());
         }
         Value::Bytes(bytes) => out.put_slice(bytes),
+        Value::Point(point) => geography::put(*point, out),
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type as PgType};
 
 use super::bind::{EPOCH_DAYS, EPOCH_MICROS};
+use super::geography;
 use crate::Error;
 use crate::json::{Array, Cell};
 use crate::sort::SortValue;
@@ -85,6 +86,7 @@ fn write(out: &mut Vec<u8>, ty: Type, stored: &PgType, bytes: &[u8]) -> Option<(
         }
         Type::Json if *stored == PgType::JSONB => out.extend_from_slice(bytes.strip_prefix(&[1])?),
         Type::Bytes if *stored == PgType::BYTEA => print::json_bytes(out, bytes),
+        Type::Point => geography::read(bytes)?.write_json(out),
         Type::Boolean | Type::Timestamp | Type::Date | Type::Uuid | Type::Json | Type::Bytes => return None,
     }
     Some(())

@@ -8,6 +8,7 @@ mod bulk;
 mod connect;
 mod credential;
 mod fault;
+mod geography;
 mod json;
 mod metrics;
 mod migrate;

@@ -37,6 +37,7 @@ pub(super) fn bind_value(statement: &mut Statement<'_>, place: usize, value: &Va
         Value::Timestamp(micros) => statement.raw_bind_parameter(place, &*stored_timestamp(*micros)),
         Value::Date(days) => statement.raw_bind_parameter(place, &*stored_date(*days)),
         Value::Uuid(uuid) => statement.raw_bind_parameter(place, &*stored_uuid(uuid)),
+        Value::Point(_) => statement.raw_bind_parameter(place, value.to_text()),
         Value::Bytes(bytes) => statement.raw_bind_parameter(place, bytes.as_slice()),
     }
 }

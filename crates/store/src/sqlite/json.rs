@@ -3,8 +3,8 @@
 //! STRICT tables and their CHECKs keep every value of its type, but a person may have edited the file by hand: a value
 //! that is not of its column's type is an error, never a panic and never JSON that does not parse.
 
-use pintle_model::Type;
 use pintle_model::value::print;
+use pintle_model::{Point, Type};
 use pintle_query::plan::Column;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -53,9 +53,20 @@ fn write(out: &mut Vec<u8>, value: ValueRef<'_>, ty: Type) -> bool {
             quoted(out, text);
         }
         (Type::Bytes, ValueRef::Blob(bytes)) => print::json_bytes(out, bytes),
+        (Type::Point, ValueRef::Text(text)) => {
+            return point(out, std::str::from_utf8(text).ok().and_then(Point::from_stored));
+        }
+        (Type::Point, ValueRef::Blob(bytes)) => return point(out, Point::from_bytes(bytes)),
         _ => return false,
     }
     true
+}
+
+fn point(out: &mut Vec<u8>, point: Option<Point>) -> bool {
+    point.is_some_and(|point| {
+        point.write_json(out);
+        true
+    })
 }
 
 fn quoted(out: &mut Vec<u8>, ascii: &[u8]) {

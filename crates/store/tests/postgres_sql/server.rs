@@ -148,6 +148,7 @@ impl Bound {
                 Value::Uuid(uuid) => (PgType::UUID, uuid.as_bytes().to_vec()),
                 Value::Json(text) => (PgType::JSONB, [b"\x01", text.as_bytes()].concat()),
                 Value::Bytes(bytes) => (PgType::BYTEA, bytes.clone()),
+                Value::Point(_) => panic!("no statement of these tests has a point"),
             },
         };
         assert_eq!(*ty, wanted, "{sql}");

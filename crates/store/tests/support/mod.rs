@@ -49,6 +49,8 @@ pub fn collection(name: &str, fields: Vec<Field>) -> Collection {
         fields,
         key: Key { len: 1, origin: KeyOrigin::Given },
         indexes: Vec::new(),
+        positions: Vec::new(),
+        spaces: Vec::new(),
         policies: Policies::default(),
         mount: None,
         renamed_from: None,

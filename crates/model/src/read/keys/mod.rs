@@ -1,12 +1,12 @@
 //! Every key of a manifest with its meaning: the one table that the reader checks keys against and that the JSON Schema
 //! is made of.
 
+mod field;
 mod route;
 mod service;
 
-use Form::{
-    Any, Choice, Count, Duration, JsonSchema, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text,
-};
+use Form::{Any, Choice, Count, Duration, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text};
+pub(crate) use field::{FIELD, FIELD_FORM, INDEX, SPACE, TYPES};
 use route::PUBLIC_FORM;
 pub(crate) use route::{
     ACCESS, AUTH, PARAM, PARAM_TYPES, PLACES, PUBLIC, ROUTE, ROUTE_PATH, SCRIPT_LIMITS, SCRIPTS, SHAPES, SQL,
@@ -98,10 +98,6 @@ const fn must(key: &'static str, form: Form, doc: &'static str) -> Entry {
     Entry { key, required: true, form, doc }
 }
 
-/// The types that a field may have, with `ref`.
-pub(crate) const TYPES: &[&str] =
-    &["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "ref"];
-
 pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// What Pintle itself answers, with all below.
 pub(crate) const RESERVED: &[&str] = &["/health", "/metrics", "/openapi.json", "/docs", "/rest/v1", "/auth/v1"];
@@ -173,9 +169,9 @@ pub(crate) static COLLECTION: Table = Table {
         may("fields", Map(&FIELD_FORM), "The other fields, each by its name: a type, or a map of options."),
         may(
             "indexes",
-            List(&Any(&[List(&Text, Empty::Refused), Object(&INDEX)]), Empty::Allowed),
-            "Indexes: each a list of `field`, `field desc` or `field->inner->>key`, or a map with `fields` and `unique`. \
-             Unique fields and refs have theirs already.",
+            List(&Any(&[List(&Text, Empty::Refused), Object(&INDEX), Object(&SPACE)]), Empty::Allowed),
+            "Indexes: each a list of `field`, `field desc` or `field->inner->>key`, or a map with `fields` and `unique`, or \
+             with `space` and `time`. Unique fields, refs and points have theirs already.",
         ),
         may(
             "policies",
@@ -188,61 +184,6 @@ pub(crate) static COLLECTION: Table = Table {
             "Where the collection answers as plain resources: list, create, get, replace, patch, delete.",
         ),
         may("renamed_from", Name, "The collection's earlier name, so that its table is renamed and keeps its rows."),
-    ],
-};
-
-/// A field's type alone, or all its options.
-pub(crate) static FIELD_FORM: Form = Any(&[Choice(TYPES), Object(&FIELD)]);
-
-pub(crate) static FIELD: Table = Table {
-    of: "a field",
-    entries: &[
-        must("type", Choice(TYPES), "The field's type. `ref` is a key of another collection; it needs `to`."),
-        may("required", Switch, "Null is refused. Fields of the key always are required. Default: false."),
-        may("unique", Switch, "No two rows may hold the same value; nulls may repeat. Default: false."),
-        may("readonly", Switch, "The caller may not give a value: the default decides. Default: false."),
-        may(
-            "generated",
-            Switch,
-            "For a single key of type integer (counted) or uuid (version 7): the store makes it unless the caller gives one.",
-        ),
-        may("default", Form::Anything, "The value when none is given: a literal, `now()`, `uuid()` or `auth.uid()`."),
-        may("enum", List(&Form::Anything, Empty::Refused), "The only values that are allowed."),
-        may(
-            "pattern",
-            Text,
-            "For text: a regular expression as JSON Schema has it, which must match somewhere unless it is anchored with `^` and `$`.",
-        ),
-        may("minimum", Scalar, "For integer, number, timestamp and date: the least value."),
-        may("maximum", Scalar, "For integer, number, timestamp and date: the greatest value."),
-        may("minLength", Count(0, u64::MAX), "The least length: characters of a text, bytes of bytes."),
-        may("maxLength", Count(0, u64::MAX), "The greatest length: characters of a text, bytes of bytes."),
-        may(
-            "schema",
-            JsonSchema,
-            "For json: the JSON Schema that a value must satisfy, or the path of a file with it, relative to the app's folder.",
-        ),
-        may("description", Text, "What it means, for the documentation."),
-        may("renamed_from", Name, "The field's earlier name, so that its column is renamed and keeps its values."),
-        may("to", Name, "For ref: the collection whose key it holds."),
-        may(
-            "on_delete",
-            Choice(&["restrict", "cascade", "set_null"]),
-            "For ref: what happens to this row when the other is deleted. Default: restrict.",
-        ),
-        may("index", Switch, "For ref: whether it is indexed. Default: true."),
-    ],
-};
-
-pub(crate) static INDEX: Table = Table {
-    of: "an index",
-    entries: &[
-        must(
-            "fields",
-            List(&Text, Empty::Refused),
-            "What it orders by: `field`, `field desc` or `field->inner->>key`.",
-        ),
-        may("unique", Switch, "No two rows may agree in all of them. Default: false."),
     ],
 };
 
@@ -397,4 +338,8 @@ pub(crate) const TYPE_ALIASES: &[(&str, &str)] = &[
     ("binary", "bytes"),
     ("reference", "ref"),
     ("guid", "uuid"),
+    ("geography", "point"),
+    ("geometry", "point"),
+    ("geojson", "point"),
+    ("location", "point"),
 ];

@@ -8,7 +8,7 @@ use super::{Empty, NONE, Table, may, must};
 
 /// The types that a parameter may have.
 pub(crate) const PARAM_TYPES: &[&str] =
-    &["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes"];
+    &["text", "integer", "number", "boolean", "timestamp", "date", "uuid", "json", "bytes", "point"];
 
 pub(crate) const PLACES: &[&str] = &["path", "query", "header"];
 pub(crate) const ACCESS: &[&str] = &["optional", "required", "service_role"];

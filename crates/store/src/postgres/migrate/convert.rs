@@ -24,7 +24,7 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Filling> {
         (Type::Timestamp, Type::Json) => {
             plain(format!("to_jsonb(to_char({old} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"))
         }
-        (from, Type::Text) if from != Type::Bytes => plain(format!("CAST({old} AS text)")),
+        (from, Type::Text) if !matches!(from, Type::Bytes | Type::Point) => plain(format!("CAST({old} AS text)")),
         (Type::Date, Type::Timestamp) => plain(format!("CAST({old} AS timestamp) AT TIME ZONE 'UTC'")),
         (Type::Timestamp, Type::Date) => {
             let unfit = format!("CAST({old} AT TIME ZONE 'UTC' AS time) <> '00:00'");
@@ -35,7 +35,7 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Filling> {
             format!("{old} = trunc({old}) AND {old} >= -9223372036854775808 AND {old} < 9223372036854775808"),
         ),
         (Type::Integer, Type::Boolean) => fitting(&format!("{old} = 1"), format!("{old} IN (0, 1)")),
-        (Type::Text, to) if to != Type::Bytes => {
+        (Type::Text, to) if !matches!(to, Type::Bytes | Type::Point) => {
             let value = format!("{}({old})", reader_name(to));
             let unfit = format!("({old} IS NOT NULL AND {value} IS NULL)");
             Some(Filling { value, unfit: Some(unfit) })
@@ -85,6 +85,7 @@ fn reader(ty: Type) -> String {
         Type::Uuid => ("uuid", ".*".to_owned(), "CAST(given AS uuid)"),
         Type::Json => ("jsonb", ".*".to_owned(), "CAST(given AS jsonb)"),
         Type::Text => ("text", ".*".to_owned(), "given"),
+        Type::Point => ("geography", ".*".to_owned(), "CAST(given AS geography)"),
         Type::Bytes => ("bytea", r"\\x.*".to_owned(), "CAST(given AS bytea)"),
     };
     format!(

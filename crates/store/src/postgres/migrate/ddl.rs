@@ -157,6 +157,7 @@ fn plain_type(column: &Column) -> &'static str {
         Some(Type::Uuid) => "uuid",
         Some(Type::Json) => "jsonb",
         Some(Type::Bytes) => "bytea",
+        Some(Type::Point) => "geography(Point,4326)",
         Some(Type::Text) | None => "text",
     }
 }
@@ -198,6 +199,7 @@ pub(super) fn index_parts(table: &Table, index: &Index) -> Vec<String> {
     let mut parts = index.parts.clone();
     if let [key] = &table.key[..]
         && !index.unique
+        && !index.space
         && !parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(key))
     {
         parts.push(quoted(key));
@@ -209,7 +211,8 @@ pub(super) fn index_parts(table: &Table, index: &Index) -> Vec<String> {
 pub(super) fn create_index(table: &Table, index: &Index, how: &str) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let parts = index_parts(table, index).join(", ");
-    format!("CREATE {unique}INDEX {how}{} ON {} ({parts})", index_name(index), quoted(&table.name))
+    let using = if index.space { " USING gist" } else { "" };
+    format!("CREATE {unique}INDEX {how}{} ON {}{using} ({parts})", index_name(index), quoted(&table.name))
 }
 
 fn literal(column: &Column, text: &str) -> String {

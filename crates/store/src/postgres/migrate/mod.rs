@@ -9,6 +9,7 @@
 mod columns;
 mod convert;
 mod ddl;
+mod extensions;
 mod later;
 mod plan;
 mod session;
@@ -248,6 +249,10 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
             Some(_) => lines.push(Line::outer('~', "functions of Pintle's own")),
         }
         plan.steps.push(Step { lines, sql, ..Step::default() });
+    }
+    let extensions = extensions::missing(session, model).await?;
+    if !extensions.is_empty() {
+        plan.steps.insert(0, Step { sql: extensions, ..Step::default() });
     }
     if session.schema != "public" && plan.sql().next().is_some() {
         // For whoever runs it by hand.

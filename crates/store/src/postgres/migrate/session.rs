@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
+use super::extensions;
 use crate::migrate::review::{quoted, text_literal};
 use crate::postgres::connect;
 use crate::{Error, PostgresUrl};
@@ -147,6 +148,9 @@ impl Session {
             ));
         }
         let forbidden = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+        if let Some(what) = extensions::forbidden(sql).filter(|_| forbidden) {
+            return Error::Migration(what);
+        }
         match failed(error) {
             Error::Internal(source) if forbidden => Error::Migration(format!(
                 "the tables cannot be changed: {source}. The user of the store's URL must own them, and may create others: \

@@ -38,7 +38,7 @@ pub(super) fn conversion(from: Type, to: Type, old: &str) -> Option<Filling> {
             fitting(whole.clone(), format!("{whole} <> {old}"))
         }
         (Type::Integer, Type::Boolean) => fitting(old.to_owned(), format!("{old} NOT IN (0, 1)")),
-        (Type::Text, to) if to != Type::Bytes => {
+        (Type::Text, to) if !matches!(to, Type::Bytes | Type::Point) => {
             let value = format!("pintle_read('{}', {old})", to.name());
             let unfit = format!("({old} IS NOT NULL AND {value} IS NULL)");
             Some(Filling { value, unfit: Some(unfit) })

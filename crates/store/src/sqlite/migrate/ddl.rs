@@ -112,7 +112,7 @@ fn check(column: &Column, value: &str, form: bool) -> Option<String> {
     let mut all = Vec::new();
     match column.ty() {
         Some(Type::Boolean) if form => all.push(format!("{value} IN (0, 1)")),
-        Some(Type::Json) if form => all.push(format!("json_valid({value})")),
+        Some(Type::Json | Type::Point) if form => all.push(format!("json_valid({value})")),
         _ => {}
     }
     if !column.choices.is_empty() {
@@ -143,6 +143,7 @@ pub(super) fn create_index(table: &Table, index: &Index) -> String {
     let mut parts = index.parts.join(", ");
     if let [key] = &table.key[..]
         && !index.unique
+        && !index.space
         && table.column(key).is_some_and(|column| column.ty() != Some(Type::Integer))
         && !index.parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(key))
     {
@@ -166,6 +167,6 @@ fn literal(column: &Column, text: &str) -> String {
         Ok(Value::Null) => "NULL".to_owned(),
         // The others are kept as their text; what does not read (it was checked in the model) stays as it is.
         Ok(Value::Text(text) | Value::Json(text)) => text_literal(&text),
-        Ok(Value::Date(_) | Value::Uuid(_)) | Err(_) => text_literal(text),
+        Ok(Value::Date(_) | Value::Uuid(_) | Value::Point(_)) | Err(_) => text_literal(text),
     }
 }

@@ -115,7 +115,7 @@ fn read(ty: &str, text: &str) -> Option<rusqlite::types::Value> {
         Value::Number(number) => Stored::Real(number),
         Value::Boolean(truth) => Stored::Integer(i64::from(truth)),
         Value::Timestamp(micros) => Stored::Text(pintle_model::value::print::stored_timestamp(micros).to_string()),
-        value @ (Value::Date(_) | Value::Uuid(_)) => Stored::Text(value.to_text()),
+        value @ (Value::Date(_) | Value::Uuid(_) | Value::Point(_)) => Stored::Text(value.to_text()),
         Value::Bytes(bytes) => Stored::Blob(bytes),
     };
     Some(value)
