@@ -77,6 +77,8 @@ pub(crate) fn binary(profile: Profile, to: &Path) -> Result<()> {
     let built = ["rustc", "--locked", "--package", "pintle", "--bin", "pintle", "--profile", profile.name()];
     let mut build = cargo(&built);
     build.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
+    // What is moved when the program starts is told in a bit for each word: 1 MB less.
+    build.args(["-C", "link-arg=-Wl,-z,pack-relative-relocs"]);
     run(build)?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     copy(&target.join(profile.folder()).join("pintle"), to)

@@ -126,6 +126,9 @@ pub enum Error {
         /// As it was given.
         given: String,
     },
+    /// An image that no node can fetch.
+    #[error("`{0}` is no image")]
+    Image(String),
     /// YAML cannot say it.
     #[error("cannot write YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
@@ -140,6 +143,7 @@ impl Error {
                 "build the app into the image (COPY it to /app), and say --app-in-image and --image"
             }
             Error::Name { .. } => "it has small letters, digits and `-`, and neither begins nor ends with `-`",
+            Error::Image(_) => "it is a name like `pintle:1` or `registry.example/team/pintle:1`",
             Error::Yaml(_) => "this is a mistake of Pintle's: please report it with the app",
         }
     }

@@ -81,6 +81,9 @@ impl<'a> Plan<'a> {
                 return Err(Error::Name { what, given: given.clone() });
             }
         }
+        if options.image.is_empty() || options.image.contains(char::is_whitespace) {
+            return Err(Error::Image(options.image.clone()));
+        }
         let name = object_name(&model.name);
         let folder = Folder::new(&name, files, options)?;
         let parts = parts(model, &name, options);

@@ -167,7 +167,13 @@ fn find(given: &Path) -> Result<(PathBuf, PathBuf), Failure> {
         };
         return Ok((folder, given.to_owned()));
     }
-    Err(Failure::new(format!("there is no `{shown}`")).help("name the folder of an app, or make one: `pintle new DIR`"))
+    Err(absent(given))
+}
+
+/// Nothing is where an app should be.
+pub(crate) fn absent(given: &Path) -> Failure {
+    Failure::new(format!("there is no `{}`", given.display()))
+        .help("name the folder of an app, or make one: `pintle new DIR`")
 }
 
 fn read(manifest: &Path) -> Result<String, Failure> {
@@ -180,16 +186,18 @@ fn read(manifest: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Pages that the manifest names and that are not there: whatever builds them may not have run yet.
+/// Pages that the manifest speaks of and that are not there: whatever builds them may not have run yet.
 fn missing_pages(model: &Model, folder: &Path) -> Option<Diagnostic> {
-    let pages = model.pages.as_ref().filter(|pages| pages.given && !folder.join(&pages.folder).is_dir())?;
+    let pages = model.pages.as_ref().filter(|pages| !folder.join(&pages.folder).is_dir())?;
+    let of_service = model.services.iter().find(|service| model.services_named && service.pages);
+    let span = if pages.given { pages.span } else { of_service?.span };
     Some(Diagnostic {
         severity: Severity::Warning,
         message: format!("there is no folder `{}`", pages.folder),
         label: None,
         help: Some("until there is, its pages are answered with 404".to_owned()),
         file: Arc::clone(&model.source),
-        span: pages.span,
+        span,
     })
 }
 

@@ -30,11 +30,11 @@ pub(crate) fn of_gateway(folder: &Path) -> Result<GatewayKey, Failure> {
 }
 
 /// The key of the gateway that a service believes. Where the app has services to be reached through one, it is made if there is
-/// none.
+/// none. Where one is `expected`, it is told when there can be none: a server of all services answers without one.
 ///
 /// # Errors
 /// When there is one that is none. No error shows it.
-pub(crate) fn of_service(folder: &Path, make: bool) -> Result<Option<GatewayKey>, Failure> {
+pub(crate) fn of_service(folder: &Path, make: bool, expected: bool) -> Result<Option<GatewayKey>, Failure> {
     if let Some(key) = of_environment()? {
         return Ok(Some(key));
     }
@@ -43,8 +43,12 @@ pub(crate) fn of_service(folder: &Path, make: bool) -> Result<Option<GatewayKey>
         Ok(text) => of_file(&path, &text).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            let path = path.display();
-            tracing::warn!(%path, reason = %error, "no gateway is believed: its key can be neither read nor made");
+            let (path, what) = (path.display(), "no gateway is believed: its key can be neither read nor made");
+            if expected {
+                tracing::warn!(%path, reason = %error, "{what}");
+            } else {
+                tracing::debug!(%path, reason = %error, "{what}");
+            }
             Ok(None)
         }
     }
@@ -129,7 +133,7 @@ mod tests {
     fn whoever_starts_first_makes_it_for_all_and_nobody_else_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = path(folder.path());
-        assert!(of_service(folder.path(), false).unwrap().is_none(), "it is made where it is wanted");
+        assert!(of_service(folder.path(), false, true).unwrap().is_none(), "it is made where it is wanted");
         let all: Vec<String> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| made(&path).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing else is left there");
-        assert!(of_service(folder.path(), false).unwrap().is_some());
+        assert!(of_service(folder.path(), false, true).unwrap().is_some());
     }
 
     #[test]

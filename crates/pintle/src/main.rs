@@ -34,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::failure::Failure;
+
 /// Serves a folder as an application's backend.
 #[derive(Debug, Parser)]
 #[command(name = "pintle", version, arg_required_else_help = true, disable_help_subcommand = true)]
@@ -97,7 +99,11 @@ fn main() -> ExitCode {
         Command::Copy(args) => commands::copy::run(&args),
         Command::Kubernetes(args) => commands::kubernetes::run(&args),
     };
-    match done {
+    let told = done.and_then(|()| match ui::unwritten() {
+        None => Ok(()),
+        Some(error) => Err(Failure::because("cannot write to standard output", error)),
+    });
+    match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             ui::err(&failure.to_string());

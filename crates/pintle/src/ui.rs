@@ -1,23 +1,39 @@
 //! What the user reads: results on standard output, the rest on standard error.
 //!
-//! A reader that went away (`pintle schema | head`) is no error of ours, so failures to write are let go.
+//! A reader that went away (`pintle schema | head`) is no error of ours. A result that could not be written for another reason, such as a
+//! full disk, is one: it is remembered, and told when the command has ended.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
+
+/// Why a result was not written.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints a result.
 pub(crate) fn out(text: &str) {
-    print(&mut std::io::stdout().lock(), text);
+    if let Err(error) = print(&mut io::stdout().lock(), text)
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error);
+    }
+}
+
+/// Why a result was not written, if one was not.
+pub(crate) fn unwritten() -> Option<&'static io::Error> {
+    UNWRITTEN.get()
 }
 
 /// Prints what is no result: progress, warnings, failures.
 pub(crate) fn err(text: &str) {
-    print(&mut std::io::stderr().lock(), text);
+    // Nobody is left to be told.
+    let _ = print(&mut io::stderr().lock(), text);
 }
 
-fn print(to: &mut impl Write, text: &str) {
-    if !text.is_empty() {
-        let _ = writeln!(to, "{text}").and_then(|()| to.flush());
+fn print(to: &mut impl Write, text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
     }
+    writeln!(to, "{text}").and_then(|()| to.flush())
 }
 
 /// How standard output or standard error may look.
@@ -30,12 +46,12 @@ pub(crate) struct Look {
 impl Look {
     /// Standard output's.
     pub(crate) fn of_out() -> Look {
-        Look::of(std::io::stdout().is_terminal())
+        Look::of(io::stdout().is_terminal())
     }
 
     /// Standard error's.
     pub(crate) fn of_err() -> Look {
-        Look::of(std::io::stderr().is_terminal())
+        Look::of(io::stderr().is_terminal())
     }
 
     fn of(terminal: bool) -> Look {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::{StatusCode, Version};
 use pintle_model::Limits;
 
 use crate::answer;
@@ -63,11 +63,16 @@ pub(crate) async fn check_length(head: &Parts, body: Incoming, limits: &Limits) 
     Ok(body)
 }
 
-/// Refuses a URL that is too long.
+/// Refuses a head that could mean two things, or nothing: over HTTP/1.1 it names one host (RFC 9112, 3.2). And a URL that is too long.
 ///
 /// # Errors
-/// 414.
-pub(crate) fn check_url(head: &Parts, limits: &Limits) -> Result<(), Failure> {
+/// 400, 414.
+pub(crate) fn check_head(head: &Parts, limits: &Limits) -> Result<(), Failure> {
+    let hosts = head.headers.get_all(header::HOST).iter().count();
+    if head.version == Version::HTTP_11 && hosts != 1 {
+        let message = format!("a request over HTTP/1.1 has one header `Host`, and this one has {hosts}");
+        return Err(Failure::bad_request(message));
+    }
     let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length as u64 > limits.url_bytes {
         let message = format!("the URL has {length} bytes, at most {} are taken", limits.url_bytes);

@@ -54,6 +54,11 @@ impl Exposure {
         Exposure { services, collections, routes, pages: here().any(|service| service.pages), is_part }
     }
 
+    /// The names of its services.
+    pub(crate) fn service_names<'m>(&self, model: &'m Model) -> impl Iterator<Item = &'m str> {
+        self.services.iter().map(|id| model.service(*id).name.as_str())
+    }
+
     /// The names of its collections.
     pub(crate) fn names<'m>(&self, model: &'m Model) -> impl Iterator<Item = &'m str> {
         self.collections.iter().map(|id| model.collection(*id).name.as_str())

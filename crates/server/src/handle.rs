@@ -56,6 +56,9 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
     let (mut head, body) = request.into_parts();
     let id = state.ids.of(&head.headers);
     let by_gateway = state.settings.gateway.as_ref().and_then(|key| passed::sender(key, &mut head, &id));
+    if by_gateway.is_none() && !state.settings.dev && head.headers.contains_key(passed::PINTLE_GATEWAY) {
+        state.doubts.tell(remote);
+    }
     let remote = by_gateway.unwrap_or(remote);
     let exposed = &state.exposed[listener];
     let found = exposed.routes.find(head.uri.path());
@@ -136,7 +139,7 @@ async fn within(
 /// Says who asks, then hands the request to its endpoint.
 async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
     let Sent { head, id, remote, exposed } = sent;
-    body::check_url(head, &state.model().limits)?;
+    body::check_head(head, &state.model().limits)?;
     if state.settings.dev {
         dev::guard(head, state.cors.as_ref())?;
     }
@@ -154,7 +157,10 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
         Endpoint::Own(own) => route::answer(ask(), own, found, body).await,
         Endpoint::One(mounted) => mount::one(ask(), mounted, found.only_part(), body).await,
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
-        Endpoint::RestUnknown => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),
+        Endpoint::RestUnknown => match rest::written_otherwise(&exposed.exposure, state.model(), found.only_part()) {
+            Some(collection) => rest::answer(ask(), collection, body).await,
+            None => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),
+        },
         Endpoint::RestFunction => Err(rest::no_functions(found.only_part())),
         Endpoint::RestRoot => Err(rest::no_root()),
         Endpoint::RestPath => Err(rest::no_path()),
@@ -181,7 +187,7 @@ async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoin
     }
     Some(match endpoint {
         Endpoint::Live => Ok(health::live()),
-        Endpoint::Ready => health::ready(&state.store).await,
+        Endpoint::Ready => health::ready(&state.store).await.map(|answer| exposed.signed(answer)),
         Endpoint::Health => Ok(health::both(&state.store).await),
         _ => Ok(metrics::answer()),
     })

@@ -1,6 +1,7 @@
 //! What a gateway passes on of who asks: `Forwarded` (RFC 7239), believed only with the gateway's signature.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
@@ -12,6 +13,12 @@ use pintle_auth::{GatewayKey, Passed};
 pub(crate) const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 /// The gateway's signature.
 pub(crate) const PINTLE_GATEWAY: HeaderName = HeaderName::from_static("pintle-gateway");
+
+/// Which services answer, as `/health/ready` tells it: a gateway that was given the wrong address finds out.
+pub(crate) const PINTLE_SERVICE: HeaderName = HeaderName::from_static("pintle-service");
+
+/// Seconds between two lines of the log that say the same of signatures: anybody can send one.
+const DOUBT_SECONDS: u64 = 60;
 
 /// How the headers begin by which other proxies tell for whom they ask.
 const CLAIMS: &str = "x-forwarded-";
@@ -63,6 +70,25 @@ pub(crate) fn sender(key: &GatewayKey, head: &mut Parts, id: &HeaderValue) -> Op
         head.headers.remove(FORWARDED);
     }
     Some(address)
+}
+
+/// Tells of signatures that are not believed, now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts(AtomicU64);
+
+impl Doubts {
+    /// A signature came from this address, and was not believed.
+    pub(crate) fn tell(&self, remote: IpAddr) {
+        let (last, now) = (self.0.load(Ordering::Relaxed), now());
+        let due = now.saturating_sub(last) >= DOUBT_SECONDS;
+        if due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            tracing::warn!(
+                %remote,
+                "a gateway's signature is not believed: it was made with another PINTLE_GATEWAY_SECRET, at another time or by \
+                 somebody else"
+            );
+        }
+    }
 }
 
 /// Seconds since 1970, as signatures tell the time.

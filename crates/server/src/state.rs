@@ -9,6 +9,7 @@ use pintle_query::rest::Asker;
 use pintle_store::Store;
 use uuid::Uuid;
 
+use crate::answer::{self, Answer};
 use crate::auth::{self, Tokens};
 use crate::cors::Cors;
 use crate::exposure::exposed;
@@ -16,6 +17,7 @@ use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
 use crate::pages::Site;
+use crate::passed::{Doubts, PINTLE_SERVICE};
 use crate::route::Cache;
 use crate::routes::Routes;
 use crate::script::fetch::Fetcher;
@@ -42,6 +44,7 @@ pub(crate) struct State {
     pub(crate) challenge: HeaderValue,
     pub(crate) ids: Ids,
     pub(crate) totals: Totals,
+    pub(crate) doubts: Doubts,
 }
 
 /// What a listener exposes of an app.
@@ -50,6 +53,8 @@ pub(crate) struct Exposed {
     pub(crate) exposure: Exposure,
     pub(crate) routes: Routes,
     pub(crate) site: Option<Site>,
+    /// The names of its services.
+    services: HeaderValue,
     docs: OnceLock<axum::Router>,
     /// As which role anonymous callers act.
     nobody: Role,
@@ -61,11 +66,18 @@ impl Exposed {
         let pages = model.pages.as_ref().filter(|_| exposure.pages);
         Ok(Exposed {
             routes: Routes::new(model, &exposure)?,
+            services: answer::value(exposure.service_names(model).collect::<Vec<_>>().join(",")),
             site: pages.map(|pages| Site::new(pages, &app.folder)),
             docs: OnceLock::new(),
             exposure,
             nobody,
         })
+    }
+
+    /// An answer that says which services it is of.
+    pub(crate) fn signed(&self, mut answer: Answer) -> Answer {
+        answer.headers_mut().insert(PINTLE_SERVICE, self.services.clone());
+        answer
     }
 
     /// The documentation. Made when it is first asked for: it takes longer than the rest of a small app's start.
@@ -96,6 +108,7 @@ impl State {
             challenge: auth::challenge(model),
             ids: earlier.map_or_else(Ids::new, |earlier| earlier.ids.clone()),
             totals,
+            doubts: Doubts::default(),
             planner: app.planner,
             store: app.store,
             settings: app.settings,

@@ -1,5 +1,6 @@
 //! Which service a path belongs to: the paths of all services in one table, for who sends requests on to them.
 
+use percent_encoding::percent_decode_str;
 use pintle_model::likeness::meant;
 use pintle_model::{Model, ServiceId};
 
@@ -90,9 +91,10 @@ impl Table {
             Owner::One(id) => Some(*id),
             Owner::Meant => {
                 let name = found.params.get("collection").unwrap_or_default();
-                let meant = meant(name, self.collections.iter().map(|(name, _)| name.as_str()));
+                let name = percent_decode_str(name).decode_utf8_lossy();
+                let meant = meant(&name, self.collections.iter().map(|(name, _)| name.as_str()));
                 let of = |wanted: &str| self.collections.iter().find(|(name, _)| name == wanted).map(|(_, id)| *id);
-                Some(meant.and_then(of).unwrap_or(ANY))
+                Some(of(&name).or_else(|| of(meant?)).unwrap_or(ANY))
             }
         }
     }

@@ -78,6 +78,9 @@ async fn every_listener_tells_of_itself() {
     // The route of that name is another service's.
     assert_eq!(app.get_at(OTHERS, "/health").await.text, "\"mine\"");
     assert_eq!(app.get_at(PERSONS, "/health").await.json()["db"], "Success");
+    let document = app.get_at(OTHERS, "/openapi.json").await.json();
+    let id = &document["paths"]["/health"]["get"]["operationId"];
+    assert!(id.is_string() && id != "health", "the app's own: {document}");
     // `/` is the page where there are pages, and the documentation elsewhere.
     assert_eq!(app.get_at(COUNTS, "/").await.text, "a page");
     assert!(app.get_at(PERSONS, "/").await.text.contains("<title>app: persons"));

@@ -20,6 +20,8 @@ struct Parts<'n> {
     places: Vec<(&'n str, Span, Option<usize>)>,
     /// The service that has all that no other names.
     rest: Option<usize>,
+    /// A service says something of them that is not understood: what seems to be nobody's may be what it meant.
+    doubtful: bool,
 }
 
 impl<'n> Parts<'n> {
@@ -30,7 +32,7 @@ impl<'n> Parts<'n> {
             _ => &[],
         };
         let places = entries.iter().map(|(key, _)| (key.text.as_str(), key.span, None));
-        Parts { key, one, places: places.collect(), rest: None }
+        Parts { key, one, places: places.collect(), rest: None, doubtful: false }
     }
 
     fn names(&self) -> Vec<&'n str> {
@@ -58,6 +60,8 @@ impl Reader<'_> {
         let mut collections = Parts::of("collections", "collection", map.get("collections"));
         let mut routes = Parts::of("routes", "route", map.get("routes"));
         let mut services: Vec<Service> = Vec::with_capacity(entries.len());
+        // Where one has a key that is none, what it meant is not known: nothing is said then of what seems to be nobody's.
+        let mut all_understood = true;
         for (name, node) in entries {
             self.service_name(name);
             services.push(Service {
@@ -68,12 +72,16 @@ impl Reader<'_> {
                 pages: false,
                 span: name.span,
             });
-            let Some(map) = self.map(node, name.span, &SERVICE) else { continue };
+            let errors = self.errors();
+            let map = self.map(node, name.span, &SERVICE);
+            let understood = self.errors() == errors;
+            all_understood &= understood;
+            let Some(map) = map else { continue };
             self.claim(&mut collections, &services, &map, model);
             self.claim(&mut routes, &services, &map, model);
-            self.service(&mut services, &map, model);
+            self.service(&mut services, &map, model, understood);
         }
-        if !services.is_empty() {
+        if !services.is_empty() && all_understood {
             self.unclaimed(&mut collections);
             self.unclaimed(&mut routes);
             self.unclaimed_pages(&services, map, model);
@@ -106,10 +114,11 @@ impl Reader<'_> {
         }
     }
 
-    /// What the last of these services says beside its parts.
-    fn service(&mut self, services: &mut [Service], map: &Map<'_>, model: &Model) {
+    /// What the last of these services says beside its parts, where its keys are `understood`.
+    fn service(&mut self, services: &mut [Service], map: &Map<'_>, model: &Model, understood: bool) {
         let Some((service, earlier)) = services.split_last_mut() else { return };
-        if !["collections", "routes", "pages"].into_iter().any(|key| map.get(key).is_some()) {
+        let exposes = ["collections", "routes", "pages"].into_iter().any(|key| map.get(key).is_some());
+        if understood && !exposes {
             let help = "name its `collections` or its `routes`, or say `pages: true`";
             self.error_help(service.span, format!("the service `{}` exposes nothing", shorten(&service.name)), help);
         }
@@ -138,11 +147,17 @@ impl Reader<'_> {
             Kind::Scalar { text, .. } if text == REST => std::slice::from_ref(node),
             _ => match self.items(node, at.span, key, &format!("{key}, or `\"*\"`"), super::keys::Empty::Allowed) {
                 Some(items) => items,
-                None => return,
+                None => {
+                    parts.doubtful = true;
+                    return;
+                }
             },
         };
         for item in items {
-            let Some(name) = self.text(item, at.span, key) else { continue };
+            let Some(name) = self.text(item, at.span, key) else {
+                parts.doubtful = true;
+                continue;
+            };
             if name == REST {
                 if items.len() > 1 {
                     let help = format!("write `{key}: \"*\"`");
@@ -157,6 +172,7 @@ impl Reader<'_> {
             let Some((_, _, owner)) = parts.places.iter_mut().find(|(place, ..)| *place == name) else {
                 let help = unknown(parts, name, model);
                 self.error_help(item.span, format!("there is no {} `{}`", parts.one, shorten(name)), help);
+                parts.doubtful = true;
                 continue;
             };
             match owner.replace(of) {
@@ -178,7 +194,7 @@ impl Reader<'_> {
         let (key, one, rest) = (parts.key, parts.one, parts.rest);
         for (name, span, owner) in parts.places.iter_mut().filter(|(.., owner)| owner.is_none()) {
             *owner = rest;
-            if rest.is_none() {
+            if rest.is_none() && !parts.doubtful {
                 let help =
                     format!("name it in the `{key}` of one, or write `{key}: \"*\"` there for all that are left");
                 self.error_help(*span, format!("the {one} `{}` belongs to no service", shorten(name)), help);

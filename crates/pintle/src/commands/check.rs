@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pintle_query::Dialect;
 
-use crate::app::{App, MANIFEST};
+use crate::app::{App, MANIFEST, absent};
 use crate::failure::Failure;
 use crate::ui::{self, Look};
 use crate::{report, secrets};
@@ -36,6 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn secrets(given: &Path, ignored: bool) -> Result<(), Failure> {
+    if !given.exists() {
+        return Err(absent(given));
+    }
     // An app may be called by its manifest, and is all of its folder then.
     let manifest = given.file_name().is_some_and(|name| name == MANIFEST) && given.is_file();
     let parent = given.parent().filter(|parent| manifest && !parent.as_os_str().is_empty());

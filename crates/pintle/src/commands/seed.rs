@@ -56,6 +56,11 @@ fn setting(text: &str) -> Result<(String, Value), String> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    for (at, (name, _)) in args.set.iter().enumerate() {
+        if args.set[..at].iter().any(|(earlier, _)| earlier == name) {
+            return Err(Failure::usage(format!("`--set {name}=…` is given twice")).help("give it once"));
+        }
+    }
     let (app, location) = App::load(&args.app, &args.store)?;
     let script = Script::of(&app, &args.set)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

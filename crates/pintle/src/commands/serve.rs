@@ -143,6 +143,11 @@ pub(crate) fn listen_for(address: SocketAddr, service: Option<&str>) -> Result<T
 
 const OTHER_STORE: &str = "--store sqlite:PATH names another file";
 
+/// Whether an app has several services, which a gateway may stand before.
+fn of_several(app: &App) -> bool {
+    app.model().services.len() > 1
+}
+
 /// What can fail of serving the app does so here.
 fn server(
     args: &Args,
@@ -157,7 +162,11 @@ fn server(
         access_log: !args.no_access_log,
         allow_rollback: args.tx_rollback,
         // In dev mode nobody may come by a proxy.
-        gateway: if args.dev { None } else { gateway_key::of_service(&app.folder, app.model().services_named)? },
+        gateway: if args.dev {
+            None
+        } else {
+            gateway_key::of_service(&app.folder, of_several(app), args.service.is_some())?
+        },
         ..Settings::default()
     };
     let served = pintle_server::App {

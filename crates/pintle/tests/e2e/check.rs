@@ -96,6 +96,10 @@ public: dist
     app.manifest("pintle: 1\ncollections: { a: {} }\nservices: { a: { collections: [a] } }\n");
     let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
     assert!(code == 1 && out.contains("the pages in `public` belong to no service"), "{out}");
+    std::fs::remove_dir(app.file("public")).unwrap();
+    app.manifest("pintle: 1\ncollections: { a: {} }\nservices: { a: { collections: [a], pages: true } }\n");
+    let (code, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
+    assert!(code == 0 && out.contains("there is no folder `public`") && out.contains("pintle.yaml:3:"), "{out}");
     app.manifest("pintle: 1\npublic: none\n");
     let (_, out, _) = finish(pintle(&["check"]).current_dir(app.path()));
     assert_eq!(out, "pintle.yaml is right: there is nothing in it yet\n");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{App, run, shipped};
+use crate::common::{App, pintle, run, shipped};
 
 const SUBJECTS: [&str; 2] = ["services", "collections"];
 
@@ -18,6 +18,22 @@ fn the_shipped_apps_show_what_they_are_now() {
             let again = format!("pintle diagram apps/{name} --of {subject} --output apps/{name}/{subject}.svg");
             assert_eq!(drawn, shown, "draw it again: {again}");
         }
+    }
+}
+
+#[test]
+fn a_result_that_could_not_be_written_is_told_and_one_that_nobody_reads_is_not() {
+    let app = shipped("configs");
+    for words in [&["diagram", app.to_str().unwrap()][..], &["schema"], &["check", app.to_str().unwrap()]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = pintle(words).stdout(full).output().unwrap();
+        let err = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{words:?}: {err}");
+        assert_eq!(err, "error: cannot write to standard output: No space left on device (os error 28)\n", "{words:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = pintle(words).stdout(writer).output().unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]), "{words:?}");
     }
 }
 

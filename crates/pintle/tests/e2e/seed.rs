@@ -168,9 +168,11 @@ async fn a_seed_takes_settings_and_refuses_those_that_it_does_not_ask_for(place:
 ";
     let app = app(place, world);
     let (code, out, err) = seed(&app, &["--set", "twons=3", "--set", "name=N"]);
-    let told = "error: the seed `seed/world.js` did not run to its end: TypeError: it asks for no `twons`\n  help: nothing was stored\n";
+    let told = "error: the seed `seed/world.js` did not run to its end: TypeError: it asks for no `twons`, but for `towns`, `name`, `far`\n  help: nothing was stored\n";
     assert_eq!((code, out.as_str(), err.as_str()), (1, "", told));
     assert_eq!(seed(&app, &["--set", "=3"]).0, 2);
+    let (code, _, err) = seed(&app, &["--set", "towns=3", "--set", "towns=4"]);
+    assert_eq!((code, err.as_str()), (2, "error: `--set towns=…` is given twice\n  help: give it once\n"));
     let (code, out, _) = seed(&app, &["--set", "towns=3", "--set", "name=7th=", "--set", "far=true"]);
     assert_eq!((code, out.as_str()), (0, "Stored 3 rows of towns.\n"));
     let server = app.serve();

@@ -304,7 +304,12 @@ fn what_was_made_before_goes_and_what_is_the_users_own_stays() {
 #[test]
 fn names_that_kubernetes_does_not_take_are_refused() {
     let app = App::of("pintle: 1\nname: notes\n");
-    for (flag, given, what) in [("--namespace", "My_Space", "namespace"), ("--host", "a..b", "host name")] {
+    for (flag, given, what) in [
+        ("--namespace", "My_Space", "namespace"),
+        ("--host", "a..b", "host name"),
+        ("--image", "", "image"),
+        ("--image", "pintle: 1", "image"),
+    ] {
         let (code, _, err) = common::run(&["kubernetes", app.path(), flag, given]);
         assert_eq!(code, 1);
         assert!(err.contains(&format!("`{given}` is no {what}")), "{err}");

@@ -103,6 +103,10 @@ fn filter(scope: &mut Scope<'_>, name: &str, value: &str) -> Result<Filter, Faul
         let slot = scope.read(found.ty, value).map_err(|fault| in_parameter(fault, name))?;
         return Ok(Filter::Test(Target::field(at), Test::Compare(Comparison::Eq, slot)));
     }
+    if path.contains(&Step::Key(String::new())) {
+        let message = format!("`{name}` names no key between or behind its dots");
+        return Err(Fault::new(FaultKind::Parse, message).hint("a path into a json field is like `data.limits.cpu`"));
+    }
     if path.len() > LEVELS_MAX {
         let message = format!("`{name}` is too deep: a path inside a json field has at most {LEVELS_MAX} levels");
         return Err(Fault::new(FaultKind::Parse, message));

@@ -61,13 +61,15 @@ export function install(functions, environment, rehearsed) {
       (async () => {
         const { params } = makeRequest();
         const unread = new Set(Object.keys(params));
-        const told = { get: (values, name) => (unread.delete(name), values[name]) };
+        const asked = new Set();
+        const told = { get: (values, name) => (unread.delete(name), asked.add(name), values[name]) };
         const made = await main(new Proxy(params, told));
         if (typeof made?.[Symbol.asyncIterator] !== "function" && typeof made?.[Symbol.iterator] !== "function") {
           throw new TypeError("the default export is no generator: write `export default async function* () { yield … }`");
         }
         for await (const batch of made) await ask((id) => native.batch(id, JSON.stringify(batch)));
-        if (unread.size > 0) throw new TypeError(`it asks for no ${[...unread].map((name) => `\`${name}\``).join(", ")}`);
+        const list = (names) => [...names].map((name) => `\`${String(name)}\``).join(", ");
+        if (unread.size > 0) throw new TypeError(`it asks for no ${list(unread)}, but for ${list(asked) || "nothing"}`);
         native.answer(204, undefined, [], undefined);
       })().catch(failed);
     },

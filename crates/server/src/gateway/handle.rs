@@ -94,7 +94,7 @@ async fn passed_on(
     let limits = &front.model().limits;
     let headers = headers::onward(head, remote, id, &front.key);
     trace::id(&headers).clone_into(&mut told.trace);
-    body::check_url(head, limits)?;
+    body::check_head(head, limits)?;
     let body = body::check_length(head, body, limits).await?;
     let body = Lender::new(body, limits.body_bytes);
     let time = limits.timeout + super::GRACE;
@@ -135,7 +135,7 @@ fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failu
 
 /// What the gateway knows without a service.
 async fn own_answer(front: &Front, head: &Parts) -> Result<Answer, Failure> {
-    body::check_url(head, &front.model().limits)?;
+    body::check_head(head, &front.model().limits)?;
     if let Some(answer) = front.cors.as_ref().and_then(|cors| cors.preflight(head)) {
         return Ok(answer);
     }

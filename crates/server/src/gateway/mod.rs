@@ -114,7 +114,8 @@ pub async fn run(gateway: Gateway, listener: TcpListener, shutdown: impl Future<
     upkeep.spawn(metrics::upkeep());
     for service in &front.services {
         let service = Arc::clone(service);
-        upkeep.spawn(async move { match watch::watch(service).await {} });
+        let key = front.key.clone();
+        upkeep.spawn(async move { match watch::watch(service, key).await {} });
     }
     let bounds = Bounds {
         connections_max: front.settings.connections_max,

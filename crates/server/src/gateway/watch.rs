@@ -1,5 +1,5 @@
 //! Finds out how replicas are doing: looks names up every few seconds, and asks each address each second, by a connection
-//! of its own, whether it is ready. So what is known is also whether it takes new connections.
+//! of its own, whether it is ready, and which services it has. So what is known is also whether it takes new connections.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,7 +13,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use pintle_auth::{GatewayKey, Passed};
+
 use super::replica::{Health, Replica, Service, is_gone};
+use crate::ids::X_REQUEST_ID;
+use crate::passed::{self, FORWARDED, PINTLE_GATEWAY, PINTLE_SERVICE};
 
 /// How often a replica is asked, and how much that varies, so that several gateways do not ask at the same moment.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,15 +30,17 @@ const TIME_MAX: Duration = Duration::from_secs(2);
 const SLOW_MAX: u32 = 3;
 /// How often names are looked up; sooner where there was no address.
 const LOOK_UP_INTERVAL: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read: its status is all that matters.
-const ANSWER_BYTES: usize = 64;
+/// Bytes of an answer that are read: its head is all that matters.
+const ANSWER_BYTES: usize = 4096;
+/// The question's id, which its signature holds for.
+const QUESTION: &str = "is-it-ready";
 
 /// Watches a service's replicas, forever.
-pub(super) async fn watch(service: Arc<Service>) -> Infallible {
+pub(super) async fn watch(service: Arc<Service>, key: GatewayKey) -> Infallible {
     let mut probes = JoinSet::new();
     let mut probed: Vec<(Arc<Replica>, tokio::task::AbortHandle)> = Vec::new();
     for replica in service.replicas().iter() {
-        let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(replica)));
+        let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(replica), key.clone()));
         probed.push((Arc::clone(replica), handle));
     }
     if service.upstreams.iter().all(|upstream| upstream.address().is_some()) {
@@ -54,7 +60,7 @@ pub(super) async fn watch(service: Arc<Service>) -> Infallible {
             let new: Vec<_> = found.into_iter().filter(|a| probed.iter().all(|(r, _)| r.address != *a)).collect();
             for address in new {
                 let replica = Arc::new(Replica::new(address));
-                let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(&replica)));
+                let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(&replica), key.clone()));
                 probed.push((replica, handle));
             }
             service.replace(probed.iter().map(|(replica, _)| Arc::clone(replica)).collect());
@@ -80,16 +86,18 @@ async fn look_up(service: &Service) -> Option<BTreeSet<SocketAddr>> {
 }
 
 /// Asks a replica again and again.
-async fn probe(service: Arc<Service>, replica: Arc<Replica>) -> Infallible {
+async fn probe(service: Arc<Service>, replica: Arc<Replica>, key: GatewayKey) -> Infallible {
     let mut slow = 0;
     loop {
         replica.answers.store(false, Ordering::Relaxed);
-        let (health, why) = match tokio::time::timeout(TIME_MAX, ask(replica.address)).await {
-            Ok(Ok(200)) => {
+        let (health, why) = match tokio::time::timeout(TIME_MAX, ask(replica.address, &key)).await {
+            Ok(Ok(told)) => {
                 slow = 0;
-                (Health::Up, String::new())
+                match told.wrong(&service.name) {
+                    None => (Health::Up, String::new()),
+                    Some(why) => (Health::Down, why),
+                }
             }
-            Ok(Ok(status)) => (Health::Down, format!("/health/ready answers {status}")),
             Ok(Err(error)) if is_gone(&error) => (Health::Down, error.to_string()),
             Ok(Err(error)) => {
                 let (service, address) = (service.name.as_str(), replica.address);
@@ -112,19 +120,56 @@ async fn probe(service: Arc<Service>, replica: Arc<Replica>) -> Infallible {
     }
 }
 
-/// The status that a replica answers.
-async fn ask(address: SocketAddr) -> std::io::Result<u16> {
+/// What a replica answers.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    status: u16,
+    /// The services that it has, if it says so.
+    services: Option<String>,
+}
+
+impl Told {
+    /// Reads the head of an answer.
+    fn read(answer: &[u8]) -> Option<Told> {
+        let text = String::from_utf8_lossy(answer);
+        let (head, _) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+        let services = lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(PINTLE_SERVICE.as_str()).then(|| value.trim().to_owned())
+        });
+        Some(Told { status, services })
+    }
+
+    /// Why requests for a service are not sent there.
+    fn wrong(&self, service: &str) -> Option<String> {
+        match (self.status, &self.services) {
+            (200, Some(has)) if has.split(',').all(|name| name != service) => {
+                Some(format!("it is the service `{has}`: its --upstream is another's"))
+            }
+            (200, _) => None,
+            (403, _) => Some("/health/ready answers 403: a server with --dev answers no gateway".to_owned()),
+            (status, _) => Some(format!("/health/ready answers {status}")),
+        }
+    }
+}
+
+/// Asks a replica, and signs the question, so that it says what it thinks of the signature.
+async fn ask(address: SocketAddr, key: &GatewayKey) -> std::io::Result<Told> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let forwarded = passed::forwarded(stream.local_addr()?.ip(), None, false);
+    let told =
+        Passed { method: "GET", target: "/health/ready", id: QUESTION.as_bytes(), forwarded: forwarded.as_bytes() };
+    let signature = key.sign(told, passed::now());
+    let request = format!(
+        "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{X_REQUEST_ID}: {QUESTION}\r\n\
+         {FORWARDED}: {forwarded}\r\n{PINTLE_GATEWAY}: {signature}\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::with_capacity(ANSWER_BYTES);
     (&mut stream).take(ANSWER_BYTES as u64).read_to_end(&mut answer).await?;
-    status(&answer).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "what it says is no HTTP"))
-}
-
-fn status(answer: &[u8]) -> Option<u16> {
-    let text = str::from_utf8(answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
-    text.parse().ok()
+    Told::read(&answer).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "what it says is no HTTP"))
 }
 
 #[cfg(test)]
@@ -132,10 +177,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_s_status_is_read() {
-        assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n"), Some(503));
-        for wrong in [b"".as_slice(), b"HTTP/1.1 2", b"SSH-2.0 200", b"HTTP/1.1 abc"] {
-            assert_eq!(status(wrong), None);
+    fn an_answer_s_head_is_read() {
+        let of = |text: &str| Told::read(text.as_bytes());
+        let told = |status, services: Option<&str>| Some(Told { status, services: services.map(str::to_owned) });
+        assert_eq!(of("HTTP/1.1 503 Service Unavailable\r\n\r\n{}"), told(503, None));
+        assert_eq!(of("HTTP/1.1 200 OK\r\na: b\r\nPintle-Service: x,y\r\n\r\n"), told(200, Some("x,y")));
+        for wrong in ["", "HTTP/1.1 2", "SSH-2.0 200\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\n"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_replica_of_another_service_is_the_wrong_one() {
+        let told = |status, services: &str| Told { status, services: Some(services.to_owned()) };
+        assert_eq!(told(200, "x,y").wrong("y"), None);
+        assert_eq!(Told { status: 200, services: None }.wrong("y"), None, "it does not say");
+        for wrong in [told(200, "x"), told(200, "yy"), told(403, "y"), told(503, "y")] {
+            assert!(wrong.wrong("y").is_some(), "{wrong:?}");
         }
     }
 }

@@ -60,7 +60,10 @@ pub fn document(planner: &Planner, exposure: &Exposure, nobody: Role) -> Value {
     for place in places {
         paths.extend(rest::paths(place));
     }
-    paths.extend(system::paths());
+    for (path, item) in system::paths() {
+        // A route of the app's own may stand at `/health`.
+        paths.entry(path).or_insert(item);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -82,7 +85,7 @@ pub fn document(planner: &Planner, exposure: &Exposure, nobody: Role) -> Value {
 
 /// The app's name, with those of the services where it is not the whole app.
 fn title(model: &Model, exposure: &Exposure) -> String {
-    let names: Vec<&str> = exposure.services.iter().map(|id| model.service(*id).name.as_str()).collect();
+    let names: Vec<&str> = exposure.service_names(model).collect();
     if exposure.is_part { format!("{}: {}", model.name, names.join(", ")) } else { model.name.clone() }
 }
 

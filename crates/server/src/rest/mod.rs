@@ -13,12 +13,13 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use pintle_model::CollectionId;
 use pintle_model::likeness::meant;
+use pintle_model::{CollectionId, Model};
 
 use self::media::Media;
 use self::prefer::Prefer;
 pub(crate) use self::range::Rows as Range;
+use crate::Exposure;
 use crate::answer::{self, Answer};
 use crate::failure::Failure;
 use crate::handle::Ask;
@@ -57,6 +58,12 @@ fn profile(head: &Parts) -> Result<(), Failure> {
             .code("PGRST106")
             .hint("Only the following schemas are exposed: public")),
     }
+}
+
+/// The collection of a name that is written otherwise than it is, with `%`: it means the same (RFC 3986, 6.2.2.2).
+pub(crate) fn written_otherwise(exposure: &Exposure, model: &Model, part: &str) -> Option<CollectionId> {
+    let name = percent_decode_str(part).decode_utf8().ok()?;
+    exposure.collections.iter().copied().find(|id| model.collection(*id).name == name)
 }
 
 /// There is no such collection among these; perhaps one with a name like it.

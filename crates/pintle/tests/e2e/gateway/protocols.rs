@@ -106,6 +106,24 @@ async fn what_could_be_read_in_two_ways_reaches_no_service() {
 }
 
 #[tokio::test]
+async fn a_request_over_http_1_1_names_one_host() {
+    let app = app();
+    let server = app.serve();
+    let persons = Fake::saying("persons").await;
+    let gateway = gateway(&app, &persons.url, &persons.url);
+    for hosts in ["", "Host: a\r\nHost: a\r\n"] {
+        for path in ["/rest/v1/persons", "/health/ready", "/nothing"] {
+            let asked = format!("GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+            for asked_at in [&server, &gateway] {
+                let answer = raw(asked_at, asked.as_bytes()).await;
+                assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("`Host`"), "{hosts:?} {path}: {answer}");
+            }
+        }
+    }
+    assert_eq!(persons.count(), 0, "{:?}", persons.heads);
+}
+
+#[tokio::test]
 async fn a_body_with_two_lengths_is_framed_anew() {
     let app = app();
     let persons = Fake::new(|mut came: Came| async move {

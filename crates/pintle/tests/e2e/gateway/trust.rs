@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use pintle_auth::{GatewayKey, Passed};
 use serde_json::{Value, json};
 
 use super::fake::Fake;
-use super::{app, gateway, gateway_with};
-use crate::common::{App, Server, finish, pintle};
+use super::{app, gateway, gateway_with, until_ready};
+use crate::common::{App, PATIENCE, Server, finish, pintle};
 
 const SECRET: (&str, &str) = ("PINTLE_GATEWAY_SECRET", "a secret of thirty-two characters");
 /// Another address of this machine, so that callers and the gateway differ.
@@ -56,6 +56,8 @@ async fn a_gateway_with_another_secret_is_not_believed() {
     let gateway = gateway_with(&app, &server.origin, &server.origin, &[other]);
     let told = who(&gateway, "/who", &[]).await;
     assert_eq!(told["remote"], "127.0.0.1", "the gateway's own");
+    // Both said so: the request, and the gateway's question whether it is ready. The log has one line.
+    assert_eq!(server.log().matches("a gateway's signature is not believed").count(), 1, "{}", server.log());
     let right = gateway_with(&app, &server.origin, &server.origin, &[SECRET]);
     assert_eq!(who(&right, "/who", &[]).await["remote"], "127.0.0.2");
 }
@@ -99,12 +101,37 @@ async fn what_is_forged_or_replayed_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_in_dev_mode_refuses_what_a_gateway_passes_on() {
+async fn a_server_in_dev_mode_is_no_replica() {
     let app = app();
     let server = app.serve_with(&["--dev"]);
     let gateway = gateway(&app, &server.origin, &server.origin);
-    let told = gateway.get("/who").await.has(403);
-    assert!(told.text.contains("it came by a proxy"), "{told}");
+    until_told(&gateway, "a server with --dev answers no gateway").await;
+    gateway.get("/health/ready").await.has(503);
+    gateway.get("/who").await.has(503);
+}
+
+#[tokio::test]
+async fn services_whose_addresses_were_exchanged_are_no_replicas() {
+    let app = app();
+    let serve = |name| Server::start(app.serving(&[]).args(["--service", name]));
+    let (persons, things) = (serve("persons"), serve("things"));
+    let wrong = gateway(&app, &things.origin, &persons.origin);
+    until_told(&wrong, "it is the service `things`").await;
+    until_told(&wrong, "it is the service `persons`").await;
+    wrong.get("/health/ready").await.has(503);
+    wrong.get("/rest/v1/persons").await.has(503);
+    let right = gateway(&app, &persons.origin, &things.origin);
+    until_ready(&right, 200).await;
+    right.get("/rest/v1/persons").await.has(200);
+}
+
+/// Waits until a gateway's log says this.
+async fn until_told(gateway: &Server, what: &str) {
+    let begun = Instant::now();
+    while !gateway.log().contains(what) {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.log());
+        gateway.get("/health/live").await.has(200);
+    }
 }
 
 #[test]
