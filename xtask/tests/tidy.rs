@@ -11,6 +11,10 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
+#[path = "tidy/rules.rs"]
+mod rules;
+use rules::RULES;
+
 /// A file is for one job; past this it wants a seam.
 const FILE_LINES_MAX: usize = 400;
 /// A function fits on a screen.
@@ -19,66 +23,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LONG_FILES: [(&str, usize); 0] = [];
 /// Functions that are longer, as `path: name`. May only shrink.
 const LONG_FUNCTIONS: [&str; 0] = [];
-
-/// What each crate may know of ours, and what it must not reach by any way.
-const RULES: [Rule; 9] = [
-    Rule { package: "pintle-model", knows: &[], never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"] },
-    Rule {
-        package: "pintle-auth",
-        knows: &["pintle-model"],
-        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
-    },
-    Rule {
-        package: "pintle-diagram",
-        knows: &["pintle-model"],
-        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
-    },
-    Rule {
-        package: "pintle-kubernetes",
-        knows: &["pintle-model"],
-        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
-    },
-    Rule {
-        package: "pintle-query",
-        knows: &["pintle-model"],
-        never: &["tokio", "axum", "hyper", "http", "rusqlite", "reqwest"],
-    },
-    Rule {
-        package: "pintle-script",
-        knows: &[],
-        never: &["tokio", "axum", "hyper", "http", "rusqlite", "sqlparser", "reqwest"],
-    },
-    Rule {
-        package: "pintle-store",
-        knows: &["pintle-model", "pintle-query"],
-        never: &["axum", "hyper", "http", "clap", "reqwest"],
-    },
-    Rule {
-        package: "pintle-server",
-        knows: &["pintle-auth", "pintle-model", "pintle-query", "pintle-script", "pintle-store"],
-        never: &["clap", "miette"],
-    },
-    Rule {
-        package: "pintle",
-        knows: &[
-            "pintle-auth",
-            "pintle-diagram",
-            "pintle-kubernetes",
-            "pintle-model",
-            "pintle-query",
-            "pintle-script",
-            "pintle-server",
-            "pintle-store",
-        ],
-        never: &[],
-    },
-];
-
-struct Rule {
-    package: &'static str,
-    knows: &'static [&'static str],
-    never: &'static [&'static str],
-}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

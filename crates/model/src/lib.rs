@@ -13,6 +13,7 @@ mod constraint;
 pub mod diagnostic;
 mod json_schema;
 pub mod likeness;
+pub mod pipeline;
 mod read;
 pub mod route;
 pub mod service;
@@ -26,6 +27,7 @@ pub use collection::{
     Pattern, Policies, Policy, Position, PositionOf, Ref, Schema, Space, UpdatePolicy,
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
+pub use pipeline::{Pipeline, PipelineId};
 pub use route::{
     Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,
     ScriptFile, ScriptLimits, Scripts, SqlAnswer, SqlText,
@@ -49,6 +51,8 @@ pub struct Model {
     pub collections: Vec<Collection>,
     /// Endpoints of the app's own, in the manifest's order.
     pub routes: Vec<Route>,
+    /// Durable ways in for many records, in the manifest's order.
+    pub pipelines: Vec<Pipeline>,
     /// The app's services, in the manifest's order. Never empty: where the manifest names none, one with all of the app.
     pub services: Vec<Service>,
     /// Whether the manifest names them.
@@ -76,6 +80,12 @@ impl Model {
     #[must_use]
     pub fn collection(&self, id: CollectionId) -> &Collection {
         &self.collections[id.0]
+    }
+
+    /// The pipeline of this id. Ids are made by this model, so they always exist.
+    #[must_use]
+    pub fn pipeline(&self, id: PipelineId) -> &Pipeline {
+        &self.pipelines[id.0]
     }
 
     /// The service of this id. Ids are made by this model, so they always exist.

@@ -1,6 +1,6 @@
 //! Services: named parts of an app, each of which can be served on its own.
 
-use crate::{CollectionId, RouteId, Span};
+use crate::{CollectionId, PipelineId, RouteId, Span};
 
 /// A service's place in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub struct Service {
     pub collections: Vec<CollectionId>,
     /// The routes that answer there, in the model's order: those of a path with all its methods.
     pub routes: Vec<RouteId>,
+    /// The pipelines that take records there, in the model's order.
+    pub pipelines: Vec<PipelineId>,
     /// Whether the app's pages are served there.
     pub pages: bool,
     /// Where its name stands in the manifest.

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod functions;
 pub mod mount;
 pub mod own;
+pub mod pipeline;
 pub mod plan;
 pub mod planner;
 mod policy;

@@ -223,6 +223,9 @@ pub struct Conflict {
     pub target: Vec<usize>,
     /// The fields that the row's values replace (those that the caller gave); `None` leaves the row as it is.
     pub set: Option<Vec<usize>>,
+    /// Whether it is the caller who looks for the row, who must be allowed to read it then, as PostgreSQL has it; else it is
+    /// the pipeline that a record came by.
+    pub asked: bool,
 }
 
 impl Step {

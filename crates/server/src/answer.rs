@@ -1,15 +1,35 @@
-//! Answers: a status, headers, and a body that is whole in memory; that of a file may come piece by piece.
+//! Answers: a status, headers, and a body that is whole in memory; that of a file may come piece by piece, and so may what is
+//! made while it is sent.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Collected, Either, Full};
+use hyper::body::Frame;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
+use tokio::sync::mpsc;
 use tower_http::services::fs::ServeFileSystemResponseBody;
 
 /// An answer's body.
-pub(crate) type Body = Either<Full<Bytes>, ServeFileSystemResponseBody>;
+pub(crate) type Body = Either<Full<Bytes>, Either<ServeFileSystemResponseBody, Streamed>>;
+
+/// A body whose pieces are made while it is sent. It ends when their sender is dropped.
+#[derive(Debug)]
+pub(crate) struct Streamed(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
 
 /// An answer.
 pub(crate) type Answer = Response<Body>;
@@ -33,6 +53,14 @@ pub(crate) fn bare(status: StatusCode, body: Bytes) -> Answer {
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
     let mut answer = bare(status, body);
     answer.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    answer
+}
+
+/// An answer that is sent piece by piece.
+pub(crate) fn streamed(status: StatusCode, media: HeaderValue, pieces: mpsc::Receiver<Bytes>) -> Answer {
+    let mut answer = Response::new(Either::Right(Either::Right(Streamed(pieces))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, media);
     answer
 }
 

@@ -23,14 +23,9 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 /// # Errors
 /// 415 when it is compressed, 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
 pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
-    if let Some(coding) = coding(head) {
+    if let Err(failure) = plain(head) {
         discard(head, body).await;
-        return Err(Failure::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("a body in the coding {coding} is not taken"),
-        )
-        .hint("send it as it is, without `Content-Encoding`")
-        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+        return Err(failure);
     }
     let most = limits.body_bytes;
     let body = check_length(head, body, limits).await?;
@@ -49,6 +44,18 @@ pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Resul
             format!("the body did not come within {} s", time.as_secs_f32()),
         )),
     }
+}
+
+/// Refuses a body that is compressed.
+///
+/// # Errors
+/// 415.
+pub(crate) fn plain(head: &Parts) -> Result<(), Failure> {
+    let Some(coding) = coding(head) else { return Ok(()) };
+    let message = format!("a body in the coding {coding} is not taken");
+    Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        .hint("send it as it is, without `Content-Encoding`")
+        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
 /// Refuses a body that says itself that it is too large.

@@ -1,7 +1,7 @@
 //! What a listener exposes of an app: the parts of some of its services. Only the way in differs: planner, scripts and
 //! policies have the whole app everywhere.
 
-use pintle_model::{CollectionId, Model, RouteId, Service, ServiceId};
+use pintle_model::{CollectionId, Model, PipelineId, RouteId, Service, ServiceId};
 
 use crate::Error;
 
@@ -20,6 +20,7 @@ pub struct Exposure {
     pub(crate) services: Vec<ServiceId>,
     pub(crate) collections: Vec<CollectionId>,
     pub(crate) routes: Vec<RouteId>,
+    pub(crate) pipelines: Vec<PipelineId>,
     pub(crate) pages: bool,
     /// Whether there are others.
     pub(crate) is_part: bool,
@@ -47,11 +48,13 @@ impl Exposure {
         let services: Vec<ServiceId> = services.map(|(at, _)| ServiceId(at)).collect();
         let mut collections: Vec<CollectionId> = here().flat_map(|service| service.collections.clone()).collect();
         let mut routes: Vec<RouteId> = here().flat_map(|service| service.routes.clone()).collect();
+        let mut pipelines: Vec<PipelineId> = here().flat_map(|service| service.pipelines.clone()).collect();
         // In the manifest's order, as where there are no services.
         collections.sort_unstable();
         routes.sort_unstable();
+        pipelines.sort_unstable();
         let is_part = services.len() < model.services.len();
-        Exposure { services, collections, routes, pages: here().any(|service| service.pages), is_part }
+        Exposure { services, collections, routes, pipelines, pages: here().any(|service| service.pages), is_part }
     }
 
     /// The names of its services.

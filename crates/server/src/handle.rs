@@ -21,7 +21,7 @@ use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
 use crate::state::{Exposed, State};
 use crate::status::Surface;
-use crate::{auth, body, compress, dev, docs, health, metrics, mount, passed, rest, route};
+use crate::{auth, body, compress, dev, docs, health, metrics, mount, passed, pipeline, rest, route};
 
 /// What an endpoint is asked.
 pub(crate) struct Ask<'r> {
@@ -152,11 +152,13 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
     let surface = found.route.surface();
     let caller = state.tokens.caller(head, surface, &state.planner, &state.store).await?;
     let ask = || Ask { state, head, id, remote, query: auth::query(head), asker: state.asker(caller) };
-    match &found.route.endpoint {
+    match found.route.endpoint.of(&head.method) {
         Endpoint::Rest(collection) => rest::answer(ask(), *collection, body).await,
         Endpoint::Own(own) => route::answer(ask(), own, found, body).await,
         Endpoint::One(mounted) => mount::one(ask(), mounted, found.only_part(), body).await,
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
+        // In a box, since its room would be every request's.
+        Endpoint::Door(doorway) => Box::pin(pipeline::answer(ask(), doorway, body)).await,
         Endpoint::RestUnknown => match rest::written_otherwise(&exposed.exposure, state.model(), found.only_part()) {
             Some(collection) => rest::answer(ask(), collection, body).await,
             None => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),

@@ -4,7 +4,7 @@
 //!    what it has begun. The [`Server`] may be given a newer app meanwhile.
 //! 2. `handle` is the life of a request: its id, who asks (`auth`), where to (`routes`), the answer, and what is counted
 //!    and logged of it.
-//! 3. A route is one file or folder: `rest` and `mount` for collections, `route` for those of the app's own (`script` where a
+//! 3. A route is one file or folder: `rest` and `mount` for collections, `pipeline` for records at volume, `route` for those of the app's own (`script` where a
 //!    script answers), `health`, `metrics`, `docs`, `pages`.
 //! 4. A [`gateway`] passes requests on to servers of one service each; both take their connections by `connections`.
 //! 5. What goes wrong is a `failure`; `status` says which status and code each has.
@@ -33,6 +33,7 @@ pub mod openapi;
 mod pages;
 mod passed;
 mod patience;
+mod pipeline;
 mod rest;
 mod route;
 mod routes;

@@ -122,9 +122,9 @@ impl Drop for OneMore<'_> {
 /// The methods that have a label of their own.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 /// The statuses that the server answers.
-const STATUSES: [u16; 32] = [
-    200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415,
-    416, 422, 429, 500, 502, 503, 504, 507, 0,
+const STATUSES: [u16; 33] = [
+    200, 201, 202, 204, 206, 207, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414,
+    415, 416, 422, 429, 500, 502, 503, 504, 507, 0,
 ];
 
 /// What is counted of one route, or of one service at a gateway.

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 use hyper::header::HeaderValue;
-use pintle_model::{Collection, CollectionId, Model, Mount, RouteId};
+use pintle_model::{Collection, CollectionId, Model, Mount, Pipeline, PipelineId, RouteId};
 
 use crate::metrics::Meter;
 use crate::status::Surface;
@@ -37,6 +37,8 @@ pub(crate) enum Endpoint {
     RestPath,
     /// Routes of the app's own.
     Own(Own),
+    /// A pipeline's door.
+    Door(Doorway),
     /// A mount's list.
     List(Mounted),
     /// A mount's record.
@@ -74,6 +76,26 @@ pub(crate) struct Mounted {
     pub(crate) methods: Vec<&'static str>,
     /// The same as `Allow`.
     pub(crate) allow: HeaderValue,
+}
+
+/// Where records are posted.
+#[derive(Debug)]
+pub(crate) struct Doorway {
+    pub(crate) id: PipelineId,
+    /// The methods that this address answers, as `Allow`.
+    pub(crate) allow: HeaderValue,
+    /// What answers other methods here.
+    beside: Option<Box<Endpoint>>,
+}
+
+impl Endpoint {
+    /// What answers a method.
+    pub(crate) fn of(&self, method: &Method) -> &Endpoint {
+        match self {
+            Endpoint::Door(Doorway { beside: Some(beside), .. }) if *method != Method::POST => beside,
+            _ => self,
+        }
+    }
 }
 
 /// A route with what is counted of it.
@@ -197,6 +219,9 @@ pub(crate) fn endpoints(model: &Model, exposure: &Exposure) -> Vec<(Patterns, En
         let collection = model.collection(*id);
         all.extend(collection.mount.iter().flat_map(|at| mount(*id, collection, at)));
     }
+    for id in &exposure.pipelines {
+        door(*id, model.pipeline(*id), &mut all);
+    }
     if !all.iter().any(|(patterns, _)| patterns.iter().any(|pattern| pattern == "/")) {
         all.push((vec!["/".to_owned()], Endpoint::Home));
     }
@@ -227,6 +252,24 @@ fn own(model: &Model, exposure: &Exposure) -> Vec<(Patterns, Endpoint)> {
         (patterns, Endpoint::Own(own))
     };
     paths.into_iter().map(of).collect()
+}
+
+/// A pipeline's door, which goes before what answers other methods at its path.
+fn door(id: PipelineId, pipeline: &Pipeline, all: &mut Vec<(Patterns, Endpoint)>) {
+    let path = &pipeline.path;
+    let at = all.iter().position(|(patterns, _)| patterns.contains(path));
+    let (patterns, mut beside) = match at.map(|at| all.remove(at)) {
+        Some((patterns, endpoint)) => (patterns, Some(Box::new(endpoint))),
+        None => (vec![path.clone(), format!("{path}/")], None),
+    };
+    let allow = match beside.as_deref_mut() {
+        Some(Endpoint::Own(Own { allow, .. }) | Endpoint::List(Mounted { allow, .. })) => {
+            *allow = crate::answer::value(format!("POST, {}", allow.to_str().unwrap_or_default()));
+            allow.clone()
+        }
+        _ => HeaderValue::from_static("POST, OPTIONS"),
+    };
+    all.push((patterns, Endpoint::Door(Doorway { id, allow, beside })));
 }
 
 /// The list and the records of a collection at its mount.

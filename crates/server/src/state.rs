@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
-use pintle_model::{Caller, Model, Role};
+use pintle_model::{Caller, Model, PipelineId, Role};
+use pintle_pipeline::Door;
 use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_store::Store;
@@ -37,6 +38,8 @@ pub(crate) struct State {
     pub(crate) scripts: Scripts,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) outbox: Arc<Outbox>,
+    /// The doors of its pipelines, by their ids.
+    pub(crate) doors: Vec<Arc<Door>>,
     /// Answers of routes that are kept.
     pub(crate) cache: Cache,
     pub(crate) cors: Option<Cors>,
@@ -103,6 +106,10 @@ impl State {
             fetcher: Arc::new(Fetcher::new(&model.scripts.fetch, &app.environment)?),
             outbox: earlier.map_or_else(Arc::default, |earlier| Arc::clone(&earlier.outbox)),
             scripts: app.scripts,
+            doors: (0..model.pipelines.len())
+                .map(|at| Door::new(PipelineId(at), &app.planner, &app.store).map(Arc::new))
+                .collect::<Option<_>>()
+                .ok_or(Error::Model("_pintle_dead_letters"))?,
             cache: Cache::new(model, model.limits.cache_bytes),
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),

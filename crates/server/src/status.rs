@@ -18,7 +18,7 @@ pub(crate) enum Surface {
 }
 
 /// When to try again what failed for want of room, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// The status of a request's mistake.
 fn of_fault(kind: FaultKind, surface: Surface) -> StatusCode {

@@ -58,6 +58,7 @@ impl Table {
                 Endpoint::List(at) | Endpoint::One(at) => {
                     Owner::One(owner(&|service| service.collections.contains(&at.collection)))
                 }
+                Endpoint::Door(door) => Owner::One(owner(&|service| service.pipelines.contains(&door.id))),
                 Endpoint::Own(own) => {
                     Owner::One(owner(&|service| own.methods.iter().all(|(_, id)| service.routes.contains(id))))
                 }

@@ -81,6 +81,19 @@ impl Error {
         Error::Internal(source.into())
     }
 
+    /// Whether a single row may be to blame, so that others can be stored without it.
+    pub(crate) fn is_of_a_row(&self) -> bool {
+        matches!(
+            self,
+            Error::Unique { .. }
+                | Error::ForeignKey { .. }
+                | Error::Constraint { .. }
+                | Error::Policy(_)
+                | Error::TooLarge(_)
+                | Error::Internal(_)
+        )
+    }
+
     /// The same for another one who waits: sources are told as text.
     pub(crate) fn copied(&self) -> Error {
         match self {

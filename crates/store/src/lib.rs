@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pintle_model::{CollectionId, Model};
+use pintle_model::{CollectionId, Model, Value};
 use pintle_query::{Read, Write};
 
 /// Who opens it.
@@ -69,6 +69,26 @@ pub struct Written {
     pub affected: u64,
     /// How many of them are new (insert and upsert).
     pub inserted: u64,
+}
+
+/// What came of rows that were stored each on its own.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// How many are new.
+    pub stored: u64,
+    /// Those that could not be stored, in their order.
+    pub refused: Vec<Refused>,
+}
+
+/// A row that could not be stored.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its place among the rows.
+    pub at: usize,
+    /// Its values.
+    pub row: Vec<Value>,
+    /// Why.
+    pub error: Error,
 }
 
 /// What a transaction may do.
@@ -184,6 +204,18 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.write(write).await,
             Store::Postgres(store) => Box::pin(store.write(write)).await,
+        }
+    }
+
+    /// Stores the rows of an insert each on its own, with few commits: a row that cannot be stored costs itself alone. Answers
+    /// when all that were stored are durable. Nothing is answered of a row, and the plan's columns must be none.
+    ///
+    /// # Errors
+    /// When the store cannot keep anything now. Of the rows some may have been stored.
+    pub async fn ingest(&self, write: Write) -> Result<Ingested, Error> {
+        match self {
+            Store::Sqlite(store) => store.ingest(write).await,
+            Store::Postgres(store) => Box::pin(store.ingest(write)).await,
         }
     }
 

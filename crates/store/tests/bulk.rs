@@ -67,8 +67,11 @@ impl App {
         };
         let select = found.fields.iter().enumerate().map(item).collect();
         let returning = Returning { select, order: Vec::new(), strip_nulls: false };
-        let conflict =
-            merge.map(|merge| Conflict { target: (0..found.key.len).collect(), set: merge.then(|| places.clone()) });
+        let conflict = merge.map(|merge| Conflict {
+            target: (0..found.key.len).collect(),
+            set: merge.then(|| places.clone()),
+            asked: true,
+        });
         let shape = WriteShape::Insert { fields: places, conflict, returning };
         let plan = self.planner.plan_write(id, role, shape).unwrap();
         let inputs = pintle_query::plan::Inputs { caller: Arc::new(Caller::of(role)), ..inputs(Vec::new()) };

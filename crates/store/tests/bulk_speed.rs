@@ -53,9 +53,9 @@ impl App {
             let shape = WriteShape::Insert { fields, conflict, returning: Returning::default() };
             planner.plan_write(id, Role::ServiceRole, shape).unwrap()
         };
-        let ignore = Conflict { target: vec![0, 1], set: None };
-        let merge = Conflict { target: vec![0, 1], set: Some(vec![0, 1, 2, 3, 4]) };
-        let places = plan("places", Some(Conflict { target: vec![0], set: Some((0..7).collect()) }));
+        let ignore = Conflict { target: vec![0, 1], set: None, asked: true };
+        let merge = Conflict { target: vec![0, 1], set: Some(vec![0, 1, 2, 3, 4]), asked: true };
+        let places = plan("places", Some(Conflict { target: vec![0], set: Some((0..7).collect()), asked: true }));
         let tiles = [("insert", None), ("ignore", Some(ignore)), ("merge", Some(merge))];
         App { store, tiles: tiles.map(|(name, conflict)| (name, plan("tiles", conflict))), places, _place: place }
     }

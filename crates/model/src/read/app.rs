@@ -75,6 +75,7 @@ impl Reader<'_> {
                 .to_owned(),
             collections: Vec::new(),
             routes: Vec::new(),
+            pipelines: Vec::new(),
             services: Vec::new(),
             services_named: false,
             scripts: map.entry("scripts").map_or_else(Scripts::default, |(key, node)| self.scripts(key.span, node)),
@@ -96,6 +97,9 @@ impl Reader<'_> {
         }
         if let Some(node) = map.get("routes") {
             model.routes = self.routes(node, &model.collections);
+        }
+        if let Some(node) = map.get("pipelines") {
+            model.pipelines = self.pipelines(node, &model);
         }
         self.services(&map, &mut model);
         Some(model)

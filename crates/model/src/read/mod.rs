@@ -14,6 +14,7 @@ mod mount;
 mod name;
 mod outline;
 mod param;
+mod pipeline;
 mod policy;
 mod position;
 mod route;

@@ -4,7 +4,7 @@ use super::keys::{SERVICE, SERVICE_NAME_MAX};
 use super::name::{list, shorten, suggest};
 use super::{Map, Reader};
 use crate::yaml::{Key, Kind, Node, Plain};
-use crate::{CollectionId, Model, RouteId, Service, Span};
+use crate::{CollectionId, Model, PipelineId, RouteId, Service, Span};
 
 /// All that no other service names.
 const REST: &str = "*";
@@ -59,6 +59,7 @@ impl Reader<'_> {
         }
         let mut collections = Parts::of("collections", "collection", map.get("collections"));
         let mut routes = Parts::of("routes", "route", map.get("routes"));
+        let mut pipelines = Parts::of("pipelines", "pipeline", map.get("pipelines"));
         let mut services: Vec<Service> = Vec::with_capacity(entries.len());
         // Where one has a key that is none, what it meant is not known: nothing is said then of what seems to be nobody's.
         let mut all_understood = true;
@@ -69,6 +70,7 @@ impl Reader<'_> {
                 port: None,
                 collections: Vec::new(),
                 routes: Vec::new(),
+                pipelines: Vec::new(),
                 pages: false,
                 span: name.span,
             });
@@ -79,11 +81,13 @@ impl Reader<'_> {
             let Some(map) = map else { continue };
             self.claim(&mut collections, &services, &map, model);
             self.claim(&mut routes, &services, &map, model);
+            self.claim(&mut pipelines, &services, &map, model);
             self.service(&mut services, &map, model, understood);
         }
         if !services.is_empty() && all_understood {
             self.unclaimed(&mut collections);
             self.unclaimed(&mut routes);
+            self.unclaimed(&mut pipelines);
             self.unclaimed_pages(&services, map, model);
         }
         for (at, service) in services.iter_mut().enumerate() {
@@ -91,7 +95,10 @@ impl Reader<'_> {
             service.collections = here.map(|(id, _)| CollectionId(id)).collect();
             let here = model.routes.iter().enumerate().filter(|(_, route)| routes.belongs(&route.path, at));
             service.routes = here.map(|(id, _)| RouteId(id)).collect();
+            let here = model.pipelines.iter().enumerate().filter(|(_, one)| pipelines.belongs(&one.name, at));
+            service.pipelines = here.map(|(id, _)| PipelineId(id)).collect();
         }
+        self.doors_apart(&services, model);
         // What is wrong in the key leaves a model for further checks, which has a service as all models have.
         model.services = if services.is_empty() { vec![whole(model)] } else { services };
     }
@@ -117,9 +124,9 @@ impl Reader<'_> {
     /// What the last of these services says beside its parts, where its keys are `understood`.
     fn service(&mut self, services: &mut [Service], map: &Map<'_>, model: &Model, understood: bool) {
         let Some((service, earlier)) = services.split_last_mut() else { return };
-        let exposes = ["collections", "routes", "pages"].into_iter().any(|key| map.get(key).is_some());
+        let exposes = ["collections", "routes", "pipelines", "pages"].into_iter().any(|key| map.get(key).is_some());
         if understood && !exposes {
-            let help = "name its `collections` or its `routes`, or say `pages: true`";
+            let help = "name its `collections`, `routes` or `pipelines`, or say `pages: true`";
             self.error_help(service.span, format!("the service `{}` exposes nothing", shorten(&service.name)), help);
         }
         if let Some((key, node)) = map.entry("port") {
@@ -202,6 +209,25 @@ impl Reader<'_> {
         }
     }
 
+    /// One path is answered by one service, whatever the method.
+    fn doors_apart(&mut self, services: &[Service], model: &Model) {
+        for (at, pipeline) in model.pipelines.iter().enumerate() {
+            let mounted = |id: &CollectionId| {
+                model.collection(*id).mount.as_ref().is_some_and(|mount| mount.path == pipeline.path)
+            };
+            let beside = services.iter().find(|service| {
+                !service.pipelines.contains(&PipelineId(at))
+                    && (service.collections.iter().any(mounted)
+                        || service.routes.iter().any(|id| model.routes[id.0].path == pipeline.path))
+            });
+            if let Some(other) = beside {
+                let message = format!("`{}` answers at `{}`, too", shorten(&other.name), shorten(&pipeline.path));
+                let help = "a path belongs to one service: put both into one, or give the pipeline another path";
+                self.error_help(pipeline.span, message, help);
+            }
+        }
+    }
+
     /// Pages that the manifest speaks of must be somewhere. Whether there are any where it does not, is not known here.
     fn unclaimed_pages(&mut self, services: &[Service], map: &Map<'_>, model: &Model) {
         let told = model.pages.as_ref().is_some_and(|pages| pages.given);
@@ -237,6 +263,7 @@ fn whole(model: &Model) -> Service {
         port: None,
         collections: (0..model.collections.len()).map(CollectionId).collect(),
         routes: (0..model.routes.len()).map(RouteId).collect(),
+        pipelines: (0..model.pipelines.len()).map(PipelineId).collect(),
         pages: model.pages.is_some(),
         span: Span::default(),
     }

@@ -1,6 +1,6 @@
-//! Services: what each exposes.
+//! Services and pipelines: what each exposes, and where records go.
 
-use pintle_model::{CollectionId, Model, RouteId, Service, ServiceId, load};
+use pintle_model::{CollectionId, Model, PipelineId, RouteAccess, RouteId, Service, ServiceId, load};
 
 use super::{file, good};
 
@@ -25,6 +25,8 @@ fn each_part_belongs_to_the_service_that_names_it_or_to_the_one_that_has_the_oth
     assert_eq!(of("people"), (strings(&["places", "people", "visits"]), strings(&near), false));
     assert_eq!(of("page"), (Vec::new(), Vec::new(), true));
     assert_eq!(of("rest"), (strings(&["log"]), strings(&["GET /health", "POST /near/{x}/{y}/all"]), false));
+    let pipelines: Vec<_> = model.services.iter().map(|service| service.pipelines.clone()).collect();
+    assert_eq!(pipelines, [vec![], vec![PipelineId(1)], vec![PipelineId(0), PipelineId(2)]]);
     assert_eq!(model.service(ServiceId(1)).name, "page");
     assert_eq!(model.find_service("pages"), None);
 }
@@ -53,4 +55,20 @@ fn a_model_with_mistakes_has_a_service_too() {
         let (model, diagnostics) = load("pintle.yaml", &text, &file);
         assert_eq!((model.expect("a model").services.len(), diagnostics.len()), (1, 1), "{text}");
     }
+}
+
+/// What a pipeline says, and what it does not.
+#[test]
+fn pipelines_lead_into_collections() {
+    let model = good();
+    let places = model.pipeline(PipelineId(0));
+    assert_eq!((places.name.as_str(), places.path.as_str(), places.into.0), ("places", "/api/places", 0));
+    assert_eq!((&*places.id, places.order, places.queue), (&[0][..], Some(1), 1000));
+    assert_eq!((places.batch.records, places.batch.wait.as_millis(), places.access), (500, 20, RouteAccess::Required));
+    let (_, people) = model.find("people").expect("people");
+    let (other, _) = people.field("other").expect("other");
+    assert_eq!(model.pipeline(PipelineId(1)).id, [other]);
+    let visits = model.pipeline(PipelineId(2));
+    assert_eq!((&*visits.id, visits.order, visits.queue), (&[0, 1][..], None, 100_000));
+    assert_eq!((visits.batch.records, visits.batch.wait.as_millis(), visits.access), (1000, 5, RouteAccess::Optional));
 }

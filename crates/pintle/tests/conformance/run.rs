@@ -216,7 +216,7 @@ fn split(app: App) -> App {
     }
     let pages = if model.pages.as_ref().is_some_and(|pages| pages.given) { ", pages: true" } else { "" };
     let first = &own[0].name;
-    let rest = format!("{{ collections: '*', routes: '*'{pages} }}");
+    let rest = format!("{{ collections: '*', routes: '*', pipelines: '*'{pages} }}");
     app.manifest(&format!("{text}\nservices:\n  first: {{ collections: [{first}] }}\n  rest: {rest}\n"));
     app.by_services()
 }

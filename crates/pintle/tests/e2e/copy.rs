@@ -83,7 +83,8 @@ async fn an_app_moves_there_and_back_and_its_tokens_work() {
             ("tiles", "3"),
             ("notes", "10,000"),
             ("_pintle_tokens", "1"),
-            ("_pintle_idempotency", "0")
+            ("_pintle_idempotency", "0"),
+            ("_pintle_dead_letters", "0"),
         ]
     );
 

@@ -48,6 +48,7 @@ mod life;
 mod migrate;
 mod new;
 mod pages;
+mod pipelines;
 mod postgrest;
 mod retriever;
 mod route_cache;

@@ -121,7 +121,7 @@ impl Planner {
         let mut on_key = Vec::new();
         // CREATE POLICY, SELECT: with RETURNING, new rows must pass the select policy too, or the command fails. The columns
         // that ON CONFLICT names are read just so.
-        if !returning.select.is_empty() || conflict.is_some() {
+        if !returning.select.is_empty() || conflict.is_some_and(|conflict| conflict.asked) {
             let counted = self.is_counted(place) && !fields.contains(&0);
             for part in parts(self.right(place.collection, place.role, Right::Select)?) {
                 if counted && part.mentions(&|field| field == 0) {

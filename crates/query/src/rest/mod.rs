@@ -108,7 +108,8 @@ pub struct RestWrite {
 
 impl Asker {
     /// What a request of this asker brings to a plan.
-    pub(crate) fn inputs(&self, values: Vec<Value>) -> Inputs {
+    #[must_use]
+    pub fn inputs(&self, values: Vec<Value>) -> Inputs {
         Inputs { values, caller: Arc::clone(&self.caller), now: self.now }
     }
 }

@@ -71,7 +71,7 @@ impl Planner {
         // As PostgREST does: of several records the first one counts.
         rows.rows.truncate(1);
         let set = (fields.key.len..fields.fields.len()).filter(|at| !fields.fields[*at].readonly).collect();
-        let conflict = Conflict { target: (0..fields.key.len).collect(), set: Some(set) };
+        let conflict = Conflict { target: (0..fields.key.len).collect(), set: Some(set), asked: true };
         self.insert_rows(collection, query, rows, Some(conflict), prefer, asker)
     }
 
@@ -233,7 +233,7 @@ fn conflict(
     // by who may write an upsert: what a caller may do must not hang on which fields a body has.
     let target = query.on_conflict.clone().unwrap_or_else(|| (0..collection.key.len).collect());
     if resolution == Resolution::IgnoreDuplicates {
-        return Ok(Some(Conflict { target, set: None }));
+        return Ok(Some(Conflict { target, set: None, asked: true }));
     }
     let given = query.columns.as_deref().unwrap_or(&rows.given);
     if let Some(key) = given.iter().find(|at| is_key(at) && !target.contains(at)) {
@@ -243,7 +243,7 @@ fn conflict(
     }
     let changes = |at: &usize| !is_key(at) && !target.contains(at) && !collection.fields[*at].readonly;
     let set = given.iter().copied().filter(changes).collect();
-    Ok(Some(Conflict { target, set: Some(set) }))
+    Ok(Some(Conflict { target, set: Some(set), asked: true }))
 }
 
 /// The values of the key, if the filters are exactly `eq` on each of its fields.

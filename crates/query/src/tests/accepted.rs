@@ -105,7 +105,8 @@ fn fields() -> impl Strategy<Value = Vec<usize>> {
 
 fn write() -> impl Strategy<Value = WriteShape> {
     let target = proptest::sample::select(vec![vec![0], vec![1], vec![2, 1], vec![3]]);
-    let conflict = (target, proptest::option::of(fields())).prop_map(|(target, set)| Conflict { target, set });
+    let conflict =
+        (target, proptest::option::of(fields())).prop_map(|(target, set)| Conflict { target, set, asked: true });
     prop_oneof![
         (fields(), proptest::option::of(conflict), returning()).prop_map(|(fields, conflict, returning)| {
             // What is replaced has a value.

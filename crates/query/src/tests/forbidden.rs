@@ -289,7 +289,7 @@ proptest! {
         let mut row = case.row.clone();
         row[0] = Value::Integer(id);
         let set = merge.then(|| case.set.clone());
-        let conflict = Some(Conflict { target: vec![0], set });
+        let conflict = Some(Conflict { target: vec![0], set, asked: true });
         let shape = WriteShape::Insert { fields: (0..row.len()).collect(), conflict, returning: answer(&case) };
         let plan = stage.planner.plan_write(NOTES, case.caller.role, shape).unwrap();
         let rules = &stage.planner.rules[0];

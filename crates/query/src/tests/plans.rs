@@ -293,7 +293,7 @@ fn an_update_that_reads_no_column_needs_no_select_policy() {
 #[test]
 fn an_upsert_refuses_to_change_a_row_that_may_not_be_changed() {
     let planner = planner(MANIFEST);
-    let conflict = Some(Conflict { target: vec![6], set: Some(vec![1, 6]) });
+    let conflict = Some(Conflict { target: vec![6], set: Some(vec![1, 6]), asked: true });
     let shape = WriteShape::Insert { fields: vec![1, 2, 6], conflict, returning: Returning::default() };
     let plan = planner.plan_write(NOTES, Role::Authenticated, shape).unwrap();
     assert_eq!(
@@ -305,7 +305,7 @@ fn an_upsert_refuses_to_change_a_row_that_may_not_be_changed() {
         plan.write.sql,
         r#"INSERT INTO "notes" ("title", "owner", "code") VALUES (?1, ?2, ?3) ON CONFLICT ("code") DO UPDATE SET "title" = excluded."title", "code" = excluded."code""#
     );
-    let wrong = Some(Conflict { target: vec![1], set: None });
+    let wrong = Some(Conflict { target: vec![1], set: None, asked: true });
     let shape = WriteShape::Insert { fields: vec![1], conflict: wrong, returning: Returning::default() };
     assert_eq!(planner.plan_write(NOTES, Role::ServiceRole, shape).unwrap_err().kind, FaultKind::ConflictTarget);
 }

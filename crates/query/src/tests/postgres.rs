@@ -148,14 +148,14 @@ fn what_needs_no_check_is_a_plain_insert() {
 
 #[test]
 fn an_upsert_checks_the_row_that_is_there_and_what_it_becomes() {
-    let conflict = Some(Conflict { target: vec![6], set: Some(vec![1]) });
+    let conflict = Some(Conflict { target: vec![6], set: Some(vec![1]), asked: true });
     let plan = write(MANIFEST, WriteShape::Insert { fields: vec![1, 2, 6], conflict, returning: Returning::default() });
     assert!(plan.tells_new);
     assert_eq!(
         plan.write.sql.split_once(" ON CONFLICT ").unwrap().1,
         r#"("code") DO UPDATE SET "title" = excluded."title" WHERE CASE WHEN (("notes"."owner" = $3::text) AND ("notes"."open" OR ("notes"."owner" = $3::text)) AND ($1::text <> $5::text)) IS TRUE THEN TRUE ELSE _pintle_deny('notes') END RETURNING (xmax = 0)"#.replace("$3", "$4")
     );
-    let conflict = Some(Conflict { target: vec![6], set: None });
+    let conflict = Some(Conflict { target: vec![6], set: None, asked: true });
     let ignored =
         write(MANIFEST, WriteShape::Insert { fields: vec![1, 2, 6], conflict, returning: Returning::default() });
     assert!(

@@ -21,7 +21,7 @@ use crate::handle::{log_failure, without_body};
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::Endpoint;
-use crate::{compress, docs};
+use crate::{compress, docs, pipeline};
 
 /// What the gateway answers: its own, or a service's that is passed on.
 pub(crate) type Answered = Response<Body>;
@@ -50,7 +50,7 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     let mut told = Told::default();
     let mut answer = match owner {
         Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body, &mut told)).await {
-            Ok(answer) => passed_back(front, answer),
+            Ok(answer) => passed_back(front, &head, answer),
             Err(failure) => own(front, &head, &id, Err(failure)),
         },
         None => {
@@ -95,8 +95,12 @@ async fn passed_on(
     let headers = headers::onward(head, remote, id, &front.key);
     trace::id(&headers).clone_into(&mut told.trace);
     body::check_head(head, limits)?;
-    let body = body::check_length(head, body, limits).await?;
-    let body = Lender::new(body, limits.body_bytes);
+    // A stream has no end that could be too far: it is not kept anywhere.
+    let body = if pipeline::is_stream(head) {
+        Lender::new(body, u64::MAX)
+    } else {
+        Lender::new(body::check_length(head, body, limits).await?, limits.body_bytes)
+    };
     let time = limits.timeout + super::GRACE;
     let onward = Onward { service, head, headers, body, due: tokio::time::Instant::now() + time, time };
     let (answer, tries) = onward.answer().await;
@@ -105,10 +109,13 @@ async fn passed_on(
 }
 
 /// A service's answer as the caller gets it.
-fn passed_back(front: &Front, answer: Response<Incoming>) -> Answered {
+fn passed_back(front: &Front, asked: &Parts, answer: Response<Incoming>) -> Answered {
     let (mut head, body) = answer.into_parts();
     headers::without_connection(&mut head.headers);
-    let mut answer = Response::new(Either::Right(Passing::new(body, front.model().limits.timeout)));
+    // The answers of a stream wait for what the caller sends.
+    let timeout = front.model().limits.timeout;
+    let stall = if pipeline::is_stream(asked) { timeout + pipeline::IDLE_MAX } else { timeout };
+    let mut answer = Response::new(Either::Right(Passing::new(body, stall)));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;
     answer

@@ -161,11 +161,11 @@ impl Site {
         let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let may_be_coded = is_text && head.status == StatusCode::OK;
         let Some(length) = length.filter(|length| may_be_coded && compress::is_worth_it(*length)) else {
-            return Ok(Answer::from_parts(head, Either::Right(body)));
+            return Ok(Answer::from_parts(head, Either::Right(Either::Left(body))));
         };
         head.headers.append(header::VARY, compress::VARY);
         let (Some(coding), Some(tag)) = (compress::coding(asked), head.headers.get(header::ETAG)) else {
-            return Ok(Answer::from_parts(head, Either::Right(body)));
+            return Ok(Answer::from_parts(head, Either::Right(Either::Left(body))));
         };
         let key = Key { path: path.to_owned(), tag: tag.clone(), coding };
         let form = self.coded.form(key, body, length).await?;

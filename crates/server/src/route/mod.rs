@@ -5,7 +5,7 @@
 //! 3. [`sql`] runs a statement, [`crate::script`] a script; both tell what they have read.
 //! 4. An answer to `GET` has a tag; who knows it is told so. With `cache:` it is kept ([`cache`], [`kept`]).
 
-mod access;
+pub(crate) mod access;
 mod body;
 mod cache;
 mod faults;
@@ -90,7 +90,7 @@ pub(crate) async fn answer(ask: Ask<'_>, own: &Own, found: &Found<'_>, body: Inc
     let id = own.of(method).ok_or_else(|| Failure::method(method, own.allow.clone()))?;
     let route = &ask.state.model().routes[id.0];
     let reads = route.method == "GET";
-    access::check(route, ask.asker.caller.role)?;
+    access::check("route", route.access, ask.asker.caller.role)?;
     let key = idempotency::key(ask.head)?;
     let conditions = Conditions::of(&ask.head.headers);
     if !reads && conditions.want_one() && matches!(route.answer, RouteAnswer::Sql(_)) {

@@ -167,7 +167,7 @@ impl<'a> Sink<'a> {
             Deed::Change => (keys..fields).filter(|field| !self.step.later.contains(field)).collect(),
             Deed::Link => self.step.later.clone(),
         };
-        Some(Conflict { target: (0..keys).collect(), set: Some(set) })
+        Some(Conflict { target: (0..keys).collect(), set: Some(set), asked: true })
     }
 
     fn without_later(&mut self, row: &Row) -> Result<Vec<Value>, Error> {

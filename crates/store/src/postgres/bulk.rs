@@ -34,23 +34,11 @@ pub(super) async fn bulk(
     let outcome = at_once(&conn.client, names, write, statement, &prepared, around).await;
     let told = match &outcome {
         Err(Fault::Told(Error::NotSingle(_) | Error::MaxAffected(_))) => true,
-        Err(Fault::Told(error)) => !is_of_a_row(error),
+        Err(Fault::Told(error)) => !error.is_of_a_row(),
         _ => true,
     };
     let outcome = settled(conn, write, around, outcome).await;
     (told || !conn.idle).then_some(outcome)
-}
-
-/// Whether one row may be to blame.
-fn is_of_a_row(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Unique { .. }
-            | Error::ForeignKey { .. }
-            | Error::Constraint { .. }
-            | Error::Policy(_)
-            | Error::Internal(_)
-    )
 }
 
 /// Sends the statement for all rows, and what is put around it.

@@ -42,7 +42,7 @@ use self::tx::Transaction;
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
 use crate::changes::Changes;
-use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
+use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Refused, Rows, Tx, Written};
 
 /// How much longer than a statement may take its answer is waited for: the server breaks it off by itself, unless it or
 /// the way to it hangs.
@@ -127,17 +127,69 @@ impl Postgres {
             // It may have been kept, though nobody heard of it.
             Err(error) => matches!(error, Error::Timeout | Error::Unavailable(_) | Error::Internal(_)),
         };
-        if changed {
-            self.open.changes.changed(self.open.changes.of_write(&write));
-        }
+        self.changed(&write, changed);
         outcome
     }
 
+    /// Halves what a row is against until it is found.
+    pub(crate) async fn ingest(&self, write: Write) -> Result<Ingested, Error> {
+        let mut done = Ingested::default();
+        let Write { plan, inputs, rows, .. } = write;
+        let part = |rows| Write {
+            plan: Arc::clone(&plan),
+            inputs: inputs.clone(),
+            rows,
+            single: false,
+            max_affected: None,
+            rollback: false,
+        };
+        let mut open = vec![(0, part(rows))];
+        while let Some((at, mut write)) = open.pop() {
+            match self.attempted(&write, true).await {
+                Ok(Some(written)) => done.stored += written.affected,
+                Err(error) if error.is_of_a_row() && write.rows.len() == 1 => {
+                    done.refused.extend(write.rows.pop().map(|row| Refused { at, row, error }));
+                }
+                Err(error) => {
+                    self.changed(&write, true);
+                    return Err(error);
+                }
+                Ok(None) => {
+                    let half = write.rows.len() / 2;
+                    let rest = part(write.rows.split_off(half));
+                    open.push((at + half, rest));
+                    open.push((at, write));
+                    continue;
+                }
+            }
+            self.changed(&write, done.stored > 0);
+        }
+        Ok(done)
+    }
+
+    fn changed(&self, write: &Write, changed: bool) {
+        if changed {
+            self.open.changes.changed(self.open.changes.of_write(write));
+        }
+    }
+
     async fn written(&self, write: &Write) -> Result<Written, Error> {
+        self.attempted(write, false).await.map(Option::unwrap_or_default)
+    }
+
+    /// Runs a write, again where others came between; `whole` is [`run::whole`].
+    async fn attempted(&self, write: &Write, whole: bool) -> Result<Option<Written>, Error> {
         let mut attempts = 0;
         loop {
             let mut conn = self.open.pool.get().await?;
-            let again = match self.limited(pin!(run::write(&mut conn, &self.open.names, write, None))).await {
+            let work = async {
+                if whole {
+                    run::whole(&mut conn, &self.open.names, write).await
+                } else {
+                    run::write(&mut conn, &self.open.names, write, None).await.map(Some)
+                }
+            };
+            let again = match self.limited(pin!(work)).await {
                 Ok(written) => return Ok(written),
                 Err(Fault::Told(error) | Fault::Broken(error)) => return Err(error),
                 Err(Fault::Conflict) => Error::Busy,

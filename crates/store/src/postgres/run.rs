@@ -119,6 +119,16 @@ pub(super) async fn write(
     settled(conn, write, around, outcome).await
 }
 
+/// Runs a write of rows that are kept each on its own as one statement. `None` if a row is against it, or there is no such
+/// statement for several: then nothing remains.
+pub(super) async fn whole(conn: &mut Conn, names: &Names, write: &Write) -> Result<Option<Written>, Fault> {
+    if write.rows.len() <= 1 {
+        return self::write(conn, names, write, None).await.map(Some);
+    }
+    let Some(statement) = &write.plan.bulk else { return Ok(None) };
+    Box::pin(bulk(conn, names, write, statement, None)).await.transpose()
+}
+
 /// Takes back what failed, and what was to be.
 pub(super) async fn settled(
     conn: &mut Conn,

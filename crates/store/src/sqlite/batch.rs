@@ -8,7 +8,7 @@ use pintle_query::Write;
 use tokio::sync::oneshot;
 
 use super::{Of, tx};
-use crate::{Error, Tx, Written};
+use crate::{Error, Ingested, Tx, Written};
 
 /// Steps of a transaction.
 pub(super) trait Steps: Send {
@@ -25,7 +25,16 @@ pub(super) trait Steps: Send {
 /// What is to be done.
 pub(super) enum Job {
     Write(Write, oneshot::Sender<Result<Written, Error>>),
+    /// Many rows, each on its own.
+    Ingest(Write, oneshot::Sender<Result<Ingested, Error>>),
     Steps(Box<dyn Steps>),
+}
+
+impl Job {
+    /// Whether it may take long, so that others wait for their turn behind it.
+    pub(super) fn is_long(&self) -> bool {
+        !matches!(self, Job::Write(..))
+    }
 }
 
 /// One mutation.
@@ -58,6 +67,7 @@ impl Drop for Waiting {
 /// What came of a mutation, if its transaction is kept.
 pub(super) enum Outcome {
     Write(Result<Written, Error>),
+    Ingest(Result<Ingested, Error>),
     /// Steps are to be kept, with what they have written.
     Kept(Vec<CollectionId>),
     /// Nothing of the steps is left: they say why by themselves, or it is this.
@@ -73,6 +83,7 @@ impl Item {
     pub(super) fn is_left(&self) -> bool {
         match &self.job {
             Job::Write(_, reply) => reply.is_closed(),
+            Job::Ingest(_, reply) => reply.is_closed(),
             Job::Steps(steps) => steps.are_left(),
         }
     }
@@ -82,6 +93,9 @@ impl Item {
         let changes = &self.of.changes;
         match (&self.job, &self.outcome) {
             (Job::Write(write, _), Some(Outcome::Write(Ok(written)))) if tx::changes(write, written) => {
+                changes.changed(changes.of_write(write));
+            }
+            (Job::Ingest(write, _), Some(Outcome::Ingest(Ok(done)))) if done.stored > 0 => {
                 changes.changed(changes.of_write(write));
             }
             (_, Some(Outcome::Kept(changed))) => changes.changed(changed),
@@ -98,6 +112,12 @@ impl Item {
                 let _ = reply.send(outcome.and_then(|written| failed.map_or(Ok(written), Err)));
             }
             (Job::Write(_, reply), _) => {
+                let _ = reply.send(Err(failed.unwrap_or_else(super::writer::gone)));
+            }
+            (Job::Ingest(_, reply), Some(Outcome::Ingest(outcome))) => {
+                let _ = reply.send(outcome.and_then(|done| failed.map_or(Ok(done), Err)));
+            }
+            (Job::Ingest(_, reply), _) => {
                 let _ = reply.send(Err(failed.unwrap_or_else(super::writer::gone)));
             }
             (Job::Steps(steps), Some(Outcome::Undone(error))) => steps.answer(error),
@@ -128,7 +148,11 @@ pub(super) enum Round {
 /// `at` is answered with its error; those before it have lost what they did and run again.
 pub(super) fn lost(batch: &mut Vec<Item>, at: usize) -> Round {
     let item = batch.remove(at);
-    if let Some(Outcome::Write(Err(error @ (Error::Full | Error::ReadOnly | Error::Unavailable(_))))) = &item.outcome {
+    let error = match &item.outcome {
+        Some(Outcome::Write(Err(error)) | Outcome::Ingest(Err(error))) => Some(error),
+        _ => None,
+    };
+    if let Some(error @ (Error::Full | Error::ReadOnly | Error::Unavailable(_))) = error {
         let error = error.copied();
         batch.insert(at, item);
         return Round::Failed(error);
@@ -136,7 +160,7 @@ pub(super) fn lost(batch: &mut Vec<Item>, at: usize) -> Round {
     item.answer(Some(&Error::Timeout));
     for item in &mut batch[..at] {
         // What failed is not run again: nothing of it would be kept.
-        if matches!(item.outcome, Some(Outcome::Write(Ok(_)) | Outcome::Kept(_))) {
+        if matches!(item.outcome, Some(Outcome::Write(Ok(_)) | Outcome::Ingest(Ok(_)) | Outcome::Kept(_))) {
             item.outcome = None;
         }
     }

@@ -42,7 +42,7 @@ use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::Writer;
 use crate::changes::{Changes, Numbers};
-use crate::{Access, Consent, Error, MigrationPlan, Mode, Rows, Tx, Written};
+use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// An open SQLite database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
@@ -122,6 +122,10 @@ impl Sqlite {
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
         self.open.writer.write(&self.of, write).await
+    }
+
+    pub(crate) async fn ingest(&self, write: Write) -> Result<Ingested, Error> {
+        self.open.writer.ingest(&self.of, write).await
     }
 
     pub(crate) async fn transaction<T, E>(

@@ -13,7 +13,7 @@ use super::fault;
 use super::json;
 use crate::json::Array;
 use crate::sort::{SortValue, Sorted};
-use crate::{Error, Rows, Written};
+use crate::{Error, Ingested, Refused, Rows, Written};
 
 /// Room for an answer of one row without growing.
 const ROW_CAPACITY: usize = 512;
@@ -155,6 +155,37 @@ pub(super) fn write(db: &Connection, model: &Model, write: &Write) -> Result<Wri
         return Err(Error::MaxAffected(taken.affected));
     }
     Ok(taken.finish(plan))
+}
+
+/// Runs an insert for each row on its own, inside the open transaction: a statement that fails undoes itself, so a row that is
+/// refused costs itself alone. After an error the rows before it remain.
+pub(super) fn ingest(db: &Connection, model: &Model, write: &Write) -> Result<Ingested, Error> {
+    let plan = &*write.plan;
+    let mut check = plan.check.as_ref().map(|check| Prepared::new(db, check)).transpose()?;
+    let mut insert = Prepared::new(db, &plan.write)?;
+    if plan.verdicts > 0 || insert.column_count() > 0 {
+        return Err(Error::internal("a plan that answers rows where none is asked for"));
+    }
+    let mut one = |row: &[Value]| {
+        if let (Some(check), Some(statement)) = (&mut check, &plan.check)
+            && check.answers(statement, write, row)?
+        {
+            return Err(Error::Policy(model.collection(plan.collection).name.clone()));
+        }
+        insert.fill(&plan.write, &write.inputs, row)?;
+        insert.raw_execute().map_err(|error| fault::of_write(&error, db, model, write, row))
+    };
+    let mut done = Ingested::default();
+    for (at, row) in write.rows.iter().enumerate() {
+        match one(row) {
+            Ok(stored) => done.stored += stored as u64,
+            Err(error) if error.is_of_a_row() && !db.is_autocommit() => {
+                done.refused.push(Refused { at, row: row.clone(), error });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 /// Runs the write's statement once, and takes what it returns. How many rows were written.

@@ -1,8 +1,8 @@
 //! The writer: one thread that owns the one connection that writes.
 //!
 //! 1. A request hands its mutation over by a bounded queue and waits.
-//! 2. The thread takes all writes that wait, up to a bound, and of those with steps as many as begin within a moment; so a
-//!    write waits behind scripts for that moment and for the one that it ends in, and not behind all of them. It begins one
+//! 2. The thread takes all writes that wait, up to a bound, and of those with steps, and with many rows, as many as begin within a
+//!    moment; so a write waits behind scripts for that moment and for the one that it ends in, and not behind all of them. It begins one
 //!    transaction.
 //! 3. Each mutation runs on its own: what fails leaves nothing behind and does not touch its neighbours.
 //! 4. One commit, so one sync, for all of them; then each is answered. When the commit fails, all are told so.
@@ -28,7 +28,7 @@ use super::tx::{WriteTx, savepoint};
 use super::wal::Wal;
 use super::{Of, fault, run};
 use crate::changes::Numbers;
-use crate::{Error, Tx, Written};
+use crate::{Error, Ingested, Tx, Written};
 
 /// Mutations that may wait; one more is told that the store is busy. Far more than connections that a server has at work.
 const QUEUE_MAX: usize = 4096;
@@ -94,6 +94,13 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Hands many rows over, each on its own, and waits for their answer.
+    pub(super) async fn ingest(&self, of: &Arc<Of>, write: Write) -> Result<Ingested, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(of, Job::Ingest(write, reply))?;
+        answer.await.map_err(|_| gone())?
+    }
+
     /// Hands steps over; they answer by themselves.
     pub(super) fn steps(&self, of: &Arc<Of>, steps: Box<dyn Steps>) -> Result<(), Error> {
         self.send(of, Job::Steps(steps))
@@ -140,7 +147,7 @@ struct AtWork {
     /// Where other processes serve the file too.
     shared: Option<Arc<Shared>>,
     waiting: Arc<AtomicUsize>,
-    /// Those with steps whose turn has not come.
+    /// Those with steps, or with many rows, whose turn has not come.
     scripts: VecDeque<Item>,
     /// Another one when others have written.
     data_version: i64,
@@ -202,7 +209,7 @@ impl AtWork {
 
     fn sort(&mut self, asked: Asked, batch: &mut Vec<Item>) {
         match asked {
-            Asked::Mutation(item) if matches!(item.job, Job::Steps(_)) => self.scripts.push_back(item),
+            Asked::Mutation(item) if item.job.is_long() => self.scripts.push_back(item),
             Asked::Mutation(item) => batch.push(item),
             Asked::Look(looked) => {
                 self.look_now();
@@ -268,7 +275,7 @@ impl AtWork {
             if batch[at].outcome.is_some() || batch[at].is_left() {
                 continue;
             }
-            if matches!(batch[at].job, Job::Steps(_)) {
+            if batch[at].job.is_long() {
                 let begun = *begun.get_or_insert_with(Instant::now);
                 if begun.elapsed() > STEPS_MOMENT {
                     for item in batch.drain(at..).rev() {
@@ -281,6 +288,7 @@ impl AtWork {
             self.conn.limit.set(Some(Instant::now() + of.model.limits.timeout), None);
             *outcome = Some(match job {
                 Job::Write(write, _) => Outcome::Write(self.write(of, write)),
+                Job::Ingest(write, _) => Outcome::Ingest(self.ingest(of, write)),
                 Job::Steps(steps) => self.steps(of, &mut **steps),
             });
             self.conn.limit.set(None, None);
@@ -298,6 +306,15 @@ impl AtWork {
         let outcome = run::write(&self.conn.db, &of.model, write);
         if matches!(outcome, Err(Error::Internal(_) | Error::TooLarge(_))) && !self.conn.db.is_autocommit() {
             // A defect, or an answer that is too large, seen after the row was stored. With no savepoint all goes, and the others run again.
+            self.statement("ROLLBACK")?;
+        }
+        outcome
+    }
+
+    fn ingest(&self, of: &Of, write: &Write) -> Result<Ingested, Error> {
+        let outcome = run::ingest(&self.conn.db, &of.model, write);
+        if outcome.is_err() && !self.conn.db.is_autocommit() {
+            // Rows before the one that it broke off at: nobody is told of them, so they go, and the others run again.
             self.statement("ROLLBACK")?;
         }
         outcome

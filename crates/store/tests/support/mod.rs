@@ -67,6 +67,7 @@ pub fn model(collections: Vec<Collection>) -> Model {
         version: "1".to_owned(),
         collections,
         routes: Vec::new(),
+        pipelines: Vec::new(),
         scripts: pintle_model::Scripts::default(),
         pages: None,
         seed: None,

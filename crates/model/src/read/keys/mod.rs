@@ -1,12 +1,16 @@
 //! Every key of a manifest with its meaning: the one table that the reader checks keys against and that the JSON Schema
 //! is made of.
 
+mod aliases;
 mod field;
+mod pipeline;
 mod route;
 mod service;
 
 use Form::{Any, Choice, Count, Duration, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text};
+pub(crate) use aliases::{ALIASES, LATER, TYPE_ALIASES};
 pub(crate) use field::{FIELD, FIELD_FORM, INDEX, SPACE, TYPES};
+pub(crate) use pipeline::{BATCH, PIPELINE, PIPELINE_LIMITS};
 use route::PUBLIC_FORM;
 pub(crate) use route::{
     ACCESS, AUTH, PARAM, PARAM_TYPES, PLACES, PUBLIC, ROUTE, ROUTE_PATH, SCRIPT_LIMITS, SCRIPTS, SHAPES, SQL,
@@ -122,6 +126,7 @@ pub(crate) static APP: Table = Table {
             Routes(&Object(&ROUTE_PATH)),
             "Endpoints of the app's own, by their paths: `/tiles/{x}/{y}`. What stands in braces is a parameter.",
         ),
+        may("pipelines", Map(&Object(&PIPELINE)), "Durable ways in for many records, each by its name."),
         may(
             "services",
             Form::Services(&Object(&SERVICE)),
@@ -262,84 +267,3 @@ pub(crate) static LIMITS: Table = Table {
         may("cache", Size, "Bytes that kept answers of routes may take together, up to 64GiB. Default: 64MiB."),
     ],
 };
-
-/// Keys that people write and what they are called here.
-pub(crate) const ALIASES: &[(&str, &str)] = &[
-    ("min", "minimum"),
-    ("max", "maximum"),
-    ("regex", "pattern"),
-    ("values", "enum"),
-    ("choices", "enum"),
-    ("references", "to"),
-    ("target", "to"),
-    ("mount", "rest"),
-    ("primary_key", "key"),
-    ("columns", "fields"),
-    ("tables", "collections"),
-    ("properties", "fields"),
-    ("read_only", "readonly"),
-    ("auto", "generated"),
-    ("endpoints", "routes"),
-    ("paths", "routes"),
-    ("javascript", "scripts"),
-    ("pages", "public"),
-    ("static", "public"),
-    ("public", "pages"),
-    ("authentication", "auth"),
-    ("parameters", "params"),
-    ("arguments", "params"),
-    ("access", "auth"),
-    ("run_as", "as"),
-    ("role", "as"),
-    ("handler", "script"),
-    ("query", "sql"),
-    ("shape", "result"),
-    ("returns", "result"),
-    ("schema", "body"),
-    ("answer", "response"),
-    ("ttl", "cache"),
-    ("path", "folder"),
-    ("prefix", "at"),
-    ("env", "environment"),
-    ("hosts", "fetch"),
-    ("origins", "fetch"),
-    ("time", "read_time"),
-    ("postgresql", "postgres"),
-];
-
-/// Keys of a manifest that later versions will have.
-pub(crate) const LATER: &[&str] = &["pipelines", "roles", "tests", "functions", "copy", "realtime", "jobs"];
-
-/// Types that people write and what they are called here.
-pub(crate) const TYPE_ALIASES: &[(&str, &str)] = &[
-    ("string", "text"),
-    ("str", "text"),
-    ("varchar", "text"),
-    ("char", "text"),
-    ("int", "integer"),
-    ("int4", "integer"),
-    ("int8", "integer"),
-    ("bigint", "integer"),
-    ("smallint", "integer"),
-    ("serial", "integer"),
-    ("float", "number"),
-    ("double", "number"),
-    ("real", "number"),
-    ("numeric", "number"),
-    ("bool", "boolean"),
-    ("datetime", "timestamp"),
-    ("timestamptz", "timestamp"),
-    ("time", "timestamp"),
-    ("jsonb", "json"),
-    ("object", "json"),
-    ("array", "json"),
-    ("bytea", "bytes"),
-    ("blob", "bytes"),
-    ("binary", "bytes"),
-    ("reference", "ref"),
-    ("guid", "uuid"),
-    ("geography", "point"),
-    ("geometry", "point"),
-    ("geojson", "point"),
-    ("location", "point"),
-];

@@ -20,6 +20,7 @@ pub(crate) static SERVICE: Table = Table {
              other service names.",
         ),
         may("routes", PARTS, "The paths of routes that it exposes, with all their methods; `\"*\"` likewise."),
+        may("pipelines", PARTS, "The pipelines that take records there: names, or `\"*\"`, likewise."),
         may("pages", Switch, "Whether it exposes the app's pages. Default: false."),
     ],
 };

@@ -1,0 +1,144 @@
+//! Pipelines: streams that are answered while they are sent, and what is refused when there is too much.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::common::{App, PATIENCE, Place, Server};
+
+in_every_way!(
+    a_stream_is_answered_while_it_is_sent,
+    a_long_stream_is_stored_whole_and_once;
+    what_is_too_much_is_refused_with_a_time_to_wait,
+);
+
+const MANIFEST: &str = "
+pintle: 1
+public: none
+collections:
+  places:
+    key: { id: { type: uuid, generated: true } }
+    fields: { n: { type: integer, required: true, minimum: 0 } }
+    policies: { select: 'true', insert: 'true' }
+  other: {}
+pipelines:
+  places: { path: /places, into: places }
+  narrow: { path: /narrow, into: places, limits: { queue: 1 } }
+services:
+  places: { collections: [places], pipelines: '*' }
+  other: { collections: '*' }
+";
+
+/// A request whose body is sent line by line.
+struct Stream {
+    answers: BufReader<TcpStream>,
+}
+
+impl Stream {
+    fn begin(server: &Server, path: &str) -> Stream {
+        let address = server.origin.strip_prefix("http://").unwrap();
+        let mut connection = TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).unwrap();
+        Stream { answers: BufReader::new(connection) }
+    }
+
+    fn send(&mut self, text: &str) {
+        write!(self.answers.get_mut(), "{:x}\r\n{text}\r\n", text.len()).unwrap();
+    }
+
+    fn end(&mut self) {
+        self.answers.get_mut().write_all(b"0\r\n\r\n").unwrap();
+    }
+
+    /// The next line of the answer that is JSON: heads and the lengths of pieces are passed over.
+    fn answer(&mut self) -> Option<Value> {
+        loop {
+            let mut line = String::new();
+            if self.answers.read_line(&mut line).unwrap() == 0 || line == "0\r\n" {
+                return None;
+            }
+            if line.starts_with('{') {
+                return Some(serde_json::from_str(&line).unwrap());
+            }
+        }
+    }
+}
+
+async fn a_stream_is_answered_while_it_is_sent(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    let mut stream = Stream::begin(&server, "/places");
+    for index in 0..3 {
+        stream.send(&format!("{{\"n\":{index}}}\n"));
+        let answer = stream.answer().unwrap();
+        assert_eq!((&answer["index"], &answer["status"]), (&json!(index), &json!("stored")));
+        // What was answered is there, though the stream goes on.
+        let found = server.get(&format!("/rest/v1/places?id=eq.{}", answer["id"].as_str().unwrap())).await;
+        assert_eq!(found.has(200).json()[0]["n"], json!(index));
+    }
+    // A line may come in pieces, and the last one may have no end.
+    stream.send("{\"n\":");
+    stream.send("3}");
+    stream.end();
+    assert_eq!(stream.answer().unwrap()["index"], json!(3));
+    assert_eq!(stream.answer(), None);
+}
+
+async fn a_long_stream_is_stored_whole_and_once(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    let bad = |n: usize| n % 1000 == 7;
+    let record = |n: usize| {
+        let value = if bad(n) { "-1".to_owned() } else { n.to_string() };
+        format!("{{\"id\":\"00000000-0000-7000-8000-{n:012x}\",\"n\":{value}}}\n")
+    };
+    let all: String = (0..5000).map(record).collect();
+    // Twice: what was seen is there once.
+    for _ in 0..2 {
+        let answer = server.post("/places", all.as_str()).header("Content-Type", "application/x-ndjson").await.has(200);
+        let lines: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 5000);
+        for (n, line) in lines.iter().enumerate() {
+            let status = if bad(n) { "refused" } else { "stored" };
+            assert_eq!((&line["index"], &line["status"]), (&json!(n), &json!(status)));
+        }
+    }
+    let count = server.get("/rest/v1/places?select=n&limit=1").header("Prefer", "count=exact").await.has(206);
+    assert_eq!(count.headers["content-range"], "0-0/4995");
+}
+
+async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    let many = json!((0..500).map(|n| json!({ "n": n })).collect::<Vec<_>>());
+    let (mut stored, mut refused) = (0, 0);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while refused == 0 || stored == 0 {
+        assert!(std::time::Instant::now() < deadline, "{stored} were taken, {refused} refused");
+        let asked: JoinSet<_> = (0..8).map(|_| server.post("/narrow", many.clone()).into_future()).collect();
+        for answer in asked.join_all().await {
+            if answer.status == 429 {
+                assert_eq!(answer.headers["retry-after"], "1");
+                refused += 1;
+            } else {
+                assert_eq!(answer.has(200).json().as_array().unwrap().len(), 500);
+                stored += 500;
+            }
+        }
+    }
+    let count = server.get("/rest/v1/places?select=n&limit=1").header("Prefer", "count=exact").await.has(206);
+    assert_eq!(count.headers["content-range"], format!("0-0/{stored}").as_str());
+    // A stream waits instead.
+    let lines: String = (0..2000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let stream = || server.post("/narrow", lines.as_str()).header("Content-Type", "application/x-ndjson").into_future();
+    let streams: JoinSet<_> = (0..4).map(|_| stream()).collect();
+    for answer in streams.join_all().await {
+        assert!(answer.has(200).text.lines().all(|line| line.contains("\"stored\"")));
+    }
+}

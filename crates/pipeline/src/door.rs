@@ -1,0 +1,201 @@
+//! A pipeline's door: what comes is read, and taken when it is durable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pintle_model::{Pipeline, PipelineId, Role, Value};
+use pintle_query::pipeline::Record;
+use pintle_query::rest::Asker;
+use pintle_query::{Fault, Planner};
+use pintle_store::{Rows, Store};
+
+use crate::dead::Replayed;
+use crate::metrics::Metrics;
+use crate::storing::Storing;
+
+/// How long who can wait for room looks again, and how often.
+const MOMENT: Duration = Duration::from_millis(20);
+const PATIENCE: u32 = 1500;
+
+/// One pipeline of an app.
+#[derive(Debug)]
+pub struct Door {
+    id: PipelineId,
+    planner: Arc<Planner>,
+    storing: Storing,
+    /// Records that are on their way.
+    waiting: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+/// What became of a record that was taken. It is durable, whatever it is.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is in the store: it is new there, or one with its id was there already.
+    Stored,
+    /// It could not be stored: it is kept with this reason, to be tried again.
+    Dead(pintle_store::Error),
+}
+
+/// What became of a single record.
+#[derive(Debug)]
+pub enum Answered {
+    /// It is new. The row as it stands, where whoever posts may read what it adds.
+    New(Rows),
+    /// One with its id was there already.
+    Seen,
+    /// It could not be stored: it is kept with this reason, to be tried again.
+    Dead(pintle_store::Error),
+}
+
+/// Why records were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// So many are on their way already: try again later.
+    #[error("{0} records are on their way already")]
+    Full(u64),
+    /// Who posts may not.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The store cannot keep anything now. Some records may have been stored.
+    #[error(transparent)]
+    Store(#[from] pintle_store::Error),
+}
+
+impl Door {
+    /// The door of a pipeline; nothing where the model lacks what every model has.
+    #[must_use]
+    pub fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store) -> Option<Door> {
+        let metrics = Arc::new(Metrics::new(&planner.model().pipeline(id).name));
+        Some(Door {
+            id,
+            planner: Arc::clone(planner),
+            storing: Storing::new(id, planner, store, &metrics)?,
+            waiting: AtomicU64::new(0),
+            metrics,
+        })
+    }
+
+    /// What the manifest says of it.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        self.planner.model().pipeline(self.id)
+    }
+
+    /// Whether callers of this role may add records at all.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn open(&self, role: Role) -> Result<(), Fault> {
+        self.planner.pipeline_open(self.id, role)
+    }
+
+    /// Reads a record; what is not given is filled in, so that it is whole.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn read(&self, json: &[u8], asker: &Asker) -> Result<Record, Fault> {
+        let read = self.planner.pipeline_record(self.id, json, asker);
+        if read.is_err() {
+            self.metrics.refused.increment(1);
+        }
+        read
+    }
+
+    /// The record as JSON, as it was taken.
+    #[must_use]
+    pub fn json(&self, record: &Record) -> String {
+        self.planner.pipeline_json(self.id, record)
+    }
+
+    /// Writes the id that tells the record apart, as JSON; nothing where the store is yet to count it.
+    pub fn write_id(&self, record: &Record, out: &mut Vec<u8>) -> bool {
+        let (pipeline, start) = (self.pipeline(), out.len());
+        let values: Option<Vec<&Value>> = pipeline.id.iter().map(|field| record.value(*field)).collect();
+        let Some(values) = values else { return false };
+        if let [value] = values.as_slice() {
+            value.write_json(out);
+            return true;
+        }
+        let collection = self.planner.model().collection(pipeline.into);
+        for (field, value) in pipeline.id.iter().zip(values) {
+            out.push(if out.len() == start { b'{' } else { b',' });
+            pintle_model::value::print::json_string(out, &collection.fields[*field].name);
+            out.push(b':');
+            value.write_json(out);
+        }
+        out.push(b'}');
+        true
+    }
+
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// When it was not taken.
+    pub async fn one(&self, record: &Record, asker: &Asker) -> Result<Answered, Error> {
+        let _waiting = self.room(1)?;
+        self.storing.one(record, asker).await
+    }
+
+    /// Takes records; what became of each, in their order.
+    ///
+    /// # Errors
+    /// When they were not taken. Some may have been stored all the same; those with an id are stored once if they come again.
+    pub async fn take(&self, records: Vec<Record>, asker: &Asker) -> Result<Vec<Taken>, Error> {
+        let _waiting = self.room(records.len() as u64)?;
+        self.storing.all(records, asker).await
+    }
+
+    /// Tries again what could not be stored before, each as who sent it.
+    ///
+    /// # Errors
+    /// When the store cannot keep anything now.
+    pub async fn replay(&self, asker: &Asker) -> Result<Replayed, Error> {
+        self.storing.replay(self.id, &self.planner, asker).await
+    }
+
+    /// The same, for who can wait until there is room: a stream, which is not read from any further meanwhile.
+    ///
+    /// # Errors
+    /// As [`Door::take`]; [`Error::Full`] when there was no room for half a minute.
+    pub async fn take_patiently(&self, records: Vec<Record>, asker: &Asker) -> Result<Vec<Taken>, Error> {
+        let count = records.len() as u64;
+        let mut tries = 0;
+        let _waiting = loop {
+            match self.room(count) {
+                Err(Error::Full(_)) if tries < PATIENCE => {
+                    tries += 1;
+                    tokio::time::sleep(MOMENT).await;
+                }
+                room => break room?,
+            }
+        };
+        self.storing.all(records, asker).await
+    }
+
+    fn room(&self, records: u64) -> Result<Waiting<'_>, Error> {
+        let before = self.waiting.fetch_add(records, Ordering::Relaxed);
+        let waiting = Waiting { door: self, records };
+        self.metrics.waiting.increment(records as f64);
+        // A batch that is larger than all the room there is may pass alone.
+        if before > 0 && before + records > self.pipeline().queue {
+            self.metrics.turned_away.increment(records);
+            return Err(Error::Full(before));
+        }
+        Ok(waiting)
+    }
+}
+
+/// Records that are on their way, while it lives.
+struct Waiting<'d> {
+    door: &'d Door,
+    records: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.door.waiting.fetch_sub(self.records, Ordering::Relaxed);
+        self.door.metrics.waiting.decrement(self.records as f64);
+    }
+}

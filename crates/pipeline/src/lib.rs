@@ -1,0 +1,19 @@
+//! Records in at volume: the queue, batches, dead letters.
+//!
+//! 1. A [`Door`] is one pipeline of an app. It reads what comes into records ([`Door::read`]), cut out of a stream by [`lines`].
+//! 2. [`Door::take`] takes records, and answers when they are durable. On the embedded queue that is the store's own group commit
+//!    ([`mod@storing`]): what is answered is stored.
+//! 3. What was taken and cannot be stored (a reference to nothing, a taken unique value, a policy) is kept with its reason, before
+//!    it is answered ([`mod@dead`]), until somebody tries again.
+//! 4. More records than the pipeline may have on their way are refused, before anything is done for them.
+//!
+//! This crate knows neither HTTP, nor who posts, nor SQL.
+
+mod dead;
+mod door;
+pub mod lines;
+mod metrics;
+mod storing;
+
+pub use dead::Replayed;
+pub use door::{Answered, Door, Error, Taken};

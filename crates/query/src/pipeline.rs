@@ -1,0 +1,131 @@
+//! Pipelines: what comes in is read into records, which are stored many at a time, each on its own.
+//!
+//! 1. [`Planner::pipeline_record`] reads one object, as a mount reads the body of a new record: every field is checked, and what was
+//!    not given is filled in, so that a record is whole once it is taken.
+//! 2. [`Planner::pipeline_plan`] is the statement that stores a record, unless its id is there.
+//! 3. What could not be stored is kept as JSON ([`Planner::pipeline_json`]), and read again from it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pintle_model::value::print::json_string;
+use pintle_model::{Collection, KeyOrigin, PipelineId, Role, Value};
+use serde_json::value::RawValue;
+
+use crate::plan::WritePlan;
+use crate::planner::Right;
+use crate::record::faults::Words;
+use crate::record::{self, Fill, Reader};
+use crate::request::{Conflict, Returning, WriteShape};
+use crate::rest::{Asker, bad_value, select};
+use crate::{Fault, FaultKind, Planner};
+
+/// A record that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// A value for each field of the collection, in its order.
+    pub values: Vec<Value>,
+    /// The store counts its key: `values` begin behind it.
+    pub counted: bool,
+}
+
+impl Record {
+    /// The value of a field; nothing for a key that is yet to be counted.
+    #[must_use]
+    pub fn value(&self, field: usize) -> Option<&Value> {
+        self.values.get(field.checked_sub(usize::from(self.counted))?)
+    }
+}
+
+impl Planner {
+    /// Whether this role may add records at all.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] where a policy is missing, or the role alone decides that it does not hold.
+    pub fn pipeline_open(&self, id: PipelineId, role: Role) -> Result<(), Fault> {
+        self.granted(self.model.pipeline(id).into, role, Right::Insert)
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// With every fault of it.
+    pub fn pipeline_record(&self, id: PipelineId, json: &[u8], asker: &Asker) -> Result<Record, Fault> {
+        let reader = Reader {
+            collection: self.model.collection(self.model.pipeline(id).into),
+            asker,
+            depth: self.model.limits.depth,
+            words: Words::Plain,
+            fill: Fill::All,
+            columns: None,
+            missing_default: false,
+            current: None,
+        };
+        let mut rows = record::read(reader, json)?;
+        if rows.many {
+            return Err(Fault::new(FaultKind::Body, "a record must be an object: it is an array"));
+        }
+        let values = rows.rows.pop().ok_or_else(|| Fault::new(FaultKind::Body, "there is no record"))?;
+        Ok(Record { values, counted: rows.fields.first() != Some(&0) })
+    }
+
+    /// Reads a record that was taken before, as [`Planner::pipeline_json`] wrote it.
+    ///
+    /// # Errors
+    /// When a value is none of its field's type any more.
+    pub fn pipeline_again(&self, id: PipelineId, json: &str) -> Result<Record, Fault> {
+        let collection = self.model.collection(self.model.pipeline(id).into);
+        let members: BTreeMap<&str, &RawValue> =
+            serde_json::from_str(json).map_err(|error| Fault::new(FaultKind::Body, error.to_string()))?;
+        let counted = is_counted(collection) && !members.contains_key(collection.fields[0].name.as_str());
+        let values = collection.fields.iter().skip(usize::from(counted)).map(|field| {
+            let Some(json) = members.get(field.name.as_str()) else { return Ok(Value::Null) };
+            field.ty.read_json(json.get(), u32::MAX).map_err(|error| bad_value(&error))
+        });
+        Ok(Record { values: values.collect::<Result<_, _>>()?, counted })
+    }
+
+    /// A record as a JSON object.
+    #[must_use]
+    pub fn pipeline_json(&self, id: PipelineId, record: &Record) -> String {
+        let collection = self.model.collection(self.model.pipeline(id).into);
+        let mut json = vec![b'{'];
+        for (field, value) in collection.fields.iter().skip(usize::from(record.counted)).zip(&record.values) {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            json_string(&mut json, &field.name);
+            json.push(b':');
+            value.write_json(&mut json);
+        }
+        json.push(b'}');
+        String::from_utf8(json).unwrap_or_default()
+    }
+
+    /// What stores records, unless their ids are there: for those whose key is `counted`, or for the others. With `shown` it
+    /// answers each that is new, if this role may read whatever it adds.
+    ///
+    /// # Errors
+    /// As [`Planner::pipeline_open`].
+    pub fn pipeline_plan(
+        &self,
+        id: PipelineId,
+        role: Role,
+        counted: bool,
+        shown: bool,
+    ) -> Result<Arc<WritePlan>, Fault> {
+        self.pipeline_open(id, role)?;
+        let pipeline = self.model.pipeline(id);
+        let collection = self.model.collection(pipeline.into);
+        let fields = (usize::from(counted)..collection.fields.len()).collect();
+        let conflict = Some(Conflict { target: pipeline.id.clone(), set: None, asked: false });
+        let shown = shown && self.may_always(pipeline.into, role, Right::Select);
+        let select = if shown { select::all(collection) } else { Vec::new() };
+        let returning = Returning { select, ..Returning::default() };
+        self.plan_write(pipeline.into, role, WriteShape::Insert { fields, conflict, returning })
+    }
+}
+
+fn is_counted(collection: &Collection) -> bool {
+    collection.key.origin == KeyOrigin::Counted
+}
