@@ -17,7 +17,7 @@ use crate::imports::Sources;
 use crate::instance::Instance;
 use crate::native::{failure, json};
 use crate::state::{Asked, Shared};
-use crate::{DbAnswer, Failure, Fetched, Host, Request, Response, image};
+use crate::{Brought, DbAnswer, Failure, Fetched, Host, Request, Response, image};
 
 /// What a call is made with.
 pub(crate) struct Call<'a> {
@@ -28,15 +28,22 @@ pub(crate) struct Call<'a> {
     pub(crate) host: &'a mut dyn Host,
     /// What takes the batches of a generator.
     pub(crate) each: &'a mut dyn FnMut(Bytes) -> Result<(), String>,
-    /// What the call waited for, and what became of it; none at its beginning.
-    pub(crate) answer: Option<(u32, Fetched)>,
+    /// What the call waited for, and what it goes on with; none at its beginning.
+    pub(crate) answer: Option<(Wait, Brought)>,
 }
 
 /// How far a call came.
 pub(crate) enum Stop {
     Done(Response),
-    /// It waits for what it has fetched under this number.
-    Waits(u32),
+    Waits(Wait),
+}
+
+/// What a call waits for.
+pub(crate) struct Wait {
+    /// The number of the promise.
+    id: u32,
+    /// How the rows are to be drawn, if they are.
+    picture: Option<String>,
 }
 
 /// Runs a call in an instance, or goes on with it, and says where in its `sources` a failure happened.
@@ -85,13 +92,19 @@ fn steps<'js>(ctx: &Ctx<'js>, root: &Object<'js>, shared: &Shared, call: &mut Ca
             let begun = root.get::<_, Function<'js>>(call.begin).and_then(|begin| begin.call::<_, ()>(()));
             begun.catch(ctx).map_err(|error| thrown(ctx, root, error))?;
         }
-        Some((id, fetched)) => settle(ctx, root, shared, id, answered(ctx, fetched))?,
+        Some((Wait { id, picture }, brought)) => {
+            let answer = match brought {
+                Brought::Found(answer) => rows(ctx, answer, picture.as_deref()),
+                Brought::Fetched(fetched) => answered(ctx, fetched),
+            };
+            settle(ctx, root, shared, id, answer)?;
+        }
     }
     loop {
         jobs(ctx, shared, call.time)?;
         let Some(asked) = shared.state.lock().next() else { break };
-        if let Some(id) = perform(ctx, root, shared, asked, call)? {
-            return Ok(Stop::Waits(id));
+        if let Some(wait) = perform(ctx, root, shared, asked, call)? {
+            return Ok(Stop::Waits(wait));
         }
         ctx.catch();
     }
@@ -126,7 +139,7 @@ fn perform<'js>(
     shared: &Shared,
     asked: Asked,
     call: &mut Call<'_>,
-) -> Result<Option<u32>, Failure> {
+) -> Result<Option<Wait>, Failure> {
     let ended = |_| Failure::Ended;
     let (id, answer) = match asked {
         Asked::Log(level, text) => {
@@ -134,15 +147,19 @@ fn perform<'js>(
             return Ok(None);
         }
         Asked::Database { id, request, picture } => {
-            let answer = call.host.database(&request).map_err(ended)?;
+            let Some(answer) = call.host.database(&request).map_err(ended)? else {
+                return Ok(Some(Wait { id, picture }));
+            };
             (id, rows(ctx, answer, picture.as_deref()))
         }
         Asked::Sql { id, text, params, picture } => {
-            let answer = call.host.sql(&text, &params).map_err(ended)?;
+            let Some(answer) = call.host.sql(&text, &params).map_err(ended)? else {
+                return Ok(Some(Wait { id, picture }));
+            };
             (id, rows(ctx, answer, picture.as_deref()))
         }
         Asked::Fetch { id, request } => match call.host.fetch(request).map_err(ended)? {
-            Fetched::Waits => return Ok(Some(id)),
+            Fetched::Waits => return Ok(Some(Wait { id, picture: None })),
             fetched => (id, answered(ctx, fetched)),
         },
         Asked::Picture { id, options, rows } => (id, drawn(ctx, &options, rows.as_bytes())),

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::call::{Call, Stop, run};
+use crate::call::{Call, Stop, Wait, run};
 use crate::imports::{Sources, place_of_import};
 use crate::instance::{Instance, NotLoaded, load};
 use crate::pool::Pool;
-use crate::{Failure, Fetched, Host, Mistake, Request, Response};
+use crate::{Brought, Failure, Host, Mistake, Request, Response};
 
 /// What of the calling thread's stack a script may take at most: threads have 2 MiB.
 const STACK_BYTES_MAX: usize = 1 << 20;
@@ -163,16 +163,32 @@ impl Engine {
         self.run(program, Call { begin: "call", request: Arc::clone(request), time, host, each, answer: None })
     }
 
-    /// Goes on with a call that waited, from whatever thread, with what became of what it waited for.
+    /// As [`Engine::begin`] where an instance is ready, so that it never waits for one; else `None`.
+    pub fn begin_at_once(
+        &self,
+        program: &Program,
+        request: &Arc<Request>,
+        time: Duration,
+        host: &mut dyn Host,
+    ) -> Option<Result<Step, Failure>> {
+        let instance = program.inner.instances.idle()?;
+        let each = &mut |_| Err(NO_SEED.to_owned());
+        let call = Call { begin: "call", request: Arc::clone(request), time, host, each, answer: None };
+        Some(self.run_in(program, instance, call))
+    }
+
+    /// Goes on with a call that waited, from whatever thread, with what it waited for.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn go_on(&self, mut waiting: Waiting, fetched: Fetched, host: &mut dyn Host) -> Result<Step, Failure> {
-        let Some(instance) = waiting.instance.take() else { return Err(thrown("it has ended".to_owned())) };
+    pub fn go_on(&self, mut waiting: Waiting, brought: Brought, host: &mut dyn Host) -> Result<Step, Failure> {
+        let (Some(instance), Some(wait)) = (waiting.instance.take(), waiting.wait.take()) else {
+            return Err(thrown("it has ended".to_owned()));
+        };
         waiting.program.inner.instances.back();
         let (request, time) = (Arc::default(), waiting.time);
         let each = &mut |_| Err(NO_SEED.to_owned());
-        let call = Call { begin: "call", request, time, host, each, answer: Some((waiting.id, fetched)) };
+        let call = Call { begin: "call", request, time, host, each, answer: Some((wait, brought)) };
         self.run_in(&waiting.program, instance, call)
     }
 
@@ -214,15 +230,10 @@ impl Engine {
         let run = AssertUnwindSafe(|| run(&mut instance, &self.settings, sources, call));
         let fault = |_| Err(thrown("the server has a fault: a panic in a call of this script".to_owned()));
         let done = match catch_unwind(run).unwrap_or_else(fault) {
-            Ok(Stop::Waits(id)) => {
+            Ok(Stop::Waits(wait)) => {
                 instances.away();
-                return Ok(Step::Waits(Waiting {
-                    program: program.clone(),
-                    instance: Some(instance),
-                    id,
-                    time,
-                    ready,
-                }));
+                let (program, instance, wait) = (program.clone(), Some(instance), Some(wait));
+                return Ok(Step::Waits(Waiting { program, instance, wait, time, ready }));
             }
             Ok(Stop::Done(response)) => Ok(Step::Done(response)),
             Err(failure) => Err(failure),
@@ -241,7 +252,7 @@ const NO_SEED: &str = "only a seed is a generator";
 pub enum Step {
     /// To its answer.
     Done(Response),
-    /// To where it waits for what its host has been asked to fetch.
+    /// To where it waits for what its host has been asked for.
     Waits(Waiting),
 }
 
@@ -249,15 +260,24 @@ pub enum Step {
 pub struct Waiting {
     program: Program,
     instance: Option<Instance>,
-    /// What it waits for.
-    id: u32,
+    wait: Option<Wait>,
     time: Duration,
     ready: usize,
 }
 
+impl Waiting {
+    /// From now on it may run for so long, whatever it has taken before.
+    pub fn may_take(&mut self, time: Duration) {
+        self.time = time;
+        if let Some(instance) = &self.instance {
+            instance.shared.clock.begin(time);
+        }
+    }
+}
+
 impl fmt::Debug for Waiting {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Waiting").field("program", &self.program).field("id", &self.id).finish_non_exhaustive()
+        out.debug_struct("Waiting").field("program", &self.program).finish_non_exhaustive()
     }
 }
 

@@ -7,10 +7,11 @@ use bytes::Bytes;
 /// The world of one call. Its methods are called one at a time, between steps of the script, in the order in which the script
 /// asked; a method may block. [`Ended`] ends the script there and then, and the call gives [`Failure::Ended`](crate::Failure::Ended).
 pub trait Host {
-    /// `db.from(…)`: a request to the data API.
-    fn database(&mut self, request: &DbRequest) -> Result<DbAnswer, Ended>;
-    /// `db.sql(…)`: a statement with named parameters (`:name`); `params` is a JSON object of their values.
-    fn sql(&mut self, text: &str, params: &Bytes) -> Result<DbAnswer, Ended>;
+    /// `db.from(…)`: a request to the data API. `None`: the call stops here until [`Engine::go_on`](crate::Engine::go_on) brings the
+    /// answer.
+    fn database(&mut self, request: &DbRequest) -> Result<Option<DbAnswer>, Ended>;
+    /// `db.sql(…)`: a statement with named parameters (`:name`); `params` is a JSON object of their values. `None`: as above.
+    fn sql(&mut self, text: &str, params: &Bytes) -> Result<Option<DbAnswer>, Ended>;
     /// `fetch(…)`.
     fn fetch(&mut self, request: FetchRequest) -> Result<Fetched, Ended>;
     /// `log.…(…)`, `console.…(…)`.
@@ -78,6 +79,15 @@ pub enum Fetched {
     Failed(String),
     /// The call stops here, and holds nothing of its host's, until [`Engine::go_on`](crate::Engine::go_on) brings what became of it.
     Waits,
+}
+
+/// What a call that waits goes on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brought {
+    /// The answer of its app's data.
+    Found(DbAnswer),
+    /// What became of its `fetch`.
+    Fetched(Fetched),
 }
 
 /// An answer from elsewhere.

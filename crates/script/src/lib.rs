@@ -24,7 +24,7 @@ mod state;
 
 pub use engine::{Engine, Program, Settings, Step, Waiting};
 pub use failure::{Failure, Mistake, Place};
-pub use host::{DbAnswer, DbRequest, Ended, FetchAnswer, FetchRequest, Fetched, Host, Level};
+pub use host::{Brought, DbAnswer, DbRequest, Ended, FetchAnswer, FetchRequest, Fetched, Host, Level};
 pub use request::{Body, Caller, Request, Response};
 
 /// TypeScript declarations of all that a script sees. They are global; an app's own collections come beside them, as more

@@ -28,6 +28,11 @@ impl Pool {
         Pool { instances: Mutex::new(Instances { idle: vec![first], count: 1 }), returned: Condvar::new() }
     }
 
+    /// An idle instance, if there is one.
+    pub(crate) fn idle(&self) -> Option<Instance> {
+        self.instances.lock().idle.pop()
+    }
+
     /// An idle instance. `None`: the caller makes one, and gives that back, or says that it could not.
     pub(crate) fn take(&self, most: usize) -> Option<Instance> {
         let mut instances = self.instances.lock();

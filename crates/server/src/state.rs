@@ -21,6 +21,7 @@ use crate::pages::Site;
 use crate::passed::{Doubts, PINTLE_SERVICE};
 use crate::route::Cache;
 use crate::routes::Routes;
+use crate::script::Habits;
 use crate::script::fetch::Fetcher;
 use crate::script::outbox::Outbox;
 use crate::{App, Error, Exposure, Scripts, Settings, openapi};
@@ -36,6 +37,8 @@ pub(crate) struct State {
     /// What each listener exposes.
     pub(crate) exposed: Vec<Exposed>,
     pub(crate) scripts: Scripts,
+    /// What their calls did, by route.
+    pub(crate) habits: Vec<Arc<Habits>>,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) outbox: Arc<Outbox>,
     /// The doors of its pipelines, by their ids.
@@ -110,6 +113,7 @@ impl State {
                 .map(|at| Door::new(PipelineId(at), &app.planner, &app.store).map(Arc::new))
                 .collect::<Option<_>>()
                 .ok_or(Error::Model("_pintle_dead_letters"))?,
+            habits: model.routes.iter().map(|_| Arc::default()).collect(),
             cache: Cache::new(model, model.limits.cache_bytes),
             cors: Cors::of(&model.cors),
             challenge: auth::challenge(model),

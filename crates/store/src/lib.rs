@@ -124,6 +124,31 @@ pub trait Tx {
     fn limit(&mut self, time: Duration);
 }
 
+/// Reads on one snapshot from where requests are handled, and so quick ones only.
+pub enum Snapshot {
+    /// Embedded.
+    Sqlite(sqlite::Snapshot),
+    /// On a server.
+    Postgres(postgres::Snapshot),
+}
+
+impl Snapshot {
+    /// Runs a read. `None`: this one cannot run here (it takes longer, or is a second one that nobody spoke of), so all of them are to be
+    /// run again, by [`Store::transaction`].
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read(&mut self, read: &Read) -> Result<Option<Rows>, Error> {
+        if read.plan.writes.is_some() {
+            return Err(Error::ReadOnly);
+        }
+        match self {
+            Snapshot::Sqlite(snapshot) => snapshot.read(read),
+            Snapshot::Postgres(snapshot) => snapshot.read(read).await,
+        }
+    }
+}
+
 /// An open database. Cheap to clone; the last one closes it.
 #[derive(Debug, Clone)]
 pub enum Store {
@@ -236,6 +261,18 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.transaction(mode, steps).await,
             Store::Postgres(store) => Box::pin(store.transaction(mode, steps)).await,
+        }
+    }
+
+    /// A snapshot to read from, for at most `time`. Where there may be `several` reads, that is to be said before; else the first one
+    /// is the only one. `None`: just now there is none, and [`Store::transaction`] is the way.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn snapshot(&self, several: bool, time: Duration) -> Result<Option<Snapshot>, Error> {
+        match self {
+            Store::Sqlite(store) => Ok(store.snapshot()?.map(Snapshot::Sqlite)),
+            Store::Postgres(store) => Ok(Some(Snapshot::Postgres(Box::pin(store.snapshot(several, time)).await?))),
         }
     }
 

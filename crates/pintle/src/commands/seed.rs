@@ -197,12 +197,12 @@ impl Script<'_> {
 struct Alone;
 
 impl Host for Alone {
-    fn database(&mut self, _: &DbRequest) -> Result<DbAnswer, Ended> {
-        Ok(refused())
+    fn database(&mut self, _: &DbRequest) -> Result<Option<DbAnswer>, Ended> {
+        Ok(Some(refused()))
     }
 
-    fn sql(&mut self, _: &str, _: &Bytes) -> Result<DbAnswer, Ended> {
-        Ok(refused())
+    fn sql(&mut self, _: &str, _: &Bytes) -> Result<Option<DbAnswer>, Ended> {
+        Ok(Some(refused()))
     }
 
     fn fetch(&mut self, _: FetchRequest) -> Result<Fetched, Ended> {

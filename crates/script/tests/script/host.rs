@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) answers: VecDeque<DbAnswer>,
     pub(crate) fetches: VecDeque<Fetched>,
     pub(crate) end: bool,
+    /// Whatever is asked of the database, the call waits for it.
+    pub(crate) waits: bool,
     pub(crate) seed: u8,
 }
 
@@ -31,22 +33,25 @@ impl World {
         World { answers: answers.collect(), ..World::default() }
     }
 
-    fn answer(&mut self) -> Result<DbAnswer, Ended> {
+    fn answer(&mut self) -> Result<Option<DbAnswer>, Ended> {
         if self.end {
             return Err(Ended);
         }
+        if self.waits {
+            return Ok(None);
+        }
         let empty = DbAnswer { status: 200, body: Bytes::from("[]"), count: None };
-        Ok(self.answers.pop_front().unwrap_or(empty))
+        Ok(Some(self.answers.pop_front().unwrap_or(empty)))
     }
 }
 
 impl Host for World {
-    fn database(&mut self, request: &DbRequest) -> Result<DbAnswer, Ended> {
+    fn database(&mut self, request: &DbRequest) -> Result<Option<DbAnswer>, Ended> {
         self.asked.push(request.clone());
         self.answer()
     }
 
-    fn sql(&mut self, text: &str, params: &Bytes) -> Result<DbAnswer, Ended> {
+    fn sql(&mut self, text: &str, params: &Bytes) -> Result<Option<DbAnswer>, Ended> {
         self.statements.push((text.to_owned(), String::from_utf8(params.to_vec()).unwrap()));
         self.answer()
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pintle_script::{Engine, Failure, FetchAnswer, Fetched, Program, Step, Waiting};
+use pintle_script::{Brought, DbAnswer, Engine, Failure, FetchAnswer, Fetched, Program, Step, Waiting};
 
 use crate::host::{World, compile, engine, request};
 
@@ -35,7 +35,7 @@ fn told(text: &'static str) -> Fetched {
 
 fn go_on(engine: &Engine, waiting: Waiting, answer: &'static str, then: Option<Fetched>) -> Step {
     let mut world = World { fetches: then.into_iter().collect(), ..World::default() };
-    engine.go_on(waiting, told(answer), &mut world).unwrap()
+    engine.go_on(waiting, Brought::Fetched(told(answer)), &mut world).unwrap()
 }
 
 fn body(step: Step) -> String {
@@ -86,7 +86,7 @@ fn the_time_goes_on_while_a_call_waits() {
             while since.elapsed() < time {
                 thread::yield_now();
             }
-            engine.go_on(waiting, told("one"), &mut World::default()).map(|_| ())
+            engine.go_on(waiting, Brought::Fetched(told("one")), &mut World::default()).map(|_| ())
         }
         other => other.map(|_| ()),
     };
@@ -98,4 +98,49 @@ fn a_host_that_lets_a_call_wait_must_go_on_with_it() {
     let mut world = World { fetches: [Fetched::Waits].into(), ..World::default() };
     let failed = engine().call(&compile(TWO), &Arc::new(request()), TIME, &mut world).unwrap_err();
     assert_eq!(failed.to_string(), "nobody brings what it waits for");
+}
+
+#[test]
+fn a_call_waits_for_its_data_where_the_host_has_it_wait() {
+    let text = "export default async () => {
+      const { data } = await db.from('tiles').select('x')
+      const drawn = await image.png({ width: 1, height: 1, x: 'x', y: 'y', fallback: '#ff0000', rows: db.sql('select 1') })
+      return [data, drawn.length > 50]
+    }";
+    let (engine, program) = (engine(), compile(text));
+    let world = &mut World { waits: true, ..World::default() };
+    let found = |body: &'static str| Brought::Found(DbAnswer { status: 200, body: body.into(), count: None });
+    let mut step = engine.begin_at_once(&program, &Arc::new(request()), TIME, world).unwrap().unwrap();
+    for body in [r#"[{"x":7}]"#, r#"[{"x":0,"y":0}]"#] {
+        let Step::Waits(mut waiting) = step else { panic!("{step:?}") };
+        waiting.may_take(TIME);
+        step = engine.go_on(waiting, found(body), world).unwrap();
+    }
+    assert_eq!(self::body(step), r#"[[{"x":7}],true]"#);
+    assert_eq!((world.asked.len(), world.statements.len()), (1, 1));
+}
+
+#[test]
+fn a_part_of_a_call_may_take_as_long_as_is_said_for_it() {
+    let (engine, program) =
+        (engine(), compile("export default async () => { await db.from('x').select(); for (;;) ; }"));
+    let world = &mut World { waits: true, ..World::default() };
+    let begun = engine.begin_at_once(&program, &Arc::new(request()), TIME, world).unwrap().unwrap();
+    let Step::Waits(mut waiting) = begun else { panic!("{begun:?}") };
+    let limit = Duration::from_millis(5);
+    waiting.may_take(limit);
+    let answer = Brought::Found(DbAnswer { status: 200, body: "[]".into(), count: None });
+    assert_eq!(engine.go_on(waiting, answer, world).unwrap_err(), Failure::Time { limit });
+    // Its instance is ready again.
+    assert!(engine.begin_at_once(&program, &Arc::new(request()), TIME, world).is_some());
+}
+
+#[test]
+fn a_call_that_may_not_wait_for_an_instance_says_so() {
+    let (engine, program) = (engine(), compile("export default async () => { await db.from('x').select() }"));
+    let world = &mut World { waits: true, ..World::default() };
+    let begun = engine.begin_at_once(&program, &Arc::new(request()), TIME, world).unwrap().unwrap();
+    assert!(engine.begin_at_once(&program, &Arc::new(request()), TIME, world).is_none());
+    drop(begun);
+    assert!(engine.begin_at_once(&program, &Arc::new(request()), TIME, world).is_some());
 }

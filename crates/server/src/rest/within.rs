@@ -4,8 +4,8 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pintle_model::{CollectionId, Role};
-use pintle_query::rest::{Asker, Return};
-use pintle_query::{Fault, FaultKind, Planner};
+use pintle_query::rest::{Asker, Preferences, Return};
+use pintle_query::{Fault, FaultKind, Planner, Read};
 use pintle_store::{Error, Tx, Written};
 
 use super::prefer::Prefer;
@@ -57,9 +57,45 @@ impl From<Failure> for Refused {
     }
 }
 
-/// Runs a request in a transaction, as `/rest/v1` would answer it, but that the manifest's `limits.rows` does not hold: a script's rows
-/// stay inside.
-pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Inside<'_>) -> Result<Done, Refused> {
+/// A read that is to run, and how its rows are told.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) read: Read,
+    offset: u64,
+    single: bool,
+    role: Role,
+}
+
+impl Look {
+    /// What a request asks for that only reads, as `/rest/v1` would answer it, but that the manifest's `limits.rows` does not hold: a
+    /// script's rows stay inside.
+    pub(crate) fn of(planner: &Planner, asker: &Asker, asked: &Inside<'_>) -> Result<Look, Refused> {
+        let (collection, mut preferences) = meant(planner, asked)?;
+        preferences.all_rows = true;
+        let role = asker.caller.role;
+        let planned = planner.rest_read(collection, asked.query, &preferences, asker);
+        let planned = planned.map_err(|fault| told(fault, role))?;
+        Ok(Look { read: planned.read, offset: planned.offset, single: asked.single, role })
+    }
+
+    /// What is told of the rows.
+    pub(crate) fn told(&self, found: Result<pintle_store::Rows, Error>) -> Result<Done, Refused> {
+        let found = found.map_err(|error| refused(error, self.role))?;
+        let rows = Rows { offset: self.offset, len: found.len, total: found.total };
+        let (status, body) = if self.single {
+            if found.len != 1 {
+                return Err(status::single(found.len).into());
+            }
+            (StatusCode::OK, found.json.slice(1..found.json.len() - 1))
+        } else {
+            (rows.status()?, found.json)
+        };
+        Ok(Done { status, body, count: found.total, reads: self.read.plan.reads.clone() })
+    }
+}
+
+/// The collection that a request names, and how it wants its answer.
+fn meant(planner: &Planner, asked: &Inside<'_>) -> Result<(CollectionId, Preferences), Refused> {
     let found = planner.model().find(asked.collection).filter(|(_, collection)| !collection.system);
     let Some((collection, _)) = found else {
         let part = utf8_percent_encode(asked.collection, NON_ALPHANUMERIC).to_string();
@@ -69,25 +105,19 @@ pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Ins
     let prefer = Prefer::of_words(asked.prefer.split(','), false)?;
     let mut preferences = prefer.asked(&asked.method);
     preferences.single = asked.single;
+    Ok((collection, preferences))
+}
+
+/// Runs a request in a transaction.
+pub(crate) fn run(tx: &mut dyn Tx, planner: &Planner, asker: &Asker, asked: &Inside<'_>) -> Result<Done, Refused> {
+    if asked.method == Method::GET || asked.method == Method::HEAD {
+        let look = Look::of(planner, asker, asked)?;
+        return look.told(tx.read(&look.read));
+    }
+    let (collection, preferences) = meant(planner, asked)?;
     let role = asker.caller.role;
     let told = |fault: Fault| self::told(fault, role);
     let failed = |error: Error| refused(error, role);
-    if asked.method == Method::GET || asked.method == Method::HEAD {
-        preferences.all_rows = true;
-        let planned = planner.rest_read(collection, asked.query, &preferences, asker).map_err(told)?;
-        let reads = planned.read.plan.reads.clone();
-        let found = tx.read(&planned.read).map_err(failed)?;
-        let rows = Rows { offset: planned.offset, len: found.len, total: found.total };
-        let (status, body) = if asked.single {
-            if found.len != 1 {
-                return Err(status::single(found.len).into());
-            }
-            (StatusCode::OK, found.json.slice(1..found.json.len() - 1))
-        } else {
-            (rows.status()?, found.json)
-        };
-        return Ok(Done { status, body, count: found.total, reads });
-    }
     let planned =
         super::write::planned(planner, asker, &asked.method, collection, asked.query, &preferences, asked.body);
     let done = match planned.map_err(told)?.write {

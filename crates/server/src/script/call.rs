@@ -13,6 +13,7 @@ use pintle_query::rest::Asker;
 use pintle_script::{Engine, Program, Request};
 use pintle_store::Store;
 
+use super::Habits;
 use super::fetch::Fetcher;
 use super::outbox::{Outbox, WAITING_BYTES_MAX};
 use crate::failure::Failure;
@@ -35,6 +36,7 @@ pub(super) struct Work {
     /// Under whose policies it reads and writes.
     pub(super) acting: Asker,
     pub(super) repeat: Option<Repeat>,
+    pub(super) habits: Arc<Habits>,
     pub(super) writes: bool,
     /// How long it may run.
     pub(super) time: Duration,
@@ -65,6 +67,7 @@ impl Work {
             id: ask.id.to_str().unwrap_or_default().to_owned(),
             acting: call.acting.clone(),
             repeat: call.repeat.clone(),
+            habits: state.habits.get(call.id.0).cloned().unwrap_or_default(),
             writes,
             time: if writes { write_time(limits, &state.store) } else { limits.read_time },
             letters_bytes_max: WAITING_BYTES_MAX.min(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX)),

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use pintle_model::CollectionId;
+use pintle_query::Read;
 use pintle_script::{DbAnswer, DbRequest, Ended, FetchRequest, Fetched, Host, Level};
-use pintle_store::{Error, Tx};
+use pintle_store::{Error, Rows, Tx};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Why;
@@ -14,7 +15,7 @@ use super::call::Work;
 use super::outbox::Letter;
 use super::sql;
 use crate::failure::Failure;
-use crate::rest::within::{self, Inside, Refused};
+use crate::rest::within::{self, Done, Inside, Look, Refused};
 
 /// Lines that one call may log; what follows is counted.
 const LINES_MAX: usize = 200;
@@ -26,8 +27,25 @@ const LETTERS_MAX: usize = 100;
 /// One attempt of a call.
 pub(super) struct World<'a> {
     pub(super) work: &'a Work,
-    pub(super) tx: &'a mut (dyn Tx + 'a),
+    pub(super) data: Data<'a>,
     pub(super) said: Said,
+}
+
+/// How a call reaches its app's data.
+pub(super) enum Data<'a> {
+    /// By steps of a transaction, on a thread that may wait.
+    Steps(&'a mut (dyn Tx + 'a)),
+    /// It stops for each read, and whoever called it brings the answer. Where it has stopped for nothing of this, it is for an answer from
+    /// elsewhere, and nothing is sent yet.
+    Stops(Option<Asked>),
+}
+
+/// What a call that only reads has stopped for.
+pub(super) enum Asked {
+    /// `db.from(…)`
+    Look(Box<Look>),
+    /// `db.sql(…)`
+    Statement(Box<Read>),
 }
 
 /// What an attempt leaves beside its answer and what it wrote.
@@ -53,6 +71,29 @@ pub(super) struct Log {
 }
 
 impl World<'_> {
+    /// What the script is told of what a read has found.
+    pub(super) fn found(&mut self, asked: &Asked, found: Result<Rows, Error>) -> Result<DbAnswer, Ended> {
+        let told = match asked {
+            Asked::Look(look) => look.told(found),
+            Asked::Statement(read) => found.map(|rows| of_statement(read, rows)).map_err(|error| self.refused(error)),
+        };
+        self.done(told)
+    }
+
+    fn refused(&self, error: Error) -> Refused {
+        within::refused(error, self.work.acting.caller.role)
+    }
+
+    fn done(&mut self, told: Result<Done, Refused>) -> Result<DbAnswer, Ended> {
+        match told {
+            Ok(Done { status, body, count, reads }) => {
+                self.said.reads.extend(reads);
+                Ok(DbAnswer { status: status.as_u16(), body, count })
+            }
+            Err(refused) => self.answer(refused),
+        }
+    }
+
     /// An answer of the data API's, or the end of the call.
     fn answer(&mut self, refused: Refused) -> Result<DbAnswer, Ended> {
         match refused {
@@ -76,13 +117,13 @@ impl World<'_> {
 }
 
 impl Host for World<'_> {
-    fn database(&mut self, request: &DbRequest) -> Result<DbAnswer, Ended> {
+    fn database(&mut self, request: &DbRequest) -> Result<Option<DbAnswer>, Ended> {
         self.go_on()?;
         let Ok(method) = Method::from_bytes(request.method.as_bytes()) else {
-            return Ok(error(&Failure::bad_request(format!("there is no method {}", request.method))));
+            return Ok(Some(error(&Failure::bad_request(format!("there is no method {}", request.method)))));
         };
         if !self.work.writes && method != Method::GET && method != Method::HEAD {
-            return Ok(mistake(reads_only()));
+            return Ok(Some(mistake(reads_only())));
         }
         let asked = Inside {
             method,
@@ -92,30 +133,45 @@ impl Host for World<'_> {
             single: request.single,
             body: request.body.as_deref().unwrap_or_default(),
         };
-        match within::run(self.tx, &self.work.planner, &self.work.acting, &asked) {
-            Ok(done) => {
-                self.said.reads.extend(done.reads);
-                Ok(DbAnswer { status: done.status.as_u16(), body: done.body, count: done.count })
-            }
-            Err(refused) => self.answer(refused),
-        }
+        let (planner, acting) = (&self.work.planner, &self.work.acting);
+        let told = match &mut self.data {
+            Data::Steps(tx) => within::run(*tx, planner, acting, &asked),
+            Data::Stops(stop) => match Look::of(planner, acting, &asked) {
+                Ok(look) => {
+                    *stop = Some(Asked::Look(Box::new(look)));
+                    return Ok(None);
+                }
+                Err(refused) => Err(refused),
+            },
+        };
+        self.done(told).map(Some)
     }
 
-    fn sql(&mut self, text: &str, params: &Bytes) -> Result<DbAnswer, Ended> {
+    fn sql(&mut self, text: &str, params: &Bytes) -> Result<Option<DbAnswer>, Ended> {
         self.go_on()?;
         let Work { planner, acting, writes, .. } = self.work;
-        match sql::run(self.tx, planner, acting, text, params, *writes) {
-            Ok((rows, reads)) => {
-                self.said.reads.extend(reads);
-                Ok(DbAnswer { status: 200, count: Some(rows.len), body: rows.json })
+        let read = match sql::planned(planner, acting, text, params, *writes) {
+            Ok(read) => read,
+            Err(refused) => return self.answer(refused).map(Some),
+        };
+        match &mut self.data {
+            Data::Steps(tx) => {
+                let found = tx.read(&read);
+                self.found(&Asked::Statement(Box::new(read)), found).map(Some)
             }
-            Err(refused) => self.answer(refused),
+            Data::Stops(stop) => {
+                *stop = Some(Asked::Statement(Box::new(read)));
+                Ok(None)
+            }
         }
     }
 
     fn fetch(&mut self, request: FetchRequest) -> Result<Fetched, Ended> {
         self.go_on()?;
         let work = self.work;
+        if matches!(self.data, Data::Stops(_)) {
+            return Ok(Fetched::Waits);
+        }
         if !work.writes {
             let Some(place) = work.fetcher.place() else {
                 self.said.ended = Some(Why::Crowded);
@@ -155,6 +211,10 @@ impl Host for World<'_> {
             panic!("the system has no randomness: {error}");
         }
     }
+}
+
+fn of_statement(read: &Read, rows: Rows) -> Done {
+    Done { status: StatusCode::OK, body: rows.json, count: Some(rows.len), reads: read.plan.reads.clone() }
 }
 
 fn error(failure: &Failure) -> DbAnswer {

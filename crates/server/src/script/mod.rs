@@ -4,6 +4,7 @@
 //! 2. [`Work::steps`] is the call, inside one transaction, for which [`host`] is the world outside. PostgreSQL may run it
 //!    again: what an attempt has logged, wants to send and answers goes with it, and only that of the last one counts.
 //!    A call that only reads and waits for an answer from elsewhere holds no transaction meanwhile, and goes on in another one.
+//!    One that reads little is run where its request is handled, if it can be ([`quick`]).
 //! 3. After the commit its log is written, what it sends goes to the [`outbox`], and its answer to the caller.
 //! 4. What went wrong is a [`failure`].
 
@@ -12,6 +13,7 @@ mod failure;
 pub(crate) mod fetch;
 mod host;
 pub(crate) mod outbox;
+mod quick;
 mod response;
 mod sql;
 
@@ -20,11 +22,12 @@ use std::time::Instant;
 
 use hyper::StatusCode;
 use pintle_model::CollectionId;
-use pintle_script::{Fetched, Step, Waiting};
+use pintle_script::{Brought, Fetched, Response, Step, Waiting};
 use pintle_store::{Error, Mode, Tx};
 
 use self::call::{Gone, Work};
-use self::host::{Said, World};
+use self::host::{Data, Said, World};
+pub(crate) use self::quick::Habits;
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::handle::Ask;
@@ -54,8 +57,14 @@ pub(crate) async fn answer(ask: &Ask<'_>, call: &Call<'_>) -> Result<Told, Failu
 enum Ended {
     /// The request had been answered before, under its `Idempotency-Key`.
     Earlier(Result<Answer, Failure>),
-    Made(Answer, Said),
+    Made(Made),
     Waits(Paused),
+}
+
+/// An answer, with what was said beside it.
+struct Made {
+    answer: Answer,
+    said: Said,
 }
 
 /// A call that waits for an answer from elsewhere.
@@ -90,6 +99,9 @@ impl From<Error> for Refused {
 
 impl Work {
     async fn run(self: Arc<Work>) -> Result<Told, Failure> {
+        if let Some(made) = Box::pin(self.quick()).await {
+            return self.told(made);
+        }
         let mode = if self.writes { Mode::Write } else { Mode::Read };
         let mut from = None;
         loop {
@@ -103,14 +115,8 @@ impl Work {
             match self.store.transaction(mode, steps).await {
                 Ok(Ended::Waits(paused)) => from = Some(self.wait(paused).await),
                 Ok(Ended::Earlier(earlier)) => return Ok(Told { answer: earlier?, reads: Vec::new() }),
-                Ok(Ended::Made(answer, mut said)) => {
-                    self.outbox.post(std::mem::take(&mut said.letters), &self.id);
-                    return Ok(Told { answer, reads: self.say(said) });
-                }
-                Err(Refused { why, said }) => {
-                    let reads = self.say(*said);
-                    return Ok(Told { answer: failure::told(why, &self)?, reads });
-                }
+                Ok(Ended::Made(made)) => return self.told(Ok(made)),
+                Err(refused) => return self.told(Err(refused)),
             }
         }
     }
@@ -138,30 +144,51 @@ impl Work {
         let due = from.as_ref().map_or(now + self.time, |(paused, _)| paused.due);
         // A statement that takes too long is broken off too: the script's own clock only looks between its steps.
         tx.limit(due.saturating_duration_since(now));
-        let mut world = World { work: self, tx, said: Said::default() };
+        let mut world = World { work: self, data: Data::Steps(tx), said: Said::default() };
         let called = match from {
             None => self.engine.begin(&self.program, &self.request, self.time, &mut world),
             Some((Paused { waiting, said, .. }, fetched)) => {
                 world.said = said;
-                self.engine.go_on(waiting, fetched, &mut world)
+                self.engine.go_on(waiting, Brought::Fetched(fetched), &mut world)
             }
         };
-        let World { tx, mut said, .. } = world;
-        let refused = |why, said| Err(Refused { why, said: Box::new(said) });
-        let response = match (said.ended.take(), called) {
-            (Some(why), _) => return refused(why, said),
-            (None, Err(failure)) => return refused(Why::Script(failure), said),
-            (None, Ok(Step::Waits(waiting))) => return Ok(Ended::Waits(Paused { waiting, said, due })),
-            (None, Ok(Step::Done(response))) => response,
+        let World { data, said, .. } = world;
+        let made = match called {
+            Ok(Step::Waits(waiting)) => return Ok(Ended::Waits(Paused { waiting, said, due })),
+            Ok(Step::Done(response)) => self.made(Ok(response), said)?,
+            Err(failure) => self.made(Err(failure), said)?,
         };
-        let answer = match response::answer(response) {
-            Ok(answer) => answer,
-            Err(reason) => return refused(Why::Answer(reason), said),
-        };
-        if let Some(repeat) = &self.repeat {
-            repeat.keep(tx, &answer)?;
+        if let (Some(repeat), Data::Steps(tx)) = (&self.repeat, data) {
+            repeat.keep(tx, &made.answer)?;
         }
-        Ok(Ended::Made(answer, said))
+        Ok(Ended::Made(made))
+    }
+
+    /// What a call came to that has ended.
+    fn made(&self, called: Result<Response, pintle_script::Failure>, mut said: Said) -> Result<Made, Refused> {
+        let why = match (said.ended.take(), called) {
+            (Some(why), _) => why,
+            (None, Err(failure)) => Why::Script(failure),
+            (None, Ok(response)) => match response::answer(response) {
+                Ok(answer) => return Ok(Made { answer, said }),
+                Err(reason) => Why::Answer(reason),
+            },
+        };
+        Err(Refused { why, said: Box::new(said) })
+    }
+
+    /// What is told of a call, once it is kept.
+    fn told(&self, made: Result<Made, Refused>) -> Result<Told, Failure> {
+        match made {
+            Ok(Made { answer, mut said }) => {
+                self.outbox.post(std::mem::take(&mut said.letters), &self.id);
+                Ok(Told { answer, reads: self.say(said) })
+            }
+            Err(Refused { why, said }) => {
+                let reads = self.say(*said);
+                Ok(Told { answer: failure::told(why, self)?, reads })
+            }
+        }
     }
 
     /// Writes the log of a call; which collections it has read.

@@ -3,26 +3,24 @@
 use std::collections::BTreeMap;
 
 use hyper::StatusCode;
-use pintle_model::{CollectionId, Type, Value};
+use pintle_model::{Type, Value};
 use pintle_query::plan::Inputs;
 use pintle_query::rest::Asker;
 use pintle_query::{FaultKind, Planner, Read};
-use pintle_store::{Rows, Tx};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
-use crate::rest::within::{Refused, refused, told};
+use crate::rest::within::{Refused, told};
 use crate::status::{self, Surface};
 
-/// Runs a statement in a transaction: its rows, and what it looked into.
-pub(super) fn run(
-    tx: &mut dyn Tx,
+/// A statement that is to run.
+pub(super) fn planned(
     planner: &Planner,
     asker: &Asker,
     text: &str,
     params: &[u8],
     may_write: bool,
-) -> Result<(Rows, Vec<CollectionId>), Refused> {
+) -> Result<Read, Refused> {
     let role = asker.caller.role;
     let given = given(params)?;
     let types: Vec<(String, Type)> = given.iter().map(|(name, json)| (name.clone(), own_type(json.get()))).collect();
@@ -34,9 +32,7 @@ pub(super) fn run(
     let values: Result<Vec<Value>, Failure> =
         own.params.iter().map(|(name, ty)| value(name, *ty, given.get(name).map(|json| json.get()), depth)).collect();
     let inputs = Inputs { values: values?, caller: asker.caller.clone(), now: asker.now };
-    let read = Read { plan: own.plan.clone(), inputs };
-    let rows = tx.read(&read).map_err(|error| refused(error, role))?;
-    Ok((rows, own.plan.reads.clone()))
+    Ok(Read { plan: own.plan.clone(), inputs })
 }
 
 /// The parameters by name, each as it stands in JSON. The same ones are always in the same order, which is part of a plan's key.

@@ -18,6 +18,7 @@ mod read;
 mod retry;
 mod run;
 mod send;
+mod snapshot;
 mod tls;
 mod tx;
 mod url;
@@ -38,6 +39,7 @@ use self::fault::Fault;
 use self::names::Names;
 use self::pool::Pool;
 use self::retry::{RETRIES, pause};
+pub use self::snapshot::Snapshot;
 use self::tx::Transaction;
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
@@ -233,6 +235,11 @@ impl Postgres {
             lease.leave();
         }
         outcome
+    }
+
+    pub(crate) async fn snapshot(&self, several: bool, time: Duration) -> Result<Snapshot, Error> {
+        let due = Instant::now() + self.open.model.limits.timeout.min(time);
+        Ok(Snapshot::new(self.open.pool.get().await?, due, several))
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {

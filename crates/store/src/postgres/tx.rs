@@ -26,11 +26,11 @@ use crate::changes::Changes;
 use crate::{Error, Mode, Rows, Tx, Written};
 
 /// Around the first step, with which the transaction begins; when it fails, nothing else goes with it.
-const FIRST_READ: Around =
+pub(super) const FIRST_READ: Around =
     Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: None, undo: "ROLLBACK" };
 const FIRST_WRITE: Around = Around { open: "BEGIN ISOLATION LEVEL SERIALIZABLE", keep: None, undo: "ROLLBACK" };
 /// Around each other step, so that the ones before it stand when it fails.
-const STEP: Around =
+pub(super) const STEP: Around =
     Around { open: "SAVEPOINT step", keep: Some("RELEASE step"), undo: "ROLLBACK TO step; RELEASE step" };
 
 /// One transaction, however often it is begun.

@@ -18,6 +18,7 @@ mod readers;
 mod run;
 mod shared;
 mod slow;
+mod snapshot;
 mod tx;
 mod wal;
 mod writer;
@@ -38,6 +39,7 @@ use self::connection::Purpose;
 use self::lock::Lock;
 use self::readers::Readers;
 use self::shared::Shared;
+pub use self::snapshot::Snapshot;
 use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::Writer;
@@ -143,6 +145,10 @@ impl Sqlite {
         let (reply, answer) = oneshot::channel();
         self.open.writer.steps(&self.of, Box::new(Asked { steps, outcome: None, reply }))?;
         answer.await.unwrap_or_else(|_| Err(writer::gone().into()))
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
+        self.open.readers.snapshot()
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {

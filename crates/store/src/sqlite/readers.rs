@@ -15,12 +15,13 @@ use tokio::sync::Semaphore;
 
 use super::connection::{self, Conn, Purpose};
 use super::slow::SlowPlans;
+use super::snapshot::Snapshot;
 use super::{fault, run};
 use crate::{Error, Rows};
 
 /// How long a read may hold up the thread that handles requests: some times what a page of rows takes by an index, and
 /// little beside what a read takes that needs longer.
-const MOMENT: Duration = Duration::from_millis(1);
+pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long a probe may take.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -132,6 +133,19 @@ impl Readers {
         outcome
     }
 
+    /// A snapshot for reads of a moment, if a connection is free.
+    pub(super) fn snapshot(self: &Arc<Readers>) -> Result<Option<Snapshot>, Error> {
+        let Ok(may_work) = Arc::clone(&self.may_work).try_acquire_owned() else { return Ok(None) };
+        let conn = self.idle()?;
+        statement(&conn, "BEGIN")?;
+        Ok(Some(Snapshot::new(Arc::clone(self), conn, may_work)))
+    }
+
+    /// Takes a connection back whose transaction has ended.
+    pub(super) fn give_back(&self, conn: Conn) {
+        self.idle.lock().push(conn);
+    }
+
     /// Runs `work` soon, however many reads there are, or says that the store does not answer.
     pub(super) async fn probe<T: Send + 'static>(
         self: &Arc<Readers>,
@@ -175,17 +189,20 @@ impl Readers {
 }
 
 fn snapshot<T, E: From<Error>>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T, E>) -> Result<T, E> {
-    let statement = |sql: &str| -> Result<(), Error> {
-        let mut statement = conn.db.prepare_cached(sql).map_err(|error| fault::general(&error))?;
-        statement.execute([]).map_err(|error| fault::general(&error))?;
-        Ok(())
-    };
-    statement("BEGIN")?;
+    statement(conn, "BEGIN")?;
     let outcome = work(conn);
     conn.limit.set(None, None);
-    // After an error that ended the transaction there is none to end.
-    if !conn.db.is_autocommit() {
-        statement("COMMIT")?;
-    }
+    end(conn)?;
     outcome
+}
+
+/// Ends a transaction. After an error that ended it there is none to end.
+pub(super) fn end(conn: &Conn) -> Result<(), Error> {
+    if conn.db.is_autocommit() { Ok(()) } else { statement(conn, "COMMIT") }
+}
+
+fn statement(conn: &Conn, sql: &str) -> Result<(), Error> {
+    let mut statement = conn.db.prepare_cached(sql).map_err(|error| fault::general(&error))?;
+    statement.execute([]).map_err(|error| fault::general(&error))?;
+    Ok(())
 }

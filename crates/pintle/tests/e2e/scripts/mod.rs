@@ -5,6 +5,7 @@ mod data;
 mod fetch;
 mod mistakes;
 mod order;
+mod quick;
 mod time;
 
 use serde_json::{Value, json};
