@@ -91,6 +91,7 @@ fn parts(model: &Model, service: &Service) -> Vec<Part> {
         let answer = match &route.answer {
             RouteAnswer::Sql(_) => "SQL",
             RouteAnswer::Script(_) => "script",
+            RouteAnswer::Proximity(_) => "proximity",
         };
         routes.push((line, answer.to_owned()));
     }

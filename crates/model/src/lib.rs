@@ -14,6 +14,7 @@ pub mod diagnostic;
 mod json_schema;
 pub mod likeness;
 pub mod pipeline;
+mod proximity;
 mod read;
 pub mod route;
 pub mod service;
@@ -28,6 +29,7 @@ pub use collection::{
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use pipeline::{Pipeline, PipelineId};
+pub use proximity::{Apart, Embedded, Metres, ProximityAnswer, ProximityShape};
 pub use route::{
     Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,
     ScriptFile, ScriptLimits, Scripts, SqlAnswer, SqlText,

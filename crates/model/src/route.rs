@@ -1,9 +1,9 @@
-//! Routes: endpoints of the app's own, answered by SQL or by a script.
+//! Routes: endpoints of the app's own, answered by SQL, by a script, or by what was near what.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Field, Role, Schema, SourceFile, Span};
+use crate::{Field, ProximityAnswer, Role, Schema, SourceFile, Span};
 
 /// A route's place in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +79,8 @@ pub enum RouteAnswer {
     Sql(SqlAnswer),
     /// A script.
     Script(ScriptFile),
+    /// Who or what was near whom.
+    Proximity(ProximityAnswer),
 }
 
 /// A statement and the shape of its answer.

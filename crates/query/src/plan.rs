@@ -50,6 +50,32 @@ pub struct Column {
     name: String,
     json_key: String,
     ty: Type,
+    within: Option<Within>,
+}
+
+/// The object that a column stands in, where that is not the row itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Within {
+    name: String,
+    json_key: String,
+}
+
+impl Within {
+    /// The object's name in the row.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name as it stands in JSON: `"name":`.
+    #[must_use]
+    pub fn json_key(&self) -> &str {
+        &self.json_key
+    }
+}
+
+fn json_key(name: &str) -> String {
+    format!("{}:", serde_json::Value::String(name.to_owned()))
 }
 
 impl Column {
@@ -57,8 +83,21 @@ impl Column {
     #[must_use]
     pub fn new(name: impl Into<String>, ty: Type) -> Column {
         let name = name.into();
-        let json_key = format!("{}:", serde_json::Value::String(name.clone()));
-        Column { name, json_key, ty }
+        let json_key = json_key(&name);
+        Column { name, json_key, ty, within: None }
+    }
+
+    /// The same in an object of the answer. Those of one object stand side by side; where the first of them is null, so is the
+    /// object.
+    #[must_use]
+    pub fn within(self, name: &str) -> Column {
+        Column { within: Some(Within { name: name.to_owned(), json_key: json_key(name) }), ..self }
+    }
+
+    /// The object that it stands in, if not the row itself.
+    #[must_use]
+    pub fn object(&self) -> Option<&Within> {
+        self.within.as_ref()
     }
 
     /// The key in the answer's objects.

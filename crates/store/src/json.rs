@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pintle_model::Type;
-use pintle_query::plan::Column;
+use pintle_query::plan::{Column, Within};
 
 use crate::{Error, Rows};
 
@@ -91,15 +91,41 @@ fn object(
     mut cell: impl FnMut(&mut Vec<u8>, usize, Type) -> Result<Cell, Error>,
 ) -> Result<(), Error> {
     out.push(b'{');
-    let start = out.len();
+    let mut start = out.len();
+    // The object that is open inside the row, where its value begins, and whether it is null.
+    let mut inside: Option<(&Within, usize, bool)> = None;
     for (index, column) in columns.iter().enumerate() {
+        if inside.map(|(object, ..)| object) != column.object() {
+            if let Some((_, _, false)) = inside.take() {
+                out.push(b'}');
+            }
+            if let Some(object) = column.object() {
+                if out.last() != Some(&b'{') {
+                    out.push(b',');
+                }
+                out.extend_from_slice(object.json_key().as_bytes());
+                inside = Some((object, out.len(), false));
+                out.push(b'{');
+            }
+            start = out.len();
+        }
         let before = out.len();
-        if before > start {
-            out.push(b',');
+        match inside {
+            Some((_, _, true)) => continue,
+            Some(_) if before == start => {}
+            None if out.last() == Some(&b'{') => {}
+            _ => out.push(b','),
         }
         out.extend_from_slice(column.json_key().as_bytes());
         match cell(out, index, column.ty())? {
             Cell::Written => {}
+            Cell::Null if inside.is_some() && before == start => {
+                if let Some((_, begin, is_null)) = &mut inside {
+                    out.truncate(*begin);
+                    out.extend_from_slice(b"null");
+                    *is_null = true;
+                }
+            }
             Cell::Null if strip_nulls => out.truncate(before),
             Cell::Null => out.extend_from_slice(b"null"),
             Cell::Wrong => {
@@ -110,6 +136,9 @@ fn object(
                 )));
             }
         }
+    }
+    if let Some((_, _, false)) = inside {
+        out.push(b'}');
     }
     out.push(b'}');
     Ok(())

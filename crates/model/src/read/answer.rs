@@ -1,4 +1,4 @@
-//! What answers a route: SQL, in a file or in place, or a script.
+//! What answers a route: SQL, in a file or in place, a script, or proximity.
 
 use std::sync::Arc;
 
@@ -6,31 +6,33 @@ use super::keys::{ALIASES, SHAPES, SQL};
 use super::name::{shorten, suggest};
 use super::{Map, Reader};
 use crate::yaml::{Kind, Node};
-use crate::{ResultShape, RouteAnswer, ScriptFile, SourceFile, Span, SqlAnswer, SqlText};
+use crate::{Collection, ResultShape, RouteAnswer, RouteParam, ScriptFile, SourceFile, Span, SqlAnswer, SqlText};
 
-/// Which of the two.
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Sql,
     Script,
+    Proximity,
 }
 
 impl Reader<'_> {
-    /// Which of the two answers; nothing where that is not told. `at` is where the method stands.
+    /// Which of them answers; nothing where that is not told. `at` is where the method stands.
     pub(super) fn answer(&mut self, at: Span, map: &Map<'_>) -> Option<Answer> {
-        match (map.entry("sql"), map.entry("script")) {
-            (Some(_), None) => Some(Answer::Sql),
-            (None, Some(_)) => Some(Answer::Script),
+        let kinds = [("sql", Answer::Sql), ("script", Answer::Script), ("proximity", Answer::Proximity)];
+        let mut given = kinds.iter().filter_map(|(name, kind)| Some((map.entry(name)?.0, *kind)));
+        match (given.next(), given.next()) {
+            (Some((_, kind)), None) => Some(kind),
             (Some(_), Some((key, _))) => {
-                self.error_help(key.span, "a route has `sql` or `script`, not both", "keep one of them");
+                self.error_help(key.span, "a route has one of `sql`, `script` and `proximity`", "keep one of them");
                 None
             }
-            (None, None) => {
+            (None, _) => {
                 // A key that was meant is not missing as well.
                 let known = |key: &str| map.table.entries.iter().any(|entry| entry.key == key);
-                let meant = |key: &str| !known(key) && suggest(key, &["sql", "script"], ALIASES).is_some();
+                let meant = |key: &str| !known(key) && suggest(key, &["sql", "script", "proximity"], ALIASES).is_some();
                 if !map.entries.iter().any(|(key, _)| meant(&key.text)) {
-                    self.error_help(at, "nothing answers here", "give it `sql` or `script`");
+                    self.error_help(at, "nothing answers here", "give it `sql`, `script` or `proximity`");
                 }
                 None
             }
@@ -47,10 +49,21 @@ impl Reader<'_> {
     }
 
     /// Reads what answers.
-    pub(super) fn answered(&mut self, map: &Map<'_>, answer: Answer, shape: ResultShape) -> Option<RouteAnswer> {
+    pub(super) fn answered(
+        &mut self,
+        map: &Map<'_>,
+        answer: Answer,
+        shape: ResultShape,
+        params: &mut Vec<RouteParam>,
+        collections: &[Collection],
+    ) -> Option<RouteAnswer> {
         if answer == Answer::Script {
             let (key, node) = map.entry("script")?;
             return self.script(key.span, node, "script").map(RouteAnswer::Script);
+        }
+        if answer == Answer::Proximity {
+            let (key, node) = map.entry("proximity")?;
+            return self.proximity(key.span, node, params, collections).map(RouteAnswer::Proximity);
         }
         let (key, node) = map.entry("sql")?;
         let (sqlite, postgres) = if let Kind::Map(_) = node.kind {

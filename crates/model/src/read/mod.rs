@@ -17,6 +17,7 @@ mod param;
 mod pipeline;
 mod policy;
 mod position;
+mod proximity;
 mod route;
 mod route_path;
 mod schema_file;

@@ -28,7 +28,7 @@ impl Reader<'_> {
             for (name, method) in METHODS {
                 let Some((at, node)) = map.entry(name) else { continue };
                 let before = self.errors();
-                let route = self.route(at, node, method, path.as_ref());
+                let route = self.route(at, node, method, path.as_ref(), collections);
                 routes.extend(route.filter(|_| !taken && self.errors() == before));
             }
             paths.extend(path);
@@ -36,7 +36,14 @@ impl Reader<'_> {
         routes
     }
 
-    fn route(&mut self, at: &Key, node: &Node, method: &'static str, path: Option<&Template<'_>>) -> Option<Route> {
+    fn route(
+        &mut self,
+        at: &Key,
+        node: &Node,
+        method: &'static str,
+        path: Option<&Template<'_>>,
+        collections: &[Collection],
+    ) -> Option<Route> {
         let map = self.map(node, at.span, &ROUTE)?;
         let mut text = |key: &str| {
             let (at, node) = map.entry(key)?;
@@ -47,12 +54,12 @@ impl Reader<'_> {
         let acts_as = map.entry("as").and_then(|(key, node)| self.choice(node, key.span, "as", &["service_role"]));
         let answer = self.answer(at.span, &map);
         let shape = self.shape(&map);
-        let params = self.params(at, &map, path, matches!(answer, Some(Answer::Sql)));
+        let mut params = self.params(at, &map, path, matches!(answer, Some(Answer::Sql)));
         let body = map.entry("body").and_then(|(key, node)| self.schema(node, key.span, "body"));
         let response = map.entry("response").and_then(|(key, node)| self.schema(node, key.span, "response"));
         let cache = map.entry("cache").and_then(|(key, node)| self.duration(node, key.span, "cache", CACHE.0, CACHE.1));
         self.meaningless(&map, method, answer.as_ref());
-        let answer = self.answered(&map, answer?, shape)?;
+        let answer = self.answered(&map, answer?, shape, &mut params, collections)?;
         if let RouteAnswer::Sql(sql) = &answer
             && (self.is_doubtful(&sql.sqlite.text) || self.is_doubtful(&sql.postgres.text))
         {
@@ -91,8 +98,12 @@ impl Reader<'_> {
         refuse("cache", !get, "only the answer of a `get` is kept", "leave out `cache`");
         let script = matches!(answer, Some(Answer::Script));
         refuse("result", script, "a script makes its answer itself", "leave out `result`, which is for `sql`");
+        let proximity = matches!(answer, Some(Answer::Proximity));
+        refuse("proximity", proximity && !get, "proximity is only read", "answer `get`");
+        refuse("result", proximity, "`proximity` says itself what it answers", "write `answer` below it");
         let sql = matches!(answer, Some(Answer::Sql));
         let help = "leave out `response`, which is for `script`";
         refuse("response", sql, "what SQL answers is known from its columns", help);
+        refuse("response", proximity, "what proximity answers is known", help);
     }
 }

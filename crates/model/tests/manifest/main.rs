@@ -218,6 +218,16 @@ fn the_json_schema_takes_what_the_reader_takes() {
     }
 }
 
+/// A manifest with this key of `proximity` in a wrong form.
+fn near(key: &str) -> String {
+    let rest = [("in", "a"), ("at", "p"), ("subject", "id")].iter().filter(|(other, _)| *other != key);
+    let rest: String = rest.map(|(key, value)| format!("{key}: {value}, ")).collect();
+    format!(
+        "pintle: 1\ncollections: {{ a: {{ fields: {{ p: point }} }} }}\n\
+         routes: {{ /b: {{ get: {{ params: {{ id: integer }}, proximity: {{ {rest}{key}: [[]] }} }} }} }}"
+    )
+}
+
 /// Every key of the schema, as the path of definitions and keys that leads to it, is one that the reader looks at: a
 /// value of a wrong form there is an error that names it.
 #[test]
@@ -239,6 +249,7 @@ fn every_key_of_the_schema_is_read() {
         Box::new(move |key| format!("pintle: 1\n{before}{key}: [[]]{after}"))
     };
     let places: Vec<Place<'_>> = vec![
+        ("proximity", Box::new(near)),
         ("collection", of("collections: { a: { ", " } }")),
         ("index", of("collections: { a: { indexes: [{ ", " }] } }")),
         ("index_of_space", of("collections: { a: { indexes: [{ ", " }] } }")),

@@ -46,6 +46,10 @@ pub(crate) mod name {
     pub(crate) const BYTES_TEXT: &str = "pintle_bytes_text(";
     pub(crate) const POINT: &str = "pintle_point(";
     pub(crate) const CELL: &str = "pintle_cell(";
+    pub(crate) const CELLS_NEAR: &str = "pintle_cells_near(";
+    pub(crate) const DAYS_AROUND: &str = "pintle_days_around(";
+    pub(crate) const SECONDS_BETWEEN: &str = "pintle_seconds_between(";
+    pub(crate) const DISTANCE: &str = "pintle_distance(";
 }
 
 /// Functions that walk a text or a json from end to end, or hold one against another: nothing can break off a call.
@@ -184,6 +188,19 @@ pub const FUNCTIONS: &[Function] = &[
         _ => Answer::Null,
     }),
     function("pintle_cell", 1, |args| args.first().map_or(Answer::Null, |point| place::cell_of(*point))),
+    function("pintle_cells_near", 2, |args| match args {
+        [point, metres] => place::near::cells(*point, *metres),
+        _ => Answer::Null,
+    }),
+    function("pintle_days_around", 2, |args| match args {
+        [Arg::Text(time), seconds] => place::near::days_around(time, *seconds),
+        _ => Answer::Null,
+    }),
+    function("pintle_seconds_between", 2, |args| texts(args, place::near::seconds_between)),
+    function("pintle_distance", 2, |args| match args {
+        [a, b] => place::near::distance(*a, *b),
+        _ => Answer::Null,
+    }),
 ];
 
 fn text<'a>(args: &[Arg<'a>], f: impl FnOnce(&'a str) -> Answer<'a>) -> Answer<'a> {

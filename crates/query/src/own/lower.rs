@@ -223,6 +223,6 @@ impl Lower<'_> {
             writes: lowered.writes,
         };
         let params = self.slots.iter().map(|(param, ty)| (self.params[*param].name.clone(), *ty)).collect();
-        OwnPlan { plan: std::sync::Arc::new(plan), of_user, params }
+        OwnPlan { plan: std::sync::Arc::new(plan), of_user, params, subject: None }
     }
 }

@@ -34,12 +34,14 @@ mod write;
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use pintle_model::{Diagnostic, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer, SqlText, Type};
+use pintle_model::{
+    Diagnostic, ProximityAnswer, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer, SqlText, Type,
+};
 
 use crate::plan::{Dialect, ReadPlan};
 use crate::planner::Planner;
 use crate::policy::mistake::{Mistake, written_at};
-use crate::{Fault, FaultKind};
+use crate::{Fault, FaultKind, near};
 use lower::{Given, Wrong};
 
 /// Bytes of statements and plans that are kept for scripts, roughly.
@@ -54,6 +56,8 @@ pub struct OwnPlan {
     pub of_user: bool,
     /// The nth value of the plan's inputs is the parameter of this name, read as this type.
     pub params: Vec<(String, Type)>,
+    /// Finds the row that a route of proximity is about, with the same inputs: without one there is no answer.
+    pub subject: Option<Arc<ReadPlan>>,
 }
 
 /// What was compiled so far.
@@ -111,9 +115,13 @@ fn compiled(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> [Option<Result<OwnPlan, Fault>>; 3] {
     let mut plans = [None, None, None];
-    let RouteAnswer::Sql(answer) = &route.answer else {
-        diagnostics.extend(cached::script(planner, route));
-        return plans;
+    let answer = match &route.answer {
+        RouteAnswer::Sql(answer) => answer,
+        RouteAnswer::Script(_) => {
+            diagnostics.extend(cached::script(planner, route));
+            return plans;
+        }
+        RouteAnswer::Proximity(answer) => return near(planner, route, answer, diagnostics),
     };
     let params = params(route);
     let mut outlived = None;
@@ -145,6 +153,27 @@ fn compiled(
             }
         }
         diagnostics.extend(mistakes.into_iter().map(|mistake| diagnostic(mistake, text)));
+    }
+    diagnostics.extend(outlived);
+    plans
+}
+
+/// The plans of a route of proximity.
+fn near(
+    planner: &Planner,
+    route: &Route,
+    answer: &ProximityAnswer,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> [Option<Result<OwnPlan, Fault>>; 3] {
+    let mut plans = [None, None, None];
+    let mut outlived = None;
+    for role in Role::ALL.into_iter().filter(|role| may_call(route.access, *role)) {
+        let acts_as = route.acts_as.unwrap_or(role);
+        let plan = near::compile(planner, route, answer, acts_as);
+        if let Ok(plan) = &plan {
+            outlived = outlived.or_else(|| cached::statement(planner, route, acts_as, &plan.plan));
+        }
+        plans[place(role)] = Some(plan);
     }
     diagnostics.extend(outlived);
     plans

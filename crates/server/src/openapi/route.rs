@@ -116,8 +116,8 @@ impl Place<'_> {
             RouteAccess::Required => self.nobody != Role::Anon,
             RouteAccess::ServiceRole => self.nobody == Role::ServiceRole,
         };
-        let is_sql = matches!(self.route.answer, RouteAnswer::Sql(_));
-        allowed && (!is_sql || self.plan(self.route.acts_as.unwrap_or(self.nobody)).is_some())
+        let is_script = matches!(self.route.answer, RouteAnswer::Script(_));
+        allowed && (is_script || self.plan(self.route.acts_as.unwrap_or(self.nobody)).is_some())
     }
 
     fn plan(&self, role: Role) -> Option<&OwnPlan> {
@@ -141,6 +141,12 @@ impl Place<'_> {
         match &route.answer {
             RouteAnswer::Sql(answer) => self.rows(answer.shape, &mut responses),
             RouteAnswer::Script(_) => self.script(schemas, &mut responses),
+            RouteAnswer::Proximity(question) => {
+                self.rows(ResultShape::Rows, &mut responses);
+                if question.subject.is_some() {
+                    responses.extend(parts::errors(&["404"]));
+                }
+            }
         }
         responses
     }
@@ -238,10 +244,25 @@ fn parameter(param: &RouteParam) -> Value {
 }
 
 fn row(columns: &[Column]) -> Value {
-    let properties: Map<String, Value> =
-        columns.iter().map(|column| (column.name().to_owned(), value(column))).collect();
-    let names: Vec<&str> = columns.iter().map(Column::name).collect();
-    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+    let mut properties = Map::new();
+    for group in columns.chunk_by(|a, b| a.object() == b.object()) {
+        let own: Map<String, Value> = group.iter().map(|column| (column.name().to_owned(), value(column))).collect();
+        match group[0].object() {
+            None => properties.extend(own),
+            Some(object) => _ = properties.insert(object.name().to_owned(), nullable(record(own))),
+        }
+    }
+    record(properties)
+}
+
+fn record(properties: Map<String, Value>) -> Value {
+    let names: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": names, "properties": properties, "additionalProperties": false })
+}
+
+fn nullable(mut schema: Value) -> Value {
+    schema["type"] = json!(["object", "null"]);
+    schema
 }
 
 /// A column's value. What the statement makes of rows may always be null.

@@ -30,7 +30,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, Failure> {
     let cache = &ask.state.cache;
     let (key, watched) = match &call.route.answer {
-        RouteAnswer::Sql(_) => {
+        RouteAnswer::Sql(_) | RouteAnswer::Proximity(_) => {
             let plan = sql::plan(ask, call)?;
             (key(ask, call, plan.of_user), &*plan.plan.reads)
         }

@@ -1,8 +1,8 @@
-//! Routes of the app's own: a path, a method, and SQL or a script that answers.
+//! Routes of the app's own: a path, a method, and SQL, a script or what was near what that answers.
 //!
 //! 1. The method is one of the path's ([`crate::routes::Own`]), and the caller one of those who may ask ([`access`]).
 //! 2. [`params`] and [`body`] read what the route declares; every fault of either is told at once. Both make a [`Call`].
-//! 3. [`sql`] runs a statement, [`crate::script`] a script; both tell what they have read.
+//! 3. [`sql`] runs a statement, [`crate::script`] a script, [`proximity`] looks for what was near; all tell what they have read.
 //! 4. An answer to `GET` has a tag; who knows it is told so. With `cache:` it is kept ([`cache`], [`kept`]).
 
 pub(crate) mod access;
@@ -11,6 +11,7 @@ mod cache;
 mod faults;
 mod kept;
 mod params;
+mod proximity;
 mod sql;
 #[cfg(test)]
 mod testing;
@@ -123,6 +124,7 @@ async fn made(ask: &Ask<'_>, call: &Call<'_>) -> Result<Told, Failure> {
     match &call.route.answer {
         RouteAnswer::Sql(answer) => sql::answer(ask, call, answer.shape).await,
         RouteAnswer::Script(_) => script::answer(ask, call).await,
+        RouteAnswer::Proximity(question) => proximity::answer(ask, call, question).await,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::routes::Found;
 /// Reads what a route declares: one value for each of its parameters, in order.
 ///
 /// # Errors
-/// With every fault of every parameter. What is not declared is a fault too where SQL answers; a script may read it.
+/// With every fault of every parameter. What is not declared is a fault too, but for a script, which may read it.
 pub(super) fn read(route: &Route, found: &Found<'_>, ask: &Ask<'_>) -> Result<Vec<Value>, Failure> {
     let header = |name: HeaderName| ask.head.headers.get(name).map(|value| value.as_bytes());
     read_from(route, &|name| found.part(name), &ask.query, &header, &ask.asker)
@@ -65,7 +65,7 @@ fn query_texts<'t>(route: &Route, query: &'t str, faults: &mut Faults) -> Vec<Op
                 faults.add(&name, format!("`{name}` is given twice"), Some("give it once".to_owned()));
             }
             Some(at) => given[at] = Some(decoded(text, true)),
-            None if matches!(route.answer, RouteAnswer::Sql(_)) => unknown(route, &name, faults),
+            None if !matches!(route.answer, RouteAnswer::Script(_)) => unknown(route, &name, faults),
             None => {}
         }
     }

@@ -1,8 +1,8 @@
 //! The keys of routes, and of what stands beside them: scripts, pages, credentials.
 
 use super::Form::{
-    self, Any, Choice, Count, Duration, FetchTarget, JsonSchema, List, Map, Object, Path, Scalar, Size, Switch, Text,
-    Variable, VariableName,
+    self, Any, Choice, Count, Duration, FetchTarget, JsonSchema, List, Map, Name, Object, Path, Scalar, Size, Switch,
+    Text, Variable, VariableName,
 };
 use super::{Empty, NONE, Table, may, must};
 
@@ -12,6 +12,7 @@ pub(crate) const PARAM_TYPES: &[&str] =
 
 pub(crate) const PLACES: &[&str] = &["path", "query", "header"];
 pub(crate) const ACCESS: &[&str] = &["optional", "required", "service_role"];
+pub(crate) const PROXIMITY_SHAPES: &[&str] = &["places", "pairs", "subjects"];
 pub(crate) const SHAPES: &[&str] = &["rows", "row", "value"];
 
 pub(crate) static ROUTE_PATH: Table = Table {
@@ -57,6 +58,7 @@ pub(crate) static ROUTE: Table = Table {
             "What answers: a file that ends with `.sql`, or the SQL itself, or a map with one text for each store.",
         ),
         may("script", Text, "What answers: the path of an ES module, relative to the app's folder."),
+        may("proximity", Object(&PROXIMITY), "What answers: who or what came near whom, in space and time."),
         may(
             "result",
             Choice(SHAPES),
@@ -97,6 +99,46 @@ pub(crate) static PARAM: Table = Table {
         may("minLength", Count(0, u64::MAX), "The least length: characters of a text, bytes of bytes."),
         may("maxLength", Count(0, u64::MAX), "The greatest length: characters of a text, bytes of bytes."),
         may("description", Text, "What it means, for the documentation."),
+    ],
+};
+
+pub(crate) static PROXIMITY: Table = Table {
+    of: "`proximity`",
+    entries: &[
+        must("in", Name, "The collection whose rows are places at a time."),
+        must("at", Name, "Its point. It has an index together with `time`."),
+        must("time", Name, "Its field of type timestamp that says when."),
+        must("who", Name, "Its field that says whose place it is: a ref, or another required field."),
+        may(
+            "subject",
+            Name,
+            "The parameter that names the subject, a value of `who`. Without it: all against all, each two of them once.",
+        ),
+        must("from", Name, "The parameter that says from when on: a date or a timestamp."),
+        must("to", Name, "The parameter that says until when. A date's whole day is included."),
+        must(
+            "within",
+            Any(&[Name, Scalar]),
+            "How near, in metres: a parameter of type number, or a number. At most 100000.",
+        ),
+        may(
+            "apart",
+            Any(&[Name, Duration]),
+            "At most so long between the two: a parameter (an integer of seconds), or a time such as `15m`. Without it: any \
+             two times of the range.",
+        ),
+        may(
+            "answer",
+            Choice(PROXIMITY_SHAPES),
+            "`places` (each place of another that is near, once; the default), `pairs` (each two places, with the metres and \
+             seconds between them) or `subjects` (each other once, with count, first, last and nearest).",
+        ),
+        may(
+            "embed",
+            Map(&Name),
+            "What else the answer's objects hold, by names: a ref of the place, for the record that it refers to; `self`, for the \
+             place itself, which then stands in no other way.",
+        ),
     ],
 };
 

@@ -20,6 +20,25 @@ pub(crate) fn of(point: Point) -> i64 {
     name(column(point.longitude), row(point.latitude), 0)
 }
 
+/// The names of cells of one size that cover these degrees, at most so many.
+pub(crate) fn cover(longitudes: &[(f64, f64)], south: f64, north: f64, cells_max: u32) -> Vec<i64> {
+    let rows = |size: u32| row(south) >> size..=row(north) >> size;
+    let columns = |(west, east): (f64, f64), size: u32| column(west) >> size..=column(east) >> size;
+    let wide = |range: &std::ops::RangeInclusive<u32>| u64::from(range.end() - range.start()) + 1;
+    let count = |size: u32| longitudes.iter().map(|both| wide(&columns(*both, size))).sum::<u64>() * wide(&rows(size));
+    let size = (0..=LEVELS).find(|size| count(*size) <= cells_max.into()).unwrap_or(LEVELS);
+    let mut names = Vec::new();
+    for both in longitudes {
+        for column in columns(*both, size) {
+            names.extend(rows(size).map(|row| name(column << size, row << size, size)));
+        }
+    }
+    // Both sides of a meridian may lie in one large cell.
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Where a longitude falls.
 fn column(longitude: f64) -> u32 {
     place((longitude + 180.0) / 360.0)

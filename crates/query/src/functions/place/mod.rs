@@ -4,6 +4,7 @@
 //! longitude and latitude, since nobody reads it.
 
 pub(crate) mod cell;
+pub(super) mod near;
 
 use pintle_model::Point;
 

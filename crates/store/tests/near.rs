@@ -1,0 +1,400 @@
+//! Routes of proximity, held against the plainest measure that there is: every two places compared, one with the other.
+//!
+//! Worlds are made from a seed: people around a few spots of the Earth (both sides of the 180th meridian, the poles), at times around
+//! midnight. `PINTLE_NEAR_ROUNDS` says how many questions, `PINTLE_NEAR_SEED` where to begin.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "oracle/chance.rs"]
+#[expect(dead_code, reason = "the oracle uses all of it")]
+mod chance;
+#[path = "../src/sqlite/functions.rs"]
+mod functions;
+mod support;
+
+use std::sync::Arc;
+
+use chance::Chance;
+use geographiclib_rs::{Geodesic, InverseGeodesic as _};
+use pintle_model::value::print;
+use pintle_model::{Caller, Role, RouteId, Value};
+use pintle_query::Planner;
+use pintle_query::plan::{Inputs, ParamValue, Read};
+use pintle_store::Store;
+use serde_json::Value as Json;
+use support::{On, Place};
+
+support::scenarios! {
+    what_is_near_is_what_a_comparison_of_all_places_finds
+    the_work_is_that_of_the_answer_and_not_of_what_is_stored
+}
+
+const DAY: i64 = 86_400_000_000;
+/// 2020-03-01.
+const FIRST: i64 = 18_322 * DAY;
+
+const APP: &str = r"
+pintle: 1
+name: near
+collections:
+  people:
+    key: { id: integer }
+    fields: { name: text }
+    policies: { select: 'true' }
+  places:
+    key: { id: integer }
+    fields:
+      who: { type: ref, to: people, required: true }
+      lon: { type: number, required: true }
+      lat: { type: number, required: true }
+      time: { type: timestamp, required: true }
+      hidden: { type: boolean, required: true }
+      at: { type: point, of: [lon, lat] }
+    indexes: [[who, time], { space: at, time: time }]
+    policies: { select: not hidden }
+  marks:
+    key: { id: integer }
+    fields:
+      who: { type: integer, required: true }
+      time: { type: timestamp, required: true }
+      at: point
+    indexes: [[who, time], { space: at, time: time }]
+    policies: { select: 'true' }
+routes:
+  /places/{id}:
+    get:
+      params: &p { id: integer, from: date, to: date, metres: number, apart: { type: integer, default: 0 } }
+      proximity: { in: places, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres, embed: { place: self, person: who } }
+  /pairs/{id}:
+    get:
+      params: *p
+      proximity: { in: places, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres, apart: apart, answer: pairs }
+  /subjects/{id}:
+    get:
+      params: *p
+      proximity: { in: places, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres, apart: 10m, answer: subjects, embed: { person: who } }
+  /edges:
+    get:
+      params: { from: timestamp, to: timestamp, metres: number }
+      proximity: { in: places, at: at, time: time, who: who, from: from, to: to, within: metres, answer: subjects }
+  /marks/{id}:
+    get:
+      params: { id: integer, from: date, to: date }
+      proximity: { in: marks, at: at, time: time, who: who, subject: id, from: from, to: to, within: 20, answer: pairs }
+";
+
+#[derive(Debug, Clone)]
+struct Spot {
+    id: i64,
+    who: i64,
+    lon: f64,
+    lat: f64,
+    time: i64,
+    hidden: bool,
+}
+
+struct App {
+    place: Place,
+    store: Store,
+    planner: Planner,
+}
+
+impl App {
+    fn new(on: On) -> App {
+        let (model, mistakes) = pintle_model::load("pintle.yaml", APP, &|_| Err(String::new()));
+        let model = model.unwrap_or_else(|| panic!("{mistakes:?}"));
+        let place = Place::on(on, model);
+        let store = place.open();
+        store.migrate(pintle_store::Consent::Forward).unwrap();
+        let planner = Planner::new(Arc::clone(&place.model), place.location().dialect()).unwrap();
+        App { place, store, planner }
+    }
+
+    /// Puts these in the place of what was there.
+    fn fill(&self, spots: &[Spot]) {
+        let people: Vec<String> = (0..PEOPLE).map(|n| format!("({n}, 'p{n}')")).collect();
+        let stored = |time: i64| {
+            let mut json = Vec::new();
+            Value::Timestamp(time).write_json(&mut json);
+            let text = String::from_utf8(json).unwrap().replace('"', "");
+            let (whole, part) = text.trim_end_matches("+00:00").split_at(19);
+            format!("'{whole}.{:0<6}Z'", part.trim_start_matches('.'))
+        };
+        let truth = |hidden: bool| {
+            if self.place.database.is_some() { hidden.to_string() } else { u8::from(hidden).to_string() }
+        };
+        let places = spots.iter().map(|s| {
+            format!("({}, {}, {:?}, {:?}, {}, {})", s.id, s.who, s.lon, s.lat, stored(s.time), truth(s.hidden))
+        });
+        let at = |s: &Spot| match &self.place.database {
+            Some(_) => format!("ST_MakePoint({:?}, {:?})::geography", s.lon, s.lat),
+            None => format!(r#"'{{"type":"Point","coordinates":[{},{}]}}'"#, s.lon, s.lat),
+        };
+        let marks = spots.iter().map(|s| format!("({}, {}, {}, {})", s.id, s.who, stored(s.time), at(s)));
+        let lines = [places.collect::<Vec<_>>(), marks.collect()];
+        self.run("DELETE FROM places; DELETE FROM marks; DELETE FROM people");
+        self.run(&format!("INSERT INTO people (id, name) VALUES {}", people.join(", ")));
+        for (table, rows) in ["places (id, who, lon, lat, time, hidden)", "marks (id, who, time, at)"].iter().zip(lines)
+        {
+            for some in rows.chunks(500) {
+                self.run(&format!("INSERT INTO {table} VALUES {}", some.join(", ")));
+            }
+        }
+        self.run("ANALYZE");
+    }
+
+    fn run(&self, sql: &str) {
+        if self.place.database.is_some() {
+            return self.place.run(sql);
+        }
+        self.by_hand().execute_batch(sql).unwrap();
+    }
+
+    /// SQLite beside the store, with the functions that its indexes need.
+    fn by_hand(&self) -> rusqlite::Connection {
+        let db = self.place.by_hand();
+        functions::register(&db).unwrap();
+        db
+    }
+
+    fn read(&self, path: &str, role: Role, values: Vec<Value>) -> Read {
+        let at = self.planner.model().routes.iter().position(|route| route.path == path).unwrap();
+        let plan = self.planner.route_sql(RouteId(at), role).unwrap();
+        let caller = Arc::new(Caller { user: Some("ann".to_owned()), ..Caller::of(role) });
+        Read { plan: Arc::clone(&plan.plan), inputs: Inputs { values, caller, now: 0 } }
+    }
+
+    async fn ask(&self, path: &str, role: Role, values: Vec<Value>) -> Vec<Json> {
+        let rows = self.store.read(self.read(path, role, values)).await.unwrap();
+        serde_json::from_slice(&rows.json).unwrap()
+    }
+}
+
+const PEOPLE: i64 = 7;
+
+/// A number from 0 to below `end`.
+fn below(chance: &mut Chance, end: usize) -> i64 {
+    i64::try_from(chance.below(end)).unwrap()
+}
+
+/// Where people are.
+const AROUND: [(f64, f64); 7] =
+    [(11.08, 49.42), (0.0, 0.0), (180.0, 12.0), (-180.0, 12.0), (30.0, 89.9999), (-100.0, -89.9999), (-70.0, 64.0)];
+
+fn world(chance: &mut Chance) -> Vec<Spot> {
+    let spots = (0..160).map(|id| {
+        let (lon, lat) = *chance.pick(&AROUND);
+        let spread = |chance: &mut Chance| (below(chance, 2001) - 1000) as f64 / 1000.0;
+        // Some tens of metres, at the poles all around.
+        let wide = if lat.abs() > 89.0 { 180.0 } else { 0.0004 / lat.to_radians().cos() };
+        let mut lon: f64 = lon + wide * spread(chance);
+        if lon > 180.0 {
+            lon -= 360.0;
+        } else if lon < -180.0 {
+            lon += 360.0;
+        }
+        let lat = (lat + 0.0003 * spread(chance)).clamp(-90.0, 90.0);
+        let day = below(chance, 4);
+        let second = below(chance, 3600) - 1800;
+        let time = FIRST + day * DAY + second * 1_000_000 + below(chance, 3) * 333_333;
+        let who = below(chance, 7);
+        Spot { id, who, lon, lat, time, hidden: chance.percent(10) }
+    });
+    spots.collect()
+}
+
+struct Question {
+    subject: Option<i64>,
+    from: i64,
+    to: i64,
+    metres: f64,
+    apart: Option<i64>,
+    sees_all: bool,
+}
+
+fn metres(a: &Spot, b: &Spot) -> f64 {
+    Geodesic::wgs84().inverse(a.lat, a.lon, b.lat, b.lon)
+}
+
+impl Question {
+    fn pairs<'s>(&self, spots: &'s [Spot]) -> Vec<(&'s Spot, &'s Spot)> {
+        let seen = |s: &&Spot| (self.sees_all || !s.hidden) && (self.from..=self.to).contains(&s.time);
+        let mut pairs = Vec::new();
+        for a in spots.iter().filter(seen) {
+            for b in spots.iter().filter(seen) {
+                let whose = self.subject.map_or(a.who < b.who, |subject| a.who == subject && b.who != subject);
+                let soon =
+                    self.apart.is_none_or(|apart| a.time.abs_diff(b.time) <= u64::try_from(apart * 1_000_000).unwrap());
+                if whose && soon && metres(a, b) <= self.metres {
+                    pairs.push((a, b));
+                }
+            }
+        }
+        pairs.sort_by_key(|(a, b)| (a.time, a.id, b.time, b.id));
+        pairs
+    }
+}
+
+async fn what_is_near_is_what_a_comparison_of_all_places_finds(on: On) {
+    let setting = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let (rounds, first) = (setting("PINTLE_NEAR_ROUNDS").unwrap_or(60), setting("PINTLE_NEAR_SEED").unwrap_or(1));
+    let app = App::new(on);
+    let mut found = 0;
+    for seed in first..first + rounds.div_ceil(20) {
+        let mut chance = Chance::new(seed);
+        let spots = world(&mut chance);
+        app.fill(&spots);
+        for _ in 0..20 {
+            found += ask_everything(&app, &mut chance, &spots, seed).await;
+        }
+    }
+    assert!(found as u64 > rounds, "most questions find nothing: {found}");
+}
+
+/// Asks each of the routes the same question; how many pairs there are.
+async fn ask_everything(app: &App, chance: &mut Chance, spots: &[Spot], seed: u64) -> usize {
+    let day = |n: i64| Value::Date(i32::try_from((FIRST + n * DAY) / DAY).unwrap());
+    let (begin, days) = (below(chance, 4) - 1, below(chance, 3));
+    let subject = below(chance, 7);
+    let within = *chance.pick(&[0.0, 5.0, 17.5, 60.0, 25_000.0]);
+    let apart = *chance.pick(&[0, 60, 1800, 86_400]);
+    let role = if chance.percent(50) { Role::Authenticated } else { Role::ServiceRole };
+    let question = |apart| Question {
+        subject: Some(subject),
+        from: FIRST + begin * DAY,
+        to: FIRST + (begin + days + 1) * DAY - 1,
+        metres: within,
+        apart,
+        sees_all: role == Role::ServiceRole,
+    };
+    let paged = [Value::Null, Value::Integer(0)];
+    let values = |more: &[Value]| [more, &paged].concat();
+    let asked =
+        values(&[Value::Integer(subject), day(begin), day(begin + days), Value::Number(within), Value::Integer(apart)]);
+    let about = format!("seed {seed}: {asked:?} as {role:?}");
+
+    let pairs = question(None).pairs(spots);
+    let mut places: Vec<(i64, i64)> = pairs.iter().map(|(_, b)| (b.time, b.id)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let wanted: Vec<i64> = places.iter().map(|(_, id)| *id).collect();
+    let told = app.ask("/places/{id}", role, asked.clone()).await;
+    assert_eq!(told.iter().map(|row| id(&row["place"])).collect::<Vec<_>>(), wanted, "{about}");
+    assert!(told.iter().all(|row| row["person"]["id"] == row["place"]["who"]), "{about}");
+    let mut page = asked.clone();
+    (page[5], page[6]) = (Value::Integer(3), Value::Integer(2));
+    let told = app.ask("/places/{id}", role, page).await;
+    let wanted: Vec<i64> = wanted.into_iter().skip(2).take(3).collect();
+    assert_eq!(told.iter().map(|row| id(&row["place"])).collect::<Vec<_>>(), wanted, "{about}");
+
+    let soon = question(Some(apart)).pairs(spots);
+    let told = app.ask("/pairs/{id}", role, asked.clone()).await;
+    let both: Vec<(i64, i64)> = told.iter().map(|row| (id(&row["subject"]), id(&row["other"]))).collect();
+    assert_eq!(both, soon.iter().map(|(a, b)| (a.id, b.id)).collect::<Vec<_>>(), "{about}");
+    for (row, (a, b)) in told.iter().zip(&soon) {
+        assert!((row["metres"].as_f64().unwrap() - metres(a, b)).abs() < 0.002, "{about}: {row}");
+        let seconds = a.time.abs_diff(b.time) as f64 / 1e6;
+        assert!((row["seconds"].as_f64().unwrap() - seconds).abs() < 1e-7, "{about}: {row}");
+    }
+
+    let soon = question(Some(600)).pairs(spots);
+    let told = app.ask("/subjects/{id}", role, asked.clone()).await;
+    let counts: Vec<(i64, i64)> =
+        told.iter().map(|row| (row["other"].as_i64().unwrap(), row["count"].as_i64().unwrap())).collect();
+    assert_eq!(counts, counted(soon.iter().map(|(_, b)| b.who)), "{about}");
+
+    let edges = Question { subject: None, ..question(None) };
+    let asked = values(&[Value::Timestamp(edges.from), Value::Timestamp(edges.to), Value::Number(within)]);
+    let told = app.ask("/edges", role, asked).await;
+    let of = |row: &Json, name: &str| row[name].as_i64().unwrap();
+    let told: Vec<((i64, i64), i64)> =
+        told.iter().map(|row| ((of(row, "subject"), of(row, "other")), of(row, "count"))).collect();
+    assert_eq!(told, counted(edges.pairs(spots).iter().map(|(a, b)| (a.who, b.who))), "{about}");
+
+    let near = Question { metres: 20.0, sees_all: true, ..question(None) };
+    let told = app.ask("/marks/{id}", role, values(&[Value::Integer(subject), day(begin), day(begin + days)])).await;
+    let both: Vec<(i64, i64)> = told.iter().map(|row| (id(&row["subject"]), id(&row["other"]))).collect();
+    assert_eq!(both, near.pairs(spots).iter().map(|(a, b)| (a.id, b.id)).collect::<Vec<_>>(), "{about}");
+    pairs.len()
+}
+
+fn id(json: &Json) -> i64 {
+    json["id"].as_i64().unwrap()
+}
+
+/// How often each is there, in order.
+fn counted<T: Ord + Copy>(of: impl Iterator<Item = T>) -> Vec<(T, i64)> {
+    let mut counts = std::collections::BTreeMap::new();
+    of.for_each(|one| *counts.entry(one).or_insert(0) += 1);
+    counts.into_iter().collect()
+}
+
+async fn the_work_is_that_of_the_answer_and_not_of_what_is_stored(on: On) {
+    let app = App::new(on);
+    let day = Value::Date(i32::try_from((FIRST + DAY) / DAY).unwrap());
+    let values = vec![
+        Value::Integer(3),
+        day.clone(),
+        day,
+        Value::Number(12.0),
+        Value::Integer(0),
+        Value::Null,
+        Value::Integer(0),
+    ];
+    let mut work = Vec::new();
+    for days in [3, 30] {
+        // The same people at the same places every day.
+        let spots = (0..days * 500).map(|id| {
+            let (day, n) = (id / 500, id % 500);
+            let at = (n * 7919 % 500) as f64;
+            let (lon, lat) = (11.0 + (at % 25.0) * 0.0001, 49.0 + (at / 25.0).floor() * 0.0001);
+            Spot { id, who: n % PEOPLE, lon, lat, time: FIRST + day * DAY + n * 60_000_000, hidden: false }
+        });
+        app.fill(&spots.collect::<Vec<_>>());
+        let read = app.read("/places/{id}", Role::ServiceRole, values.clone());
+        let rows = app.store.read(read.clone()).await.unwrap();
+        work.push((rows.len, steps(&app, &read)));
+    }
+    assert!(work[0].0 > 0 && work[0].0 == work[1].0, "{work:?}");
+    assert!(work[1].1 < work[0].1 * 2, "ten times the days are as much work: {work:?}");
+}
+
+/// What a statement does: the instructions of SQLite's machine, or the pages that PostgreSQL looks at.
+fn steps(app: &App, read: &Read) -> u64 {
+    let sql = &read.plan.rows.sql;
+    let Some(database) = &app.place.database else {
+        let db = app.by_hand();
+        let mut statement = db.prepare(sql).unwrap();
+        for (at, value) in read.plan.rows.values(&read.inputs, &[]).enumerate() {
+            statement.raw_bind_parameter(at + 1, bound(value)).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        while rows.next().unwrap().is_some() {}
+        drop(rows);
+        return u64::try_from(statement.get_status(rusqlite::StatementStatus::VmStep)).unwrap();
+    };
+    let mut text = sql.clone();
+    for (at, value) in read.plan.rows.values(&read.inputs, &[]).enumerate().collect::<Vec<_>>().into_iter().rev() {
+        text = text.replace(&format!("${}", at + 1), &quoted(value));
+    }
+    let told = database.psql(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}"));
+    let told: Json = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
+    told[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap() + told[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap()
+}
+
+fn bound(value: ParamValue<'_>) -> rusqlite::types::Value {
+    match value {
+        ParamValue::Value(Value::Integer(number)) => (*number).into(),
+        ParamValue::Value(Value::Number(number)) => (*number).into(),
+        ParamValue::Value(Value::Date(day)) => (*print::stored_date(*day)).to_owned().into(),
+        _ => rusqlite::types::Value::Null,
+    }
+}
+
+fn quoted(value: ParamValue<'_>) -> String {
+    match value {
+        ParamValue::Value(Value::Integer(number)) => number.to_string(),
+        ParamValue::Value(Value::Number(number)) => number.to_string(),
+        ParamValue::Value(Value::Date(day)) => format!("'{}'", &*print::stored_date(*day)),
+        _ => "NULL".to_owned(),
+    }
+}
