@@ -119,7 +119,8 @@ pub(crate) fn build() -> Result<()> {
     run(build)?;
     if succeeds("buildah", &["--version"]) {
         say("── its bars");
-        let mut test = cargo(&["test", "--package", "pintle", "--test", "image"]);
+        // They print what they measure.
+        let mut test = cargo(&["test", "--package", "pintle", "--test", "image", "--", "--nocapture"]);
         test.env("PINTLE_TEST_IMAGE", &folder).env("PINTLE_TEST_IMAGE_BARS", "1");
         run(test)?;
     } else {

@@ -126,6 +126,9 @@ pub enum Error {
     /// Nothing can be sent over HTTPS.
     #[error("fetch cannot be made ready")]
     Fetch(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing can be asked over HTTPS.
+    #[error("services cannot be asked over HTTPS")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model lacks what every model has.
     #[error("the model has no `{0}`")]
     Model(&'static str),

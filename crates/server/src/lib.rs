@@ -42,6 +42,7 @@ mod script;
 mod state;
 mod status;
 mod table;
+mod tls;
 
 pub use app::{App, Error, Scripts, Settings};
 pub use environment::Environment;

@@ -200,7 +200,7 @@ services: { first-one: { port: 30001, collections: [a] }, second: { collections:
         let told = found(&[], &[("PINTLE_UPSTREAM_SECOND", "b:1")]).unwrap_err();
         assert_eq!(
             told,
-            "error: PINTLE_UPSTREAM_SECOND holds no list of URLs: `b:1` is no URL: an upstream is http://HOST:PORT"
+            "error: PINTLE_UPSTREAM_SECOND holds no list of URLs: `b:1` is no URL: an upstream is http://HOST:PORT or https://HOST:PORT"
         );
     }
 }

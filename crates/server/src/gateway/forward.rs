@@ -11,7 +11,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::headers;
@@ -105,7 +105,7 @@ impl Onward<'_> {
     }
 
     async fn send(&self, replica: &Replica) -> Result<Response<Incoming>, Trouble> {
-        let request = self.request(replica.address, self.body.lend())?;
+        let request = self.request(replica, self.body.lend())?;
         let answered = tokio::time::timeout_at(self.due, replica.connections().request(request)).await;
         let answered = answered.map_err(|_| Trouble::TooSlow)?;
         let answer = answered.map_err(|error| {
@@ -142,12 +142,11 @@ impl Onward<'_> {
         Ok(answer)
     }
 
-    fn request(&self, to: SocketAddr, body: Lent) -> Result<Request<Lent>, Trouble> {
+    fn request(&self, replica: &Replica, body: Lent) -> Result<Request<Lent>, Trouble> {
         let target = self.head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let uri = Uri::builder().scheme("http").authority(to.to_string()).path_and_query(target).build();
         let mut request = Request::new(body);
         // What could be parsed can be put together again.
-        *request.uri_mut() = uri.map_err(|error| Trouble::Broken(error.to_string()))?;
+        *request.uri_mut() = replica.url(target).map_err(|error| Trouble::Broken(error.to_string()))?;
         *request.method_mut() = self.head.method.clone();
         *request.headers_mut() = self.headers.clone();
         Ok(request)
@@ -190,6 +189,6 @@ impl Onward<'_> {
 }
 
 /// What the system said, if it was the system.
-fn io_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
+pub(super) fn io_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }

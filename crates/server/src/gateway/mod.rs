@@ -37,7 +37,7 @@ use crate::cors::Cors;
 use crate::ids::Ids;
 use crate::metrics::{self, Meter, Totals};
 use crate::routes::Routes;
-use crate::{Error, Exposure, Settings, Table, openapi};
+use crate::{Error, Exposure, Settings, Table, openapi, tls};
 
 pub use upstream::Upstream;
 
@@ -82,9 +82,15 @@ impl Front {
         let model = planner.model();
         let whole = Exposure::whole(model);
         let services = model.services.iter().zip(upstreams);
+        let encrypted = services.clone().any(|(_, upstreams)| upstreams.iter().any(Upstream::is_encrypted));
+        // Whom the system trusts takes a while to read.
+        let tls = if encrypted { tls::of_system() } else { tls::none() };
+        let tls = tls.map_err(|error| Error::Tls(error.into()))?;
         Ok(Front {
             services: services
-                .map(|(service, upstreams)| Arc::new(replica::Service::new(service.name.clone(), upstreams)))
+                .map(|(service, upstreams)| {
+                    Arc::new(replica::Service::new(service.name.clone(), upstreams, tls.clone()))
+                })
                 .collect(),
             table: Table::new(model)?,
             routes: Routes::new(model, &whole)?,

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics::{Counter, Gauge};
 use parking_lot::RwLock;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::sync::Notify;
 
 use super::lend::Lent;
-use super::upstream::Upstream;
+use super::upstream::{Place, Upstream};
 use crate::metrics::{self as figures, Meter};
 
 /// How long a connection to a replica may take.
@@ -27,13 +31,17 @@ const IDLE_MAX: usize = 1024;
 /// Bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 256 << 10;
 
-type Connections = Client<HttpConnector, Lent>;
+/// What connects to a replica.
+pub(super) type Connector = HttpsConnector<HttpConnector>;
+type Connections = Client<Connector, Lent>;
 
 /// A service, as the gateway knows it.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) upstreams: Vec<Upstream>,
+    /// How replicas are asked over TLS.
+    tls: ClientConfig,
     pub(super) meter: Meter,
     pub(super) retries: Counter,
     replicas: RwLock<Arc<[Arc<Replica>]>>,
@@ -57,6 +65,8 @@ pub(super) enum Health {
 #[derive(Debug)]
 pub(super) struct Replica {
     pub(super) address: SocketAddr,
+    pub(super) place: Place,
+    pub(super) connector: Connector,
     health: AtomicU8,
     connections: RwLock<Connections>,
     /// Told when there is a reason to look at it at once.
@@ -66,9 +76,9 @@ pub(super) struct Replica {
 }
 
 impl Service {
-    pub(super) fn new(name: String, upstreams: Vec<Upstream>) -> Service {
+    pub(super) fn new(name: String, upstreams: Vec<Upstream>, tls: ClientConfig) -> Service {
         // Addresses are known at once, names when they have been looked up.
-        let known = upstreams.iter().filter_map(Upstream::address).map(|address| Arc::new(Replica::new(address)));
+        let known = upstreams.iter().filter_map(Upstream::place).map(|place| Arc::new(Replica::new(place, &tls)));
         Service {
             meter: Meter::of_service(&name),
             retries: metrics::counter!(figures::GATEWAY_RETRIES, "service" => name.clone()),
@@ -77,7 +87,13 @@ impl Service {
             next: AtomicUsize::new(0),
             name,
             upstreams,
+            tls,
         }
+    }
+
+    /// A replica at an address that was found.
+    pub(super) fn replica(&self, place: Place) -> Replica {
+        Replica::new(place, &self.tls)
     }
 
     pub(super) fn replicas(&self) -> Arc<[Arc<Replica>]> {
@@ -137,11 +153,14 @@ impl Service {
 }
 
 impl Replica {
-    pub(super) fn new(address: SocketAddr) -> Replica {
+    fn new(place: Place, tls: &ClientConfig) -> Replica {
+        let connector = connector(&place, tls);
         Replica {
-            address,
+            address: place.address,
+            place,
             health: AtomicU8::new(Health::Unsure as u8),
-            connections: RwLock::new(connections()),
+            connections: RwLock::new(connections(&connector)),
+            connector,
             doubted: Notify::new(),
             answers: AtomicBool::new(false),
         }
@@ -161,9 +180,15 @@ impl Replica {
         self.health.store(health as u8, Ordering::Release);
         if health == Health::Down && before != Health::Down {
             // Connections that nobody uses are closed, so that a replica that stops need not wait for them.
-            *self.connections.write() = connections();
+            *self.connections.write() = connections(&self.connector);
         }
         before
+    }
+
+    /// The URL of a target there.
+    pub(super) fn url(&self, target: &str) -> Result<Uri, hyper::http::Error> {
+        let scheme = if self.place.certified.is_some() { "https" } else { "http" };
+        Uri::builder().scheme(scheme).authority(self.address.to_string()).path_and_query(target).build()
     }
 
     pub(super) fn connections(&self) -> Connections {
@@ -175,6 +200,10 @@ impl Replica {
 /// or ports.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
+    // What goes wrong with TLS is an error in an error.
+    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return is_gone(inner);
+    }
     matches!(
         error.kind(),
         Kind::ConnectionRefused
@@ -185,17 +214,30 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
             | Kind::NetworkUnreachable
             | Kind::TimedOut
             | Kind::InvalidData
+            | Kind::UnexpectedEof
     )
 }
 
-fn connections() -> Connections {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
+fn connector(place: &Place, tls: &ClientConfig) -> Connector {
+    let mut plain = HttpConnector::new();
+    plain.set_nodelay(true);
+    plain.set_connect_timeout(Some(CONNECT_TIME_MAX));
+    plain.enforce_http(false);
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+    let name = place.certified.clone().and_then(|name| ServerName::try_from(name).ok());
+    let builder = match name {
+        Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
+        // Either it is plain, or no certificate can be for what it is called: the address stands in its place.
+        None => builder,
+    };
+    builder.enable_http1().wrap_connector(plain)
+}
+
+fn connections(connector: &Connector) -> Connections {
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIME_MAX).pool_max_idle_per_host(IDLE_MAX);
     builder.http1_max_buf_size(HEAD_BYTES_MAX);
-    builder.build(connector)
+    builder.build(connector.clone())
 }
 
 #[cfg(test)]
@@ -204,7 +246,7 @@ mod tests {
 
     fn service(ports: &[u16]) -> Service {
         let urls = ports.iter().map(|port| Upstream::parse(&format!("http://127.0.0.1:{port}")).unwrap());
-        Service::new("s".to_owned(), urls.collect())
+        Service::new("s".to_owned(), urls.collect(), crate::tls::none().unwrap())
     }
 
     fn ports(service: &Service, tried: &[SocketAddr]) -> Vec<Option<u16>> {

@@ -1,10 +1,12 @@
-//! Where a service is found: `http://HOST:PORT`, whose host may have several addresses.
+//! Where a service is found: `http://HOST:PORT` or `https://HOST:PORT`, whose host may have several addresses.
 
 use std::net::{IpAddr, SocketAddr};
 
 /// One of a service's addresses, as it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
+    /// Whether it is asked over TLS.
+    encrypted: bool,
     /// A name, or an address without brackets.
     host: String,
     port: u16,
@@ -16,50 +18,67 @@ impl Upstream {
     /// # Errors
     /// When it is none that the gateway can ask, with what would be one.
     pub fn parse(url: &str) -> Result<Upstream, String> {
-        let wrong = |why: &str| Err(format!("`{url}` {why}: an upstream is http://HOST:PORT"));
-        let Some(rest) = url.strip_prefix("http://") else {
-            return wrong(if url.starts_with("https://") {
-                "asks for TLS, which is not built yet"
-            } else {
-                "is no URL"
-            });
+        let wrong = |why: &str| Err(format!("`{url}` {why}: an upstream is http://HOST:PORT or https://HOST:PORT"));
+        let (encrypted, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (false, rest),
+            (_, Some(rest)) => (true, rest),
+            _ => return wrong("is no URL"),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
-            _ => (authority, Some(80)),
+            _ => (authority, Some(if encrypted { 443 } else { 80 })),
         };
         let Some(port) = port else { return wrong("has no port that could be one") };
         let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let named = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
         match v6 {
-            Some(v6) if v6.parse::<IpAddr>().is_ok() => Ok(Upstream { host: v6.to_owned(), port }),
-            None if !host.is_empty() && named(host) => Ok(Upstream { host: host.to_owned(), port }),
+            Some(v6) if v6.parse::<IpAddr>().is_ok() => Ok(Upstream { encrypted, host: v6.to_owned(), port }),
+            None if !host.is_empty() && named(host) => Ok(Upstream { encrypted, host: host.to_owned(), port }),
             _ => wrong("is no origin"),
         }
     }
 
-    /// Its address, where it needs no looking up.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        Some(SocketAddr::new(self.host.parse().ok()?, self.port))
+    /// Whether it is asked over TLS.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
-    /// All its addresses.
-    pub(super) async fn look_up(&self) -> std::io::Result<Vec<SocketAddr>> {
-        if let Some(address) = self.address() {
-            return Ok(vec![address]);
+    /// Its place, where it needs no looking up.
+    pub(super) fn place(&self) -> Option<Place> {
+        Some(self.at(SocketAddr::new(self.host.parse().ok()?, self.port)))
+    }
+
+    fn at(&self, address: SocketAddr) -> Place {
+        Place { address, certified: self.encrypted.then(|| self.host.clone()) }
+    }
+
+    /// All its places.
+    pub(super) async fn look_up(&self) -> std::io::Result<Vec<Place>> {
+        if let Some(place) = self.place() {
+            return Ok(vec![place]);
         }
-        Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
+        Ok(found.map(|address| self.at(address)).collect())
     }
 }
 
 impl std::fmt::Display for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.address() {
-            Some(address) => write!(f, "http://{address}"),
-            None => write!(f, "http://{}:{}", self.host, self.port),
+        let scheme = if self.encrypted { "https" } else { "http" };
+        match self.place() {
+            Some(Place { address, .. }) => write!(f, "{scheme}://{address}"),
+            None => write!(f, "{scheme}://{}:{}", self.host, self.port),
         }
     }
+}
+
+/// An address of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    /// Over TLS, the name that its certificate must be for.
+    pub(super) certified: Option<String>,
 }
 
 #[cfg(test)]
@@ -74,6 +93,8 @@ mod tests {
             ("http://persons.default.svc:8080", "http://persons.default.svc:8080"),
             ("http://[::1]:81", "http://[::1]:81"),
             ("http://[::1]", "http://[::1]:80"),
+            ("https://persons", "https://persons:443"),
+            ("https://127.0.0.1:8443/", "https://127.0.0.1:8443"),
         ] {
             assert_eq!(Upstream::parse(url).unwrap().to_string(), shown);
         }
@@ -82,7 +103,7 @@ mod tests {
         {
             assert!(Upstream::parse(wrong).is_err(), "{wrong}");
         }
-        let told = Upstream::parse("https://a").unwrap_err();
-        assert_eq!(told, "`https://a` asks for TLS, which is not built yet: an upstream is http://HOST:PORT");
+        let told = Upstream::parse("ftp://a").unwrap_err();
+        assert_eq!(told, "`ftp://a` is no URL: an upstream is http://HOST:PORT or https://HOST:PORT");
     }
 }

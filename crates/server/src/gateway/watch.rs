@@ -3,19 +3,23 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use pintle_auth::{GatewayKey, Passed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use tower::Service as _;
 
-use pintle_auth::{GatewayKey, Passed};
-
+use super::forward::io_error;
 use super::replica::{Health, Replica, Service, is_gone};
+use super::upstream::Place;
+use crate::failure::reasons;
 use crate::ids::X_REQUEST_ID;
 use crate::passed::{self, FORWARDED, PINTLE_GATEWAY, PINTLE_SERVICE};
 
@@ -43,7 +47,7 @@ pub(super) async fn watch(service: Arc<Service>, key: GatewayKey) -> Infallible 
         let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(replica), key.clone()));
         probed.push((Arc::clone(replica), handle));
     }
-    if service.upstreams.iter().all(|upstream| upstream.address().is_some()) {
+    if service.upstreams.iter().all(|upstream| upstream.place().is_some()) {
         std::future::pending::<()>().await;
     }
     loop {
@@ -51,15 +55,15 @@ pub(super) async fn watch(service: Arc<Service>, key: GatewayKey) -> Infallible 
         // What cannot be looked up for now is where it was.
         if let Some(found) = found {
             probed.retain(|(replica, handle)| {
-                let stays = found.contains(&replica.address);
+                let stays = found.contains(&replica.place);
                 if !stays {
                     handle.abort();
                 }
                 stays
             });
-            let new: Vec<_> = found.into_iter().filter(|a| probed.iter().all(|(r, _)| r.address != *a)).collect();
-            for address in new {
-                let replica = Arc::new(Replica::new(address));
+            let new: Vec<_> = found.into_iter().filter(|p| probed.iter().all(|(r, _)| r.place != *p)).collect();
+            for place in new {
+                let replica = Arc::new(service.replica(place));
                 let handle = probes.spawn(probe(Arc::clone(&service), Arc::clone(&replica), key.clone()));
                 probed.push((replica, handle));
             }
@@ -71,7 +75,7 @@ pub(super) async fn watch(service: Arc<Service>, key: GatewayKey) -> Infallible 
 }
 
 /// The addresses of all of a service's upstreams, or none if one of them cannot be looked up.
-async fn look_up(service: &Service) -> Option<BTreeSet<SocketAddr>> {
+async fn look_up(service: &Service) -> Option<BTreeSet<Place>> {
     let mut all = BTreeSet::new();
     for upstream in &service.upstreams {
         match upstream.look_up().await {
@@ -90,7 +94,7 @@ async fn probe(service: Arc<Service>, replica: Arc<Replica>, key: GatewayKey) ->
     let mut slow = 0;
     loop {
         replica.answers.store(false, Ordering::Relaxed);
-        let (health, why) = match tokio::time::timeout(TIME_MAX, ask(replica.address, &key)).await {
+        let (health, why) = match tokio::time::timeout(TIME_MAX, ask(&replica, &key)).await {
             Ok(Ok(told)) => {
                 slow = 0;
                 match told.wrong(&service.name) {
@@ -156,9 +160,16 @@ impl Told {
 }
 
 /// Asks a replica, and signs the question, so that it says what it thinks of the signature.
-async fn ask(address: SocketAddr, key: &GatewayKey) -> std::io::Result<Told> {
-    let mut stream = TcpStream::connect(address).await?;
-    let forwarded = passed::forwarded(stream.local_addr()?.ip(), None, false);
+async fn ask(replica: &Replica, key: &GatewayKey) -> io::Result<Told> {
+    let url = replica.url("/health/ready").map_err(io::Error::other)?;
+    let connected = replica.connector.clone().call(url).await;
+    let mut stream = TokioIo::new(connected.map_err(|error| match io_error(&*error) {
+        Some(found) if is_gone(found) => io::Error::new(io::ErrorKind::ConnectionRefused, reasons(&*error)),
+        _ => io::Error::other(reasons(&*error)),
+    })?);
+    let address = replica.address;
+    // It asks for itself.
+    let forwarded = passed::forwarded(Ipv4Addr::LOCALHOST.into(), None, false);
     let told =
         Passed { method: "GET", target: "/health/ready", id: QUESTION.as_bytes(), forwarded: forwarded.as_bytes() };
     let signature = key.sign(told, passed::now());
@@ -169,7 +180,7 @@ async fn ask(address: SocketAddr, key: &GatewayKey) -> std::io::Result<Told> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::with_capacity(ANSWER_BYTES);
     (&mut stream).take(ANSWER_BYTES as u64).read_to_end(&mut answer).await?;
-    Told::read(&answer).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "what it says is no HTTP"))
+    Told::read(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what it says is no HTTP"))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::outbox::Letter;
 use crate::failure::reasons;
-use crate::{Environment, Error};
+use crate::{Environment, Error, tls};
 
 /// How long an answer is waited for, unless the script says less.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -128,15 +128,7 @@ fn parsed(text: &str) -> Option<Url> {
 
 /// A client that goes nowhere by itself: it follows no redirects, and asks no proxy.
 fn client() -> Result<Client, Error> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Fetch(error.into()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = tls::of_system().map_err(|error| Error::Fetch(error.into()))?;
     Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())

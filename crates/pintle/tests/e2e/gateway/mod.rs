@@ -6,6 +6,7 @@ mod protocols;
 mod replicas;
 mod routing;
 mod streams;
+mod tls;
 mod troubles;
 mod trust;
 

@@ -126,8 +126,8 @@ fn where_a_service_is_found_must_be_known() {
     );
     let (code, _, err) = told(&["--upstream", "person=http://127.0.0.1:1"]);
     assert_eq!((code, err.contains("its services: persons, things")), (2, true), "{err}");
-    let (code, _, err) = told(&["--upstream", "persons=https://127.0.0.1:1"]);
-    assert_eq!((code, err.contains("asks for TLS, which is not built yet")), (2, true), "{err}");
+    let (code, _, err) = told(&["--upstream", "persons=ftp://127.0.0.1:1"]);
+    assert_eq!((code, err.contains("an upstream is http://HOST:PORT or https://HOST:PORT")), (2, true), "{err}");
 }
 
 #[test]

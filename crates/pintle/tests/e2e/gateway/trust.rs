@@ -126,7 +126,7 @@ async fn services_whose_addresses_were_exchanged_are_no_replicas() {
 }
 
 /// Waits until a gateway's log says this.
-async fn until_told(gateway: &Server, what: &str) {
+pub(super) async fn until_told(gateway: &Server, what: &str) {
     let begun = Instant::now();
     while !gateway.log().contains(what) {
         assert!(begun.elapsed() < PATIENCE, "{}", gateway.log());
