@@ -207,9 +207,21 @@ impl Pod {
         let state = self.state.0.lock().expect("the state");
         let waiting = |state: &mut State| state.ready_after.is_none() && state.dead.is_none();
         let (state, _) = self.state.1.wait_timeout_while(state, PATIENCE, waiting).expect("the state");
-        state
-            .ready_after
-            .unwrap_or_else(|| panic!("{} is not ready: {:?}\n{}", self.container.name, state.dead, self.log()))
+        let name = &self.container.name;
+        let after =
+            state.ready_after.unwrap_or_else(|| panic!("{name} is not ready: {:?}\n{}", state.dead, self.log()));
+        // What it did not work it waited, on a busy machine mostly for a processor.
+        eprintln!("{name} is ready after {after:?}, and has worked for {:?}", self.worked());
+        after
+    }
+
+    /// The processors' time that it has taken.
+    fn worked(&self) -> Duration {
+        let id = self.child.lock().expect("the process").id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // Behind the name, in hundredths of a second: its own time and the system's.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
+        Duration::from_millis(fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10)
     }
 
     pub(crate) fn log(&self) -> String {
