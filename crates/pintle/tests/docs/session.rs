@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::common::{self, Server};
 use crate::markdown::Step;
 
-/// Where pages say that a server answers, unless they say `--listen`.
+/// Where pages say that a server answers, unless they say `--listen` or the app's services have ports.
 const SHOWN: &str = "127.0.0.1:8080";
 
 pub(crate) struct Session {
@@ -68,15 +68,22 @@ impl Session {
         self.addresses().iter().fold(command.to_owned(), |command, (shown, address)| command.replace(shown, address))
     }
 
+    /// The port that the first service of an app has, if any.
+    fn port_of(&self, words: &[&str]) -> Option<u16> {
+        let manifest = std::fs::read_to_string(self.folder.path().join(words.first()?).join("pintle.yaml")).ok()?;
+        let (_, port) = manifest.split_once(" port: ")?;
+        port.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
     /// Serves until the session ends, or until its next server at the same address. A variable may stand before it:
     /// `NAME='VALUE' `.
     fn start(&mut self, before: &str, name: &str, words: &str) -> String {
         let mut words: Vec<&str> = words.split_whitespace().collect();
         let shown = match words.iter().position(|word| *word == "--listen") {
-            Some(at) => words.drain(at..at + 2).nth(1).unwrap(),
-            None => SHOWN,
+            Some(at) => words.drain(at..at + 2).nth(1).unwrap().to_owned(),
+            None => self.port_of(&words).map_or(SHOWN.to_owned(), |port| format!("127.0.0.1:{port}")),
         };
-        self.servers.remove(shown);
+        self.servers.remove(&shown);
         let mut command = common::pintle(&[name]);
         command.args(words.iter().map(|word| self.located(word))).args(["--listen", "127.0.0.1:0"]);
         command.current_dir(self.folder.path());
@@ -85,7 +92,7 @@ impl Session {
         }
         let server = Server::start(&mut command);
         let banner = server.banner.clone();
-        self.servers.insert(shown.to_owned(), server);
+        self.servers.insert(shown, server);
         banner
     }
 

@@ -8,7 +8,7 @@ const SUBJECTS: [&str; 2] = ["services", "collections"];
 
 #[test]
 fn the_shipped_apps_show_what_they_are_now() {
-    for name in ["configs", "retriever"] {
+    for name in ["configs", "connect", "retriever"] {
         let app = shipped(name);
         let app = app.to_str().unwrap();
         for subject in SUBJECTS {

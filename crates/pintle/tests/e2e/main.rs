@@ -34,6 +34,7 @@ mod backup;
 mod check;
 mod configs;
 mod configs_search;
+mod connect;
 mod copy;
 mod credentials;
 mod declarations;

@@ -1,0 +1,10 @@
+-- Each person's places in turn, so that the index on who and when serves it: it costs what it answers, however many days there are. It is a
+-- cross join since SQLite keeps its order: else it goes through all locations.
+select locations.person_id, locations.longitude, locations.latitude, locations.creation_time
+from persons
+cross join locations
+where locations.person_id = persons.id
+  and locations.creation_time >= :from
+  and locations.creation_time < :to
+order by locations.creation_time, locations.person_id
+limit 20000
