@@ -14,6 +14,8 @@ mod declarations;
 mod environment;
 mod failure;
 mod gateway_key;
+mod importing;
+mod intake;
 mod listeners;
 mod logs;
 mod migration;
@@ -58,6 +60,10 @@ enum Command {
     Diagram(commands::diagram::Args),
     /// Store an app's sample data
     Seed(commands::seed::Args),
+    /// Store the records of a file by one of an app's pipelines
+    Import(commands::import::Args),
+    /// Try again what an app's pipelines took and could not store
+    Replay(commands::replay::Args),
     /// Serve an app
     Serve(commands::serve::Args),
     /// Pass requests on to an app's services, by path
@@ -88,6 +94,8 @@ fn main() -> ExitCode {
         Command::Types(args) => commands::types::run(&args),
         Command::Diagram(args) => commands::diagram::run(&args),
         Command::Seed(args) => commands::seed::run(&args),
+        Command::Import(args) => commands::import::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Gateway(args) => commands::gateway::run(&args),
         Command::Health(args) => commands::health::run(&args),

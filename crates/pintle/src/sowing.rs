@@ -1,14 +1,14 @@
 //! What a seed yields: batches of rows, held against the model and stored.
 
-use std::sync::Arc;
-
 use pintle_model::likeness::meant;
-use pintle_model::{Caller, Collection, CollectionId, KeyOrigin, Role};
-use pintle_query::rest::{Asker, Preferences, Resolution};
+use pintle_model::{Collection, CollectionId, KeyOrigin};
+use pintle_query::rest::{Preferences, Resolution};
 use pintle_query::{Details, Fault, Planner, Write};
 use pintle_store::{Error, Mode, Store};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
+
+use crate::intake::asker;
 
 /// Faults of rows that are told at once.
 const FAULTS_MAX: usize = 5;
@@ -133,12 +133,6 @@ impl Sower<'_> {
         let rows = self.runtime.block_on(self.store.read(read));
         Ok(rows.map_err(|error| format!("{}: {}", collection.name, reason(&error)))?.len > 0)
     }
-}
-
-fn asker() -> Asker {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-    Asker { caller: Arc::new(Caller::of(Role::ServiceRole)), now, new_uuid: uuid::Uuid::now_v7 }
 }
 
 fn count(write: &Write) -> u64 {

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use pintle_script::{
     DbAnswer, DbRequest, Ended, Engine, Failure as Fault, FetchRequest, Fetched, Host, Level, Mistake, Program,
 };
-use pintle_store::{Access, Consent, Error, Store};
 use serde_json::{Map, Value};
 
 use crate::app::App;
@@ -23,7 +22,7 @@ use crate::place::StoreArg;
 use crate::progress::{Line, bar};
 use crate::sowing::{Batch, Sower, Told};
 use crate::ui::{self, Look};
-use crate::{environment, migration, report, scripts};
+use crate::{environment, intake, report, scripts};
 
 /// Bytes that the script may take: it makes a world, and does so on its author's machine.
 const MEMORY_BYTES: usize = 1 << 30;
@@ -63,10 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let (app, location) = App::load(&args.app, &args.store)?;
     let script = Script::of(&app, &args.set)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
+    let runtime = intake::runtime()?;
     let _inside = runtime.enter();
-    let store = open(&app, &location, args)?;
+    let store = intake::open(&app, &location, &args.store)?;
     let sower = Sower { planner: &app.planner, store: &store, runtime: runtime.handle(), again: args.again };
 
     let line = Line::new();
@@ -98,20 +96,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     })?;
     ui::out(&summary(&stored));
     Ok(())
-}
-
-/// Opens the store, and makes its tables where there are none yet.
-fn open(app: &App, location: &pintle_store::Location, args: &Args) -> Result<Store, Failure> {
-    let failed = |error: Error| migration::refused(&error, app, &args.store);
-    let store = Store::open(location, app.model(), Access::Beside).map_err(failed)?;
-    let plan = store.plan().map_err(failed)?;
-    if plan.first {
-        store.migrate(Consent::Forward).map_err(failed)?;
-    } else if !plan.is_empty() {
-        let command = migration::command(app, &args.store);
-        return Err(Failure::new("the store is not what the manifest says").help(format!("bring it there: {command}")));
-    }
-    Ok(store)
 }
 
 fn refuse_taken(wanted: &Told, args: &Args) -> Result<(), Failure> {

@@ -45,6 +45,7 @@ mod errors;
 mod gateway;
 mod health;
 mod idempotency;
+mod import;
 mod life;
 mod migrate;
 mod new;

@@ -10,6 +10,7 @@ mod common;
 mod client;
 mod drain;
 mod idempotency;
+mod ingest;
 mod kill;
 mod log_size;
 mod postgres;

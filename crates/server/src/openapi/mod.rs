@@ -1,7 +1,7 @@
 //! The documentation that an app answers: its OpenAPI 3.1 document and the page that shows it.
 //!
 //! 1. [`document`] makes the document from the model, once, when an app is loaded: `route` for the app's own endpoints,
-//!    `mount` for plain resources, `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
+//!    `mount` for plain resources, `pipeline` for records at volume, `rest` for `/rest/v1`, `system` for health, metrics and the document itself.
 //! 2. `schema` says what a record is as it is answered, as it is given, and as a patch of it; `embed` moves the
 //!    JSON Schemas of json fields into the document, and `example` finds values that satisfy all of it.
 //! 3. `parts` holds what every endpoint shares, errors and headers; `access` says who may ask, and how they say so.
@@ -15,6 +15,7 @@ mod example;
 mod mount;
 pub mod page;
 mod parts;
+mod pipeline;
 mod rest;
 mod route;
 mod schema;
@@ -52,10 +53,23 @@ pub fn document(planner: &Planner, exposure: &Exposure, nobody: Role) -> Value {
             paths.extend(mount::paths(place, at));
         }
     }
+    for id in &exposure.pipelines {
+        let pipeline = model.pipeline(*id);
+        // Beside other methods at the same path.
+        let item = paths.entry(pipeline.path.clone()).or_insert_with(|| json!({}));
+        item["post"] = pipeline::operation(place(&pipeline.into), pipeline);
+        let into = model.collection(pipeline.into);
+        schemas.extend(schema::of(into));
+        schemas.extend(pipeline::taken());
+    }
     let routes = route::routes(planner, exposure, nobody);
     // Those of the app's own come first: they are what its clients were written for.
-    let mounts = std::mem::replace(&mut paths, routes.paths);
-    paths.extend(mounts);
+    for (path, item) in std::mem::replace(&mut paths, routes.paths) {
+        match (paths.get_mut(&path).and_then(Value::as_object_mut), item) {
+            (Some(known), Value::Object(item)) => known.extend(item),
+            (_, item) => _ = paths.insert(path, item),
+        }
+    }
     schemas.extend(routes.schemas);
     for place in places {
         paths.extend(rest::paths(place));

@@ -1,0 +1,87 @@
+//! Pipelines: a `POST` of one record, of an array, or of NDJSON.
+
+use pintle_model::{Pipeline, RouteAccess};
+use pintle_query::Right;
+use serde_json::{Map, Value, json};
+
+use super::access::{self, Place};
+use super::parts::{self, JSON};
+use super::schema::Form;
+
+/// What a stream is called, as it is sent and answered.
+const NDJSON: &str = "application/x-ndjson";
+
+/// What became of a record, where more than one may be answered.
+pub(super) const TAKEN: &str = "Taken";
+
+/// The operation of a pipeline's door, at its path; `place` is the collection that it leads into.
+pub(super) fn operation(place: Place<'_>, pipeline: &Pipeline) -> Value {
+    let new = parts::schema_ref(&Form::New.name(place.collection));
+    let taken = parts::schema_ref(TAKEN);
+    let mut responses = parts::errors(&["400", "401", "403", "408", "413", "414", "415", "5XX"]);
+    let one_or_many =
+        |one: Value| json!({ JSON: { "schema": { "anyOf": [one, { "type": "array", "items": taken }] } } });
+    let mut many = one_or_many(taken.clone());
+    many[NDJSON] = json!({ "schema": { "type": "string", "description": "A line for each record." } });
+    let stored =
+        "One record: one with its id was there. Several: all are stored. A stream: what became of each, line by line.";
+    let mut answer = |status: &str, about: &str, content: Value| {
+        responses.insert(status.to_owned(), json!({ "description": about, "content": content }));
+    };
+    answer("200", stored, many);
+    answer("202", "The record could not be stored, and is kept with the reason.", json!({ JSON: { "schema": taken } }));
+    answer("207", "Not all of several records are stored.", one_or_many(taken.clone()));
+    responses.insert(
+        "201".to_owned(),
+        json!({ "description": "The record is stored. It is answered unless its key was counted and the caller may not read it." }),
+    );
+    responses.insert(
+        "429".to_owned(),
+        json!({
+            "description": "So many records are on their way that this must wait.",
+            "headers": { "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer" } } },
+            "content": { JSON: { "schema": parts::schema_ref("Error") } },
+        }),
+    );
+    let who = place.access(&[Right::Insert]);
+    let security = match pipeline.access {
+        RouteAccess::Optional => who.security,
+        _ => access::security(&place.planner.model().credentials, false),
+    };
+    let about = pipeline
+        .description
+        .as_deref()
+        .unwrap_or("Records in at volume: each is answered for itself, once it is durable.");
+    json!({
+        "operationId": format!("take_{}", pipeline.name),
+        "tags": [place.collection.name],
+        "summary": format!("Take records into {}", place.collection.name),
+        "description": format!("{about} {}", who.note),
+        "security": security,
+        "requestBody": { "required": true, "content": {
+            JSON: { "schema": { "anyOf": [new, { "type": "array", "items": {} }] } },
+            NDJSON: { "schema": { "type": "string", "description": "A record a line." } },
+        } },
+        "responses": responses,
+    })
+}
+
+/// The schema of [`TAKEN`].
+pub(super) fn taken() -> Map<String, Value> {
+    let schema = json!({
+        "type": "object",
+        "description": "What became of a record.",
+        "properties": {
+            "index": { "type": "integer", "minimum": 0, "description": "Its place among those that were sent." },
+            "id": { "description": "What tells it apart, unless the store counts it." },
+            "status": {
+                "enum": ["stored", "dead", "refused", "failed"],
+                "description": "`stored`: it is in the store. `dead`: it could not be stored and is kept. `refused`: something is wrong \
+                    with it. `failed`: it and all behind it were not taken.",
+            },
+            "error": parts::schema_ref("Error"),
+        },
+        "required": ["status"],
+    });
+    Map::from_iter([(TAKEN.to_owned(), schema)])
+}
