@@ -14,16 +14,30 @@ use support::tables::with;
 use support::{On, Place, write_plan};
 use tokio_postgres::NoTls;
 
-const APP: &str = r"
+const APP: &str = r#"
 pintle: 1
 name: test
 collections:
-  towns: { key: { id: integer } }
-  streets: { key: { id: integer }, fields: { town: { type: ref, to: towns, on_delete: cascade } } }
+  towns:
+    key: { id: integer }
+    policies: { select: 'exists (select id from streets where streets.town = towns.id)' }
+  streets:
+    key: { id: integer }
+    fields: { town: { type: ref, to: towns, on_delete: cascade } }
+    policies: { select: "true" }
   shops: { key: { id: integer } }
-";
+"#;
 
-const CACHED: &str = "routes: { /towns: { get: { sql: 'SELECT id FROM towns', cache: 30m } } }\n";
+/// Answers are kept of all three.
+const CACHED: &str = "routes:
+  /streets: { get: { sql: 'SELECT id FROM streets WHERE town IN (SELECT id FROM towns)', cache: 30m } }
+  /shops: { get: { sql: 'SELECT id FROM shops', cache: 30m } }
+";
+/// Of one; the policy of that looks into another.
+const ONE_CACHED: &str = "routes:
+  /towns: { get: { sql: 'SELECT id FROM towns', cache: 30m } }
+  /shops: { get: { sql: 'SELECT id FROM shops' } }
+";
 
 /// The triggers that write to the log.
 const TRIGGERS: &str = "SELECT count(*) FROM pg_trigger WHERE tgfoid = '_pintle_changed()'::regprocedure";
@@ -151,11 +165,17 @@ async fn only_what_a_cached_route_may_read_is_watched_and_all_else_is_always_new
     assert_eq!(psql(&place, TRIGGERS), "4");
 
     // The app gains its first cached route: the tables are the same, what Pintle keeps beside them is not.
-    let place = with(place, model(CACHED));
+    let place = with(place, model(ONE_CACHED));
     let cached = ours.with_model(&place.model).unwrap();
     let plan = cached.migrate(Consent::Forward).unwrap();
     assert_eq!(plan.to_string(), "~ functions of Pintle's own\n");
     assert!(cached.migrate(Consent::Forward).unwrap().is_empty());
+    let watched = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgfoid = '_pintle_changed()'::regprocedure ORDER BY 1";
+    assert_eq!(
+        psql(&place, watched),
+        "_pintle_tokens\nstreets\ntowns",
+        "neither shops, of which no answer is kept, nor all"
+    );
     let before = settled(&cached, towns).await;
     other.write(write(&place, Action::Insert, "towns", "INSERT INTO towns VALUES (1)")).await.unwrap();
     hears(&cached, towns, before, "a write by the model without it").await;

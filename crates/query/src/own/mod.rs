@@ -31,11 +31,13 @@ mod typed;
 mod with;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use moka::sync::Cache;
 use pintle_model::{
-    Diagnostic, ProximityAnswer, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer, SqlText, Type,
+    CollectionId, Diagnostic, ProximityAnswer, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer,
+    SqlText, Type,
 };
 
 use crate::plan::{Dialect, ReadPlan};
@@ -106,6 +108,30 @@ struct Text<'a> {
     params: &'a [Given],
     dialect: Dialect,
     may_write: bool,
+}
+
+impl Planner {
+    /// The collections that kept answers are made of: what cached routes read, and all of the app's where one of them is a script's. Each
+    /// once, in the model's order.
+    #[must_use]
+    pub fn remembered(&self) -> Vec<CollectionId> {
+        let mut reads = BTreeSet::new();
+        let routes = self.model.routes.iter().zip(&self.own.routes);
+        for (route, plans) in routes.filter(|(route, _)| route.cache.is_some()) {
+            match route.answer {
+                RouteAnswer::Script(_) => reads.extend(self.app_s_own()),
+                RouteAnswer::Sql(_) | RouteAnswer::Proximity(_) => {
+                    reads.extend(plans.iter().flatten().flatten().flat_map(|own| &own.plan.reads));
+                }
+            }
+        }
+        reads.into_iter().collect()
+    }
+
+    fn app_s_own(&self) -> impl Iterator<Item = CollectionId> {
+        let all = self.model.collections.iter().enumerate();
+        all.filter(|(_, collection)| !collection.system).map(|(at, _)| CollectionId(at))
+    }
 }
 
 /// The plans of one route.

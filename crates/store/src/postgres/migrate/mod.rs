@@ -15,8 +15,10 @@ mod plan;
 mod session;
 mod system;
 
-use pintle_model::Model;
-use pintle_query::Dialect;
+use std::sync::Arc;
+
+use pintle_model::{CollectionId, Model};
+use pintle_query::{Dialect, Planner};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -35,7 +37,7 @@ use crate::{Consent, Error, MigrationPlan, PostgresUrl};
 const TOKENS: &str = "_pintle_tokens";
 
 /// What the tables lack to be the model's. Nothing is changed.
-pub(super) async fn plan(url: &PostgresUrl, model: &Model) -> Result<MigrationPlan, Error> {
+pub(super) async fn plan(url: &PostgresUrl, model: &Arc<Model>) -> Result<MigrationPlan, Error> {
     let session = Session::open(url).await?;
     let wanted = Wanted::of(model);
     let last = Last::read(&session).await?;
@@ -58,7 +60,7 @@ pub(super) async fn plan(url: &PostgresUrl, model: &Model) -> Result<MigrationPl
 /// fails, `begun` says whether something is made that stays.
 pub(super) async fn apply(
     url: &PostgresUrl,
-    model: &Model,
+    model: &Arc<Model>,
     consent: Consent,
     begun: &mut bool,
 ) -> Result<MigrationPlan, Error> {
@@ -128,12 +130,20 @@ pub(super) async fn is_current(client: &Client, hash: &str) -> Result<bool, Erro
     }
 }
 
-/// The collections whose changes every server must learn of: tokens are remembered, and so is what cached routes read.
-fn watched(model: &Model) -> Vec<String> {
+/// The collections whose changes every server must learn of: tokens are remembered, and so is what cached routes read. Each costs whoever
+/// writes it some triggers.
+fn watched(model: &Arc<Model>) -> Vec<String> {
     let caches = model.routes.iter().any(|route| route.cache.is_some());
-    let remembered =
-        model.collections.iter().filter(|collection| collection.name == TOKENS || caches && !collection.system);
-    remembered.map(|collection| collection.name.clone()).collect()
+    let planner = caches.then(|| Planner::new(Arc::clone(model), Dialect::Postgres));
+    let all = || (0..model.collections.len()).map(CollectionId).filter(|id| !model.collection(*id).system).collect();
+    let read: Vec<CollectionId> = match planner {
+        None => Vec::new(),
+        Some(Ok(planner)) => planner.remembered(),
+        // Nobody serves such a model.
+        Some(Err(_)) => all(),
+    };
+    let read = read.into_iter().map(|id| model.collection(id).name.clone());
+    read.chain(model.collections.iter().map(|c| c.name.clone()).filter(|name| name == TOKENS)).collect()
 }
 
 /// What a model wants.
@@ -147,7 +157,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(model: &Model) -> Wanted {
+    fn of(model: &Arc<Model>) -> Wanted {
         let snapshot = Snapshot::of(model, Dialect::Postgres);
         let watched = watched(model);
         Wanted { hash: snapshot.hash(), system: system::rest(&watched), watched, snapshot }
