@@ -116,6 +116,16 @@ impl Page {
         self.ask("Input.dispatchMouseEvent", &event);
     }
 
+    /// Puts fingers on the screen at the first of these places, moves them to the next ones, and lifts them.
+    pub fn fingers(&self, places: &[&[(f64, f64)]]) {
+        for (step, fingers) in places.iter().enumerate() {
+            let points = fingers.iter().zip(0..).map(|((x, y), id)| json!({ "x": x, "y": y, "id": id }));
+            let kind = if step == 0 { "touchStart" } else { "touchMove" };
+            self.ask("Input.dispatchTouchEvent", &json!({ "type": kind, "touchPoints": points.collect::<Vec<_>>() }));
+        }
+        self.ask("Input.dispatchTouchEvent", &json!({ "type": "touchEnd", "touchPoints": [] }));
+    }
+
     /// Turns the wheel at a point of the window, by so many points; below zero is up.
     pub fn wheel(&self, (x, y): (f64, f64), points: f64) {
         let event = json!({ "type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": points });

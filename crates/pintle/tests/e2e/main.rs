@@ -35,6 +35,7 @@ mod check;
 mod configs;
 mod configs_search;
 mod connect;
+mod connect_page;
 mod copy;
 mod credentials;
 mod declarations;
