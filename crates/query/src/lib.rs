@@ -14,7 +14,7 @@ pub mod expr;
 pub mod fault;
 pub mod functions;
 pub mod mount;
-mod near;
+pub mod near;
 pub mod own;
 pub mod pipeline;
 pub mod plan;

@@ -1,7 +1,6 @@
 //! Routes of proximity, held against the plainest measure that there is: every two places compared, one with the other.
 //!
-//! Worlds are made from a seed: people around a few spots of the Earth (both sides of the 180th meridian, the poles), at times around
-//! midnight. `PINTLE_NEAR_ROUNDS` says how many questions, `PINTLE_NEAR_SEED` where to begin.
+//! Worlds are made from a seed: people around a few spots of the Earth, at times around midnight. `PINTLE_NEAR_ROUNDS` says how many questions, `PINTLE_NEAR_SEED` where to begin.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "oracle/chance.rs"]

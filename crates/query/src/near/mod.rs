@@ -11,6 +11,8 @@ mod postgres;
 mod shape;
 mod sqlite;
 
+pub use postgres::box_part;
+
 use std::sync::Arc;
 
 use pintle_model::{

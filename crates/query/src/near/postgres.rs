@@ -1,62 +1,140 @@
-//! What is near, on PostgreSQL: by the GiST index over geography and time.
+//! What is near, on PostgreSQL: by a GiST index over boxes of longitude, latitude and time, which a route of proximity brings.
+//!
+//! GiST over a geography and a time divides its pages by place alone, so it would look at all times of a place. Boxes are divided by
+//! whatever divides best.
+
+use pintle_model::{Collection, PositionOf, Space};
 
 use super::{MINE, Near, OTHER};
+use crate::plan::Dialect;
 use crate::sql::Sql;
 
+/// Seconds from 1970 to 2000, and what a unit of the box's third side is: 1000 days, beside which a degree is some 100 km.
+const TIME: [&str; 2] = ["(extract(epoch FROM (", " AT TIME ZONE 'UTC'))::float8 - 946684800) / 86400000"];
+
+/// What the index orders by that finds what is near on PostgreSQL; `None` for one without a time.
+#[must_use]
+pub fn box_part(collection: &Collection, space: Space) -> Option<String> {
+    let time = &collection.fields[space.time?].name;
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.word("(");
+    match collection.positions[space.position].of {
+        PositionOf::Field(field) => {
+            let name = &collection.fields[field].name;
+            sql.word("ST_MakePoint(ST_X(").name(name).word("::geometry), ST_Y(").name(name).word("::geometry), ");
+        }
+        PositionOf::Numbers { longitude, latitude } => {
+            let name = |field: usize| &collection.fields[field].name;
+            sql.word("ST_MakePoint(").name(name(longitude)).word(", ").name(name(latitude)).word(", ");
+        }
+    }
+    sql.word(TIME[0]).name(time).word(TIME[1]).word(")) gist_geometry_ops_nd");
+    Some(sql.finish().sql)
+}
+
 impl Near<'_> {
+    /// The subject's places, each with the box around it; where it crosses the 180th meridian, twice.
     pub(super) fn postgres_from(&self, sql: &mut Sql) {
         let table = &self.collection.name;
-        sql.word(" FROM ").name(table).word(" AS \"r1\" CROSS JOIN ").name(table).word(" AS \"r2\"");
+        sql.word(" FROM ").name(table).word(" AS \"r1\" CROSS JOIN LATERAL (SELECT degrees(");
+        self.metres(sql);
+        sql.word(" / 6335439) + 1e-7 AS \"high\") AS \"a\" CROSS JOIN LATERAL (SELECT CASE WHEN abs(");
+        self.degrees(sql, MINE, false);
+        // No parallel on the way is smaller than the one that lies furthest off.
+        sql.word(") + \"a\".\"high\" >= 89.999999 THEN 360 ELSE least(360, degrees(");
+        self.metres(sql);
+        sql.word(" / (6378137 * cos(radians(abs(");
+        self.degrees(sql, MINE, false);
+        sql.word(") + \"a\".\"high\")))) + 1e-7) END AS \"wide\") AS \"b\"");
+        sql.word(" JOIN (VALUES (0::float8), (360), (-360)) AS \"turn\"(\"by\") ON \"turn\".\"by\" = 0 OR (\"b\".\"wide\" < 180 AND abs(");
+        self.degrees(sql, MINE, true);
+        sql.word(" + \"turn\".\"by\" / 2) <= \"b\".\"wide\") CROSS JOIN ").name(table).word(" AS \"r2\"");
     }
 
     pub(super) fn postgres_near(&self, sql: &mut Sql) {
         for row in [MINE, OTHER] {
             self.postgres_range(sql, row);
         }
-        sql.word(" AND ST_DWithin(");
-        self.point(sql, MINE);
+        sql.word(" AND ST_MakePoint(");
+        self.degrees(sql, OTHER, true);
         sql.word(", ");
-        self.point(sql, OTHER);
+        self.degrees(sql, OTHER, false);
+        sql.word(", ").word(TIME[0]);
+        self.time(sql, OTHER);
+        sql.word(TIME[1]).word(") &&& ST_MakeLine(");
+        self.corner(sql, " - ", " + \"turn\".\"by\"");
         sql.word(", ");
-        self.metres(sql);
-        sql.word(" + 0.001)");
+        self.corner(sql, " + ", " + \"turn\".\"by\"");
+        sql.word(")");
         if let Some(apart) = self.answer.apart {
-            let shift = |sql: &mut Sql, sign: &'static str| {
-                self.time(sql, MINE);
-                sql.word(sign).word("make_interval(secs => (");
-                self.seconds(sql, apart);
-                sql.word(")::float8)");
-            };
-            sql.word(" AND ");
+            sql.word(" AND abs(extract(epoch FROM (");
+            self.time(sql, MINE);
+            sql.word(" - ");
             self.time(sql, OTHER);
-            sql.word(" BETWEEN ");
-            shift(sql, " - ");
-            sql.word(" AND ");
-            shift(sql, " + ");
+            sql.word(")))::float8 <= ");
+            self.seconds(sql, apart);
         }
     }
 
+    /// A corner of the box around a place: its south, west and begin, or its north, east and end.
+    fn corner(&self, sql: &mut Sql, side: &'static str, turn: &'static str) {
+        sql.word("ST_MakePoint(");
+        self.degrees(sql, MINE, true);
+        sql.word(turn).word(side).word("\"b\".\"wide\", ");
+        self.degrees(sql, MINE, false);
+        sql.word(side).word("\"a\".\"high\", ").word(TIME[0]);
+        match self.answer.apart {
+            Some(apart) => {
+                sql.word("(");
+                self.time(sql, MINE);
+                sql.word(side).word("make_interval(secs => (");
+                self.seconds(sql, apart);
+                sql.word(")::float8))");
+            }
+            None if side == " - " => self.from(sql),
+            None => self.to(sql),
+        }
+        sql.word(TIME[1]).word(")");
+    }
+
+    /// A place's longitude or latitude.
+    fn degrees(&self, sql: &mut Sql, row: usize, east: bool) {
+        match self.collection.positions[self.answer.position].of {
+            PositionOf::Field(field) => {
+                sql.word(if east { "ST_X(" } else { "ST_Y(" });
+                self.field(sql, row, field);
+                sql.word("::geometry)");
+            }
+            PositionOf::Numbers { longitude, latitude } => {
+                self.field(sql, row, if east { longitude } else { latitude })
+            }
+        }
+    }
+
+    /// The times of others are held against the range as no index has them: by time alone it would find all that was there.
     fn postgres_range(&self, sql: &mut Sql, row: usize) {
-        let (from, to) = (self.answer.from, self.answer.to);
+        let as_is = if row == OTHER { " + interval '0'" } else { "" };
         sql.word(" AND ");
         self.time(sql, row);
-        sql.word(" >= ");
-        if self.is_date(from) {
-            sql.word("(");
-            self.param(sql, from);
-            sql.word("::timestamp AT TIME ZONE 'UTC')");
-        } else {
-            self.param(sql, from);
-        }
+        sql.word(as_is).word(" >= ");
+        self.from(sql);
         sql.word(" AND ");
         self.time(sql, row);
-        if self.is_date(to) {
-            sql.word(" < ((");
-            self.param(sql, to);
-            sql.word(" + 1)::timestamp AT TIME ZONE 'UTC')");
-        } else {
-            sql.word(" <= ");
-            self.param(sql, to);
-        }
+        sql.word(as_is).word(if self.is_date(self.answer.to) { " < " } else { " <= " });
+        self.to(sql);
+    }
+
+    /// The moment from which on.
+    fn from(&self, sql: &mut Sql) {
+        self.param(sql, self.answer.from);
+        sql.word(if self.is_date(self.answer.from) { "::timestamp AT TIME ZONE 'UTC'" } else { "" });
+    }
+
+    /// The moment until which.
+    fn to(&self, sql: &mut Sql) {
+        let is_date = self.is_date(self.answer.to);
+        sql.word(if is_date { "(" } else { "" });
+        self.param(sql, self.answer.to);
+        sql.word(if is_date { " + 1)::timestamp AT TIME ZONE 'UTC'" } else { "" });
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use pintle_model::{Collection, DefaultValue, Field, IndexPart, KeyOrigin, Model, OnDelete, Type, Value};
+use pintle_model::{
+    Collection, DefaultValue, Field, IndexPart, KeyOrigin, Model, OnDelete, RouteAnswer, Space, Type, Value,
+};
 use pintle_query::Dialect;
+use pintle_query::near::box_part;
 use pintle_query::sql::{index_part, space_parts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -148,7 +151,7 @@ impl Table {
                 .collect(),
             key: collection.fields[..collection.key.len].iter().map(|field| field.name.clone()).collect(),
             counted: collection.key.origin == KeyOrigin::Counted,
-            indexes: indexes(collection, dialect, names),
+            indexes: indexes(model, collection, dialect, names),
             description: description(collection.description.as_ref(), dialect),
         }
     }
@@ -215,8 +218,19 @@ fn description(text: Option<&String>, dialect: Dialect) -> Option<String> {
     text.filter(|_| dialect == Dialect::Postgres).cloned()
 }
 
+/// Whether a route of proximity asks of a position and a time.
+fn asks(model: &Model, collection: &Collection, space: Space) -> bool {
+    model.routes.iter().any(|route| match &route.answer {
+        RouteAnswer::Proximity(of) => {
+            let named = model.collection(of.collection).name == collection.name;
+            named && of.position == space.position && Some(of.time) == space.time
+        }
+        _ => false,
+    })
+}
+
 /// The indexes that unique fields and refs bring, and those that the collection declares, each with a name of its own.
-fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Vec<Index> {
+fn indexes(model: &Model, collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Vec<Index> {
     let part = |collection: &Collection, part: &IndexPart| index_part(dialect, collection, part);
     let mut found: Vec<Index> = Vec::new();
     let mut add = |words: &[&str], parts: Vec<String>, unique: bool, space: bool| {
@@ -257,6 +271,10 @@ fn indexes(collection: &Collection, dialect: Dialect, names: &mut BTreeSet<Strin
         let mut words = vec![collection.positions[space.position].name.as_str()];
         words.extend(space.time.map(|time| collection.fields[time].name.as_str()));
         add(&words, space_parts(dialect, collection, *space), false, true);
+        if dialect == Dialect::Postgres && asks(model, collection, *space) {
+            words.push("near");
+            add(&words, box_part(collection, *space).into_iter().collect(), false, true);
+        }
     }
     for (at, field) in collection.fields.iter().enumerate() {
         let leads = at == 0 || collection.indexes.iter().any(|index| index.parts.first() == Some(&whole(at)));
