@@ -12,27 +12,49 @@ pub enum Step {
     Index(i64),
 }
 
-/// A field, or a path inside a json field.
+/// A field, a path inside a json field, or a position.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// The field's place in its collection.
+    /// The field's place in its collection; 0 for a position.
     pub field: usize,
     /// The steps inside; empty for the field itself.
     pub path: Vec<Step>,
     /// Whether the last step is `->>`: a text instead of json.
     pub text: bool,
+    /// A position instead of a field.
+    pub spot: Option<Spot>,
+}
+
+/// A position, or how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spot {
+    /// The position's place in its collection.
+    pub position: usize,
+    /// Its distance from the point in this slot, instead of itself.
+    pub from: Option<usize>,
 }
 
 impl Target {
     /// A field itself.
     #[must_use]
     pub fn field(field: usize) -> Target {
-        Target { field, path: Vec::new(), text: false }
+        Target { field, path: Vec::new(), text: false, spot: None }
+    }
+
+    /// A position, or its distance from the point in a slot.
+    #[must_use]
+    pub fn spot(position: usize, from: Option<usize>) -> Target {
+        Target { spot: Some(Spot { position, from }), ..Target::field(0) }
     }
 
     /// What it is, in a collection where the field has this type: the type that a filter's values must have.
     #[must_use]
     pub fn ty(&self, field: Type) -> Type {
+        match self.spot {
+            Some(Spot { from: Some(_), .. }) => return Type::Number,
+            Some(_) => return Type::Point,
+            None => {}
+        }
         match (self.path.is_empty(), self.text) {
             (true, _) => field,
             (false, true) => Type::Text,
@@ -108,6 +130,15 @@ pub enum Test {
     Contains(usize),
     /// `cd`: json is contained in json.
     Contained(usize),
+    /// `dwithin`: so near a point. The slots from this one on are the point and the metres.
+    Near(usize),
+    /// `bbox`: in a box. The slots from this one on are the degrees of its south, its north, and the west and the east of two
+    /// ranges of longitudes (the same, where there is one), then a point and the metres around it within which all of the box
+    /// lies.
+    InBox(usize),
+    /// `within`: in a polygon. The slots from this one on are its GeoJSON (a text), a point and the metres around it within
+    /// which all of it lies.
+    InShape(usize),
     /// Any element at the target's path (arrays on the way stand for each of their elements) is the slot's text, or the
     /// JSON scalar that the text reads as. For mounts' filters on inner keys.
     Element(usize),

@@ -89,6 +89,20 @@ pub enum Expr {
         /// What must hold.
         body: Box<Expr>,
     },
+    /// The outermost row may be one for which a condition on a position holds: what an index of SQLite's finds. Other
+    /// databases find by the condition itself.
+    Candidate {
+        /// Whose row.
+        collection: CollectionId,
+        /// The index.
+        space: usize,
+        /// The condition: a call of [`Function::Near`], [`Function::InBox`] or [`Function::InShape`].
+        of: Box<Expr>,
+        /// Not before this moment.
+        from: Option<Box<Expr>>,
+        /// Not after this moment.
+        to: Option<Box<Expr>>,
+    },
 }
 
 /// A field of a row.
@@ -113,6 +127,16 @@ pub enum Function {
     Length,
     /// The first that is not null.
     Coalesce,
+    /// The point of a longitude and a latitude.
+    Point,
+    /// Metres between two points.
+    Distance,
+    /// Two points are so near each other: the points and the metres.
+    Near,
+    /// A point is in a box: what [`crate::request::Test::InBox`] brings, behind the point.
+    InBox,
+    /// A point is in a polygon: what [`crate::request::Test::InShape`] brings, behind the point.
+    InShape,
 }
 
 /// Operators that make a value of two.
@@ -197,6 +221,8 @@ impl Expr {
             }
             Expr::Path { .. } => Type::Json,
             Expr::Call(Function::Length, _) => Type::Integer,
+            Expr::Call(Function::Point, _) => Type::Point,
+            Expr::Call(Function::Distance, _) => Type::Number,
             Expr::Call(Function::Coalesce, args) => return args.iter().find_map(Expr::ty),
             Expr::Binary(_, left, right) => match (left.ty(), right.ty()) {
                 (Some(Type::Integer), Some(Type::Integer)) => Type::Integer,
@@ -221,6 +247,9 @@ impl Expr {
             Expr::Like { value, pattern, .. } | Expr::Match { value, pattern, .. } => vec![value, pattern],
             Expr::Element { json, text, .. } => vec![json, text],
             Expr::Exists { body, .. } => vec![body],
+            Expr::Candidate { of, from, to, .. } => {
+                [Some(of), from.as_ref(), to.as_ref()].into_iter().flatten().map(|inner| &**inner).collect()
+            }
         }
     }
 
@@ -246,6 +275,10 @@ impl Expr {
             Expr::Match { value, pattern, fold } => Expr::Match { value: boxed(value), pattern: boxed(pattern), fold },
             Expr::Element { json, keys, text } => Expr::Element { json: boxed(json), keys, text: boxed(text) },
             Expr::Exists { collection, depth, body } => Expr::Exists { collection, depth, body: boxed(body) },
+            Expr::Candidate { collection, space, of, from, to } => {
+                let of = boxed(of);
+                Expr::Candidate { collection, space, of, from: from.map(&mut boxed), to: to.map(&mut boxed) }
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub use cast::{Failure, castable};
 pub use json::sort_key;
 pub(crate) use pattern::{WILD_PIECE_MAX, check_like_cost, check_regex};
 pub use pattern::{check_like, compile_regex};
+pub(crate) use place::cell::centre;
+pub(crate) use place::shape::{Box, Shape};
 
 /// The names, as calls of them begin in SQL.
 pub(crate) mod name {
@@ -46,10 +48,15 @@ pub(crate) mod name {
     pub(crate) const BYTES_TEXT: &str = "pintle_bytes_text(";
     pub(crate) const POINT: &str = "pintle_point(";
     pub(crate) const CELL: &str = "pintle_cell(";
-    pub(crate) const CELLS_NEAR: &str = "pintle_cells_near(";
+    pub(crate) const DISTANCE: &str = "pintle_distance(";
+    pub(crate) const DWITHIN: &str = "pintle_dwithin(";
+    pub(crate) const IN_BOX: &str = "pintle_in_box(";
+    pub(crate) const IN_SHAPE: &str = "pintle_in_shape(";
+    pub(crate) const COVER: &str = "pintle_cover(";
+    pub(crate) const COVER_BOX: &str = "pintle_cover_box(";
+    pub(crate) const COVER_SHAPE: &str = "pintle_cover_shape(";
     pub(crate) const DAYS_AROUND: &str = "pintle_days_around(";
     pub(crate) const SECONDS_BETWEEN: &str = "pintle_seconds_between(";
-    pub(crate) const DISTANCE: &str = "pintle_distance(";
 }
 
 /// Functions that walk a text or a json from end to end, or hold one against another: nothing can break off a call.
@@ -187,20 +194,31 @@ pub const FUNCTIONS: &[Function] = &[
         [longitude, latitude] => place::point_of(*longitude, *latitude),
         _ => Answer::Null,
     }),
-    function("pintle_cell", 1, |args| args.first().map_or(Answer::Null, |point| place::cell_of(*point))),
-    function("pintle_cells_near", 2, |args| match args {
-        [point, metres] => place::near::cells(*point, *metres),
+    function("pintle_distance", 2, |args| match args {
+        [a, b] => place::distance(*a, *b),
         _ => Answer::Null,
     }),
+    function("pintle_dwithin", 3, |args| match args {
+        [a, b, metres] => place::dwithin(*a, *b, *metres),
+        _ => Answer::Null,
+    }),
+    function("pintle_in_box", 7, place::in_box),
+    function("pintle_in_shape", 2, |args| match args {
+        [point, shape] => place::in_shape(*point, *shape),
+        _ => Answer::Null,
+    }),
+    function("pintle_cover", 2, |args| match args {
+        [point, metres] => place::cover_around(*point, *metres),
+        _ => Answer::Null,
+    }),
+    function("pintle_cover_box", 6, place::cover_box),
+    function("pintle_cover_shape", 1, |args| args.first().map_or(Answer::Null, |shape| place::cover_shape(*shape))),
+    function("pintle_cell", 1, |args| args.first().map_or(Answer::Null, |point| place::cell_of(*point))),
     function("pintle_days_around", 2, |args| match args {
         [Arg::Text(time), seconds] => place::near::days_around(time, *seconds),
         _ => Answer::Null,
     }),
     function("pintle_seconds_between", 2, |args| texts(args, place::near::seconds_between)),
-    function("pintle_distance", 2, |args| match args {
-        [a, b] => place::near::distance(*a, *b),
-        _ => Answer::Null,
-    }),
 ];
 
 fn text<'a>(args: &[Arg<'a>], f: impl FnOnce(&'a str) -> Answer<'a>) -> Answer<'a> {

@@ -38,7 +38,7 @@ pub(super) fn list(collection: &Collection, dialect: Dialect, query: &str) -> Re
         let twice = match name.as_ref() {
             "limit" => limit.replace(number("limit", &value, 1)?).is_some(),
             "offset" => offset.replace(number("offset", &value, 0)?).is_some(),
-            "order" => keys.replace(order(collection, &value)?).is_some(),
+            "order" => keys.replace(order(&mut scope, &value)?).is_some(),
             _ => {
                 filters.push(filter(&mut scope, &name, &value)?);
                 false
@@ -112,7 +112,7 @@ fn filter(scope: &mut Scope<'_>, name: &str, value: &str) -> Result<Filter, Faul
         return Err(Fault::new(FaultKind::Parse, message));
     }
     let slot = scope.element(value).map_err(|fault| in_parameter(fault, name))?;
-    Ok(Filter::Test(Target { field: at, path, text: false }, Test::Element(slot)))
+    Ok(Filter::Test(Target { path, ..Target::field(at) }, Test::Element(slot)))
 }
 
 fn in_parameter(mut fault: Fault, name: &str) -> Fault {

@@ -33,7 +33,7 @@ impl Near<'_> {
         if self.answer.subject.is_none() {
             sql.word("\"_pintle_days\" AS \"d1\" CROSS JOIN ");
         }
-        sql.name(table).word(" AS \"r1\" CROSS JOIN json_each(").word(name::CELLS_NEAR);
+        sql.name(table).word(" AS \"r1\" CROSS JOIN json_each(").word(name::COVER);
         self.point(sql, MINE);
         sql.word(", ");
         self.metres(sql);

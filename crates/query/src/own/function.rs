@@ -16,7 +16,7 @@ use crate::policy::mistake::{Mistake, did_you_mean};
 use crate::sql::{Fragment, Piece};
 
 /// The functions, as they are called.
-const FUNCTIONS: [&str; 42] = [
+const FUNCTIONS: [&str; 45] = [
     "auth.uid",
     "auth.role",
     "auth.claim",
@@ -42,6 +42,9 @@ const FUNCTIONS: [&str; 42] = [
     "sign",
     "sqrt",
     "jsonb_array_length",
+    "point",
+    "distance",
+    "dwithin",
     "count",
     "sum",
     "avg",
@@ -154,6 +157,7 @@ impl Lower<'_> {
             ("abs" | "round" | "ceil" | "floor" | "trunc" | "sign" | "sqrt", [number]) => {
                 self.rounded(call, number).map(What::Known)
             }
+            ("point" | "distance" | "dwithin", _) => self.place_call(call).map(What::Known),
             _ => self.text_call(call).map(What::Known),
         }
     }

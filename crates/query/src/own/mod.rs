@@ -20,6 +20,7 @@ mod function;
 mod insert;
 mod lower;
 mod parse;
+mod place;
 mod query;
 mod returning;
 mod scope;

@@ -3,10 +3,10 @@
 use pintle_model::{Collection, CollectionId, Type};
 
 use super::Planner;
-use crate::expr::{Column, Expr};
+use crate::expr::{Column, Expr, Function};
 use crate::functions::castable;
 use crate::plan::Param;
-use crate::request::{Comparison, Filter, Step, Target, Test, Truth};
+use crate::request::{Comparison, Filter, Spot, Step, Target, Test, Truth};
 use crate::{Fault, FaultKind};
 
 impl Planner {
@@ -29,6 +29,13 @@ impl Planner {
     /// # Errors
     /// When a path leads into what is no json.
     pub(super) fn target(&self, collection: CollectionId, target: &Target) -> Result<Expr, Fault> {
+        if let Some(Spot { position, from }) = target.spot {
+            let point = self.position(collection, position);
+            return Ok(match from {
+                Some(slot) => Expr::Call(Function::Distance, vec![point, Expr::Param(Param::Value(slot), Type::Point)]),
+                None => point,
+            });
+        }
         let ty = self.model.collection(collection).fields[target.field].ty;
         let column = Expr::Column(Column { depth: 0, collection, field: target.field, ty });
         if target.path.is_empty() {
@@ -61,9 +68,10 @@ impl Planner {
         let only = |wanted: Type, operator: &str| if ty == wanted { Ok(()) } else { Err(no_operator(ty, operator)) };
         let value = Box::new(value);
         if ty == Type::Point && !matches!(test, Test::Is(_)) {
-            return Err(no_operator(ty, "="));
+            return near(*value, test).ok_or_else(|| no_operator(ty, "="));
         }
         Ok(match test {
+            Test::Near(_) | Test::InBox(_) | Test::InShape(_) => return Err(not_a_point(ty)),
             Test::Compare(op, n) => Expr::Compare(*op, value, slot(*n)),
             Test::Distinct(n) => Expr::Distinct(value, slot(*n)),
             Test::Like { pattern, fold } => {
@@ -127,6 +135,31 @@ impl Planner {
     }
 }
 
+/// A condition on a point, if the test is one.
+fn near(point: Expr, test: &Test) -> Option<Expr> {
+    let (function, first, types): (_, _, &[Type]) = match test {
+        Test::Near(first) => (Function::Near, first, &[Type::Point, Type::Number]),
+        Test::InBox(first) => (
+            Function::InBox,
+            first,
+            &[
+                Type::Number,
+                Type::Number,
+                Type::Number,
+                Type::Number,
+                Type::Number,
+                Type::Number,
+                Type::Point,
+                Type::Number,
+            ],
+        ),
+        Test::InShape(first) => (Function::InShape, first, &[Type::Text, Type::Point, Type::Number]),
+        _ => return None,
+    };
+    let slots = types.iter().enumerate().map(|(n, ty)| Expr::Param(Param::Value(first + n), *ty));
+    Some(Expr::Call(function, std::iter::once(point).chain(slots).collect()))
+}
+
 /// Whether at most one row can pass: every field of the key, or a unique field, equals a value.
 pub(super) fn is_point(collection: &Collection, filter: &Filter) -> bool {
     let mut equal = Vec::new();
@@ -141,6 +174,11 @@ fn equalities(filter: &Filter, equal: &mut Vec<usize>) {
         Filter::Test(target, Test::Compare(Comparison::Eq, _)) if target.path.is_empty() => equal.push(target.field),
         _ => {}
     }
+}
+
+fn not_a_point(ty: Type) -> Fault {
+    Fault::new(FaultKind::UndefinedOperator, format!("operator does not exist: {} && unknown", ty.pg_name()))
+        .hint("`dwithin`, `bbox` and `within` are for points")
 }
 
 fn no_operator(ty: Type, operator: &str) -> Fault {

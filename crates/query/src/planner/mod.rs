@@ -7,6 +7,7 @@
 
 mod access;
 mod filter;
+mod place;
 mod read;
 mod write;
 

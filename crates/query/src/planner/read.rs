@@ -16,7 +16,9 @@ use crate::{Dialect, Fault};
 impl Planner {
     pub(super) fn make_read(&self, collection: CollectionId, role: Role, shape: &ReadShape) -> Result<ReadPlan, Fault> {
         let policy = self.right(collection, role, Right::Select)?;
-        let condition = fold(Expr::all([self.filter(collection, &shape.filter)?, policy]), role);
+        let filter = self.filter(collection, &shape.filter)?;
+        let found = self.candidates(collection, &shape.filter, &filter);
+        let condition = fold(Expr::all([filter, found, policy]), role);
         let (columns, answers) = match &shape.select {
             Some(select) => self.columns(collection, select)?,
             None => self.columns(collection, &select::all(self.model.collection(collection)))?,
@@ -102,6 +104,7 @@ impl Planner {
             sql.word(if key.descending { " DESC" } else { "" });
             let field = &self.model.collection(collection).fields[key.target.field];
             let never_null = key.target.path.is_empty()
+                && key.target.spot.is_none()
                 && (field.required || self.model.collection(collection).is_key(key.target.field));
             if !never_null {
                 let first = key.nulls_first.unwrap_or(key.descending);

@@ -185,8 +185,9 @@ impl Planner {
         // What holds of the old row, and speaks of nothing that changes, holds of the new one.
         let to_check = new.into_iter().filter(|part| part.mentions(&|f| changed(f).is_some()) || !old.contains(part));
         let check = fold(distinct_parts(to_check.map(|part| part.replace(&changed))), place.role);
-        let filter = self.filter(place.collection, filter)?;
-        let condition = fold(Expr::all([filter, distinct_parts(old)]), place.role);
+        let found = self.filter(place.collection, filter)?;
+        let near = self.candidates(place.collection, filter, &found);
+        let condition = fold(Expr::all([found, near, distinct_parts(old)]), place.role);
         let update = Update { set, condition, check };
         let statements = match self.dialect {
             Dialect::Sqlite => self.sqlite_update(place, update, &answers),
@@ -200,8 +201,9 @@ impl Planner {
         let policy = self.right(place.collection, place.role, Right::Delete)?;
         // CREATE POLICY, DELETE: as for UPDATE, a command that reads columns needs the select policy too.
         let select = self.reading(place, filter, returning)?;
-        let filter = self.filter(place.collection, filter)?;
-        let condition = fold(Expr::all([filter, distinct_parts([policy, select])]), place.role);
+        let found = self.filter(place.collection, filter)?;
+        let near = self.candidates(place.collection, filter, &found);
+        let condition = fold(Expr::all([found, near, distinct_parts([policy, select])]), place.role);
         let statements = match self.dialect {
             Dialect::Sqlite => self.sqlite_delete(place, &condition, &answers),
             Dialect::Postgres => self.postgres_delete(place, &condition, &answers),

@@ -38,7 +38,7 @@ pub(crate) struct Scope<'a> {
 
 /// What ends a value: the parameter's end, or in a tree a comma or a closing parenthesis.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Alone,
     Tree,
 }
@@ -193,6 +193,8 @@ impl<'a> Scope<'a> {
                 self.pad(&mut slots)?;
                 Test::In(slots)
             }
+            Operator::Near | Operator::InBox => self.around(cursor, operator)?,
+            Operator::InShape => self.shape(cursor, place)?,
             _ => {
                 let text = match place {
                     Place::Alone => cursor.take_rest().to_owned(),

@@ -10,6 +10,7 @@ pub(crate) mod filter;
 mod name;
 mod operator;
 pub(crate) mod order;
+mod place;
 pub(crate) mod query;
 pub(crate) mod select;
 #[cfg(test)]

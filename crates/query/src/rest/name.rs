@@ -80,14 +80,20 @@ fn step(cursor: &mut Cursor<'_>) -> Result<Step, Fault> {
 
 /// The field of this name and the path into it.
 pub(super) fn resolve(collection: &Collection, name: &str, path: Vec<Step>, text: bool) -> Result<Target, Fault> {
-    let (at, field) = collection.field(name).ok_or_else(|| undefined(collection, name))?;
+    let Some((at, field)) = collection.field(name) else {
+        let found = collection.position(name).filter(|_| path.is_empty());
+        return match found {
+            Some((position, _)) => Ok(Target::spot(position, None)),
+            None => Err(undefined(collection, name)),
+        };
+    };
     if !path.is_empty() && field.ty != Type::Json {
         let operator = if text && path.len() == 1 { "->>" } else { "->" };
         let message = format!("operator does not exist: {} {operator} unknown", field.ty.pg_name());
         return Err(Fault::new(FaultKind::UndefinedOperator, message)
             .hint(format!("`{name}` is no json field, so there is no path into it")));
     }
-    Ok(Target { field: at, path, text })
+    Ok(Target { path, text, ..Target::field(at) })
 }
 
 /// That there is no such field, in PostgreSQL's words.

@@ -14,12 +14,22 @@ const TRUTH: &str = "isVal: (null, not_null, true, false, unknown)";
 pub(super) enum Operator {
     Compare(Comparison),
     Distinct,
-    Like { fold: bool },
-    Match { fold: bool },
+    Like {
+        fold: bool,
+    },
+    Match {
+        fold: bool,
+    },
     In,
     Is,
     Contains,
     Contained,
+    /// `dwithin.(longitude,latitude,metres)`
+    Near,
+    /// `bbox.(west,south,east,north)`
+    InBox,
+    /// `within.{GeoJSON}`
+    InShape,
 }
 
 impl Operator {
@@ -41,6 +51,9 @@ impl Operator {
             "is" => Operator::Is,
             "cs" => Operator::Contains,
             "cd" => Operator::Contained,
+            "dwithin" => Operator::Near,
+            "bbox" => Operator::InBox,
+            "within" => Operator::InShape,
             "fts" | "plfts" | "phfts" | "wfts" => {
                 return Some(Err(unsupported(&format!("full-text search (`{word}`)"))));
             }
@@ -61,7 +74,8 @@ impl Operator {
         }
     }
 
-    /// The test with this slot. `In` and `Is` have none and are made where they are read.
+    /// The test with this slot, which is the first where there are several. `In` and `Is` have none and are made where they
+    /// are read.
     pub(super) fn test(self, slot: usize) -> Test {
         match self {
             Operator::Compare(comparison) => Test::Compare(comparison, slot),
@@ -72,6 +86,9 @@ impl Operator {
             Operator::Is => Test::Is(Truth::Null),
             Operator::Contains => Test::Contains(slot),
             Operator::Contained => Test::Contained(slot),
+            Operator::Near => Test::Near(slot),
+            Operator::InBox => Test::InBox(slot),
+            Operator::InShape => Test::InShape(slot),
         }
     }
 
@@ -84,6 +101,9 @@ impl Operator {
             Operator::Match { fold: true } => ("~*", Type::Text),
             Operator::Contains => ("@>", Type::Json),
             Operator::Contained => ("<@", Type::Json),
+            Operator::Near | Operator::InBox | Operator::InShape => ("&&", Type::Point),
+            Operator::Is => return Ok(()),
+            _ if ty == Type::Point => ("=", Type::Text),
             _ => return Ok(()),
         };
         if ty == wanted {

@@ -1,9 +1,7 @@
 //! `order=age.desc.nullslast,data->a->>b`
 
-use pintle_model::Collection;
-
 use super::cursor::Cursor;
-use super::filter::unsupported;
+use super::filter::{Scope, unsupported};
 use super::name::{field_name, json_path, resolve};
 use crate::Fault;
 use crate::request::Order;
@@ -12,14 +10,14 @@ use crate::request::Order;
 const KEYS_MAX: usize = 32;
 
 /// Reads `order`.
-pub(crate) fn order(collection: &Collection, text: &str) -> Result<Vec<Order>, Fault> {
+pub(crate) fn order(scope: &mut Scope<'_>, text: &str) -> Result<Vec<Order>, Fault> {
     let mut cursor = Cursor::new("order", text);
     let mut keys: Vec<Order> = Vec::new();
     loop {
         if keys.len() == KEYS_MAX {
             return Err(cursor.unexpected(&format!("at most {KEYS_MAX} keys of an order")));
         }
-        let key = key(collection, &mut cursor)?;
+        let key = key(scope, &mut cursor)?;
         // The first of equal keys decides; the others would change nothing.
         if !keys.iter().any(|known| known.target == key.target) {
             keys.push(key);
@@ -33,13 +31,18 @@ pub(crate) fn order(collection: &Collection, text: &str) -> Result<Vec<Order>, F
     Ok(keys)
 }
 
-fn key(collection: &Collection, cursor: &mut Cursor<'_>) -> Result<Order, Fault> {
+fn key(scope: &mut Scope<'_>, cursor: &mut Cursor<'_>) -> Result<Order, Fault> {
     let name = field_name(cursor)?;
     if cursor.peek() == Some('(') {
         return Err(unsupported(&format!("ordering by another resource (`{name}(…)`)")));
     }
-    let (path, text) = json_path(cursor)?;
-    let target = resolve(collection, &name, path, text)?;
+    let target = match scope.distance(cursor, &name)? {
+        Some(distance) => distance,
+        None => {
+            let (path, text) = json_path(cursor)?;
+            resolve(scope.collection, &name, path, text)?
+        }
+    };
     let mut order = Order { target, descending: false, nulls_first: None };
     if !cursor.eat(".") {
         return Ok(order);

@@ -74,10 +74,10 @@ pub(crate) fn query(collection: &Collection, dialect: Dialect, text: &str) -> Re
         parameters.push(pair?);
     }
     // `select` first: what it embeds decides what the others may speak of.
-    if let Some((_, value)) = parameters.iter().find(|(name, _)| name == "select") {
-        query.select = Some(select::select(collection, value)?);
-    }
     let mut scope = Scope::new(collection, dialect);
+    if let Some((_, value)) = parameters.iter().find(|(name, _)| name == "select") {
+        query.select = Some(select::select(&mut scope, value)?);
+    }
     let mut filters = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in &parameters {
@@ -96,7 +96,7 @@ pub(crate) fn query(collection: &Collection, dialect: Dialect, text: &str) -> Re
                 });
                 query.on_conflict = Some(fields?);
             }
-            "order" => query.order = order::order(collection, value)?,
+            "order" => query.order = order::order(&mut scope, value)?,
             "limit" => {
                 query.limit = Some(limit(value)?);
                 query.paged = true;

@@ -1,9 +1,11 @@
 //! `select=id,title:name,data->a->>b,born::text` and the other lists of fields.
 
+use std::borrow::Cow;
+
 use pintle_model::{Collection, Type};
 
 use super::cursor::Cursor;
-use super::filter::unsupported;
+use super::filter::{Scope, unsupported};
 use super::name::{field_name, json_path, nearest, resolve};
 use crate::fault::{NAMED_MAX, shortened};
 use crate::functions::type_named;
@@ -27,7 +29,8 @@ pub(crate) fn plain(collection: &Collection, field: usize) -> SelectItem {
 }
 
 /// Reads `select`. Of items with the same name the last counts, as it would for a reader of the answer's JSON.
-pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectItem>, Fault> {
+pub(super) fn select(scope: &mut Scope<'_>, text: &str) -> Result<Vec<SelectItem>, Fault> {
+    let collection = scope.collection;
     let mut cursor = Cursor::new("select parameter", text);
     let mut items: Vec<SelectItem> = Vec::new();
     loop {
@@ -35,7 +38,7 @@ pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectIt
         if cursor.eat("*") {
             (0..collection.fields.len()).for_each(|field| put(&mut items, plain(collection, field)));
         } else {
-            put(&mut items, item(collection, &mut cursor)?);
+            put(&mut items, item(scope, &mut cursor)?);
         }
         if items.len() > COLUMNS_MAX.max(collection.fields.len()) {
             return Err(Fault::new(FaultKind::Parse, format!("`select` may name at most {COLUMNS_MAX} columns")));
@@ -60,7 +63,10 @@ pub(super) fn select(collection: &Collection, text: &str) -> Result<Vec<SelectIt
 fn times(items: &[SelectItem], target: &Target) -> usize {
     let holds = |outer: &&SelectItem| {
         let (field, path) = (outer.target.field, &outer.target.path);
-        field == target.field && path.len() <= target.path.len() && path.iter().zip(&target.path).all(same_step)
+        field == target.field
+            && outer.target.spot == target.spot
+            && path.len() <= target.path.len()
+            && path.iter().zip(&target.path).all(same_step)
     };
     items.iter().filter(holds).count()
 }
@@ -81,7 +87,8 @@ fn put(items: &mut Vec<SelectItem>, item: SelectItem) {
 }
 
 /// `[alias:]field[->path][::cast]`
-fn item(collection: &Collection, cursor: &mut Cursor<'_>) -> Result<SelectItem, Fault> {
+fn item(scope: &mut Scope<'_>, cursor: &mut Cursor<'_>) -> Result<SelectItem, Fault> {
+    let collection = scope.collection;
     if cursor.rest().starts_with("...") {
         return Err(unsupported("spreading an embedded resource (`...`)"));
     }
@@ -97,6 +104,10 @@ fn item(collection: &Collection, cursor: &mut Cursor<'_>) -> Result<SelectItem, 
     }
     if matches!(cursor.peek(), Some('(' | '!')) {
         return Err(unsupported(&format!("embedding another resource (`{name}(…)`)")));
+    }
+    if let Some(target) = scope.distance(cursor, &name)? {
+        let shown = alias.map_or_else(|| "distance".to_owned(), Cow::into_owned);
+        return Ok(SelectItem { target, name: shown, cast: None });
     }
     let (path, text) = json_path(cursor)?;
     let cast = cast(cursor)?;

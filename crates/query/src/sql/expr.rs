@@ -60,6 +60,11 @@ impl Sql {
                 self.expr(Scope { qualified: true, ..scope }, body);
                 self.word(")");
             }
+            Expr::Call(
+                Function::Distance | Function::Near | Function::InBox | Function::InShape | Function::Point,
+                _,
+            )
+            | Expr::Candidate { .. } => self.place(scope, expr),
             Expr::Path { .. }
             | Expr::Like { .. }
             | Expr::Match { .. }

@@ -49,6 +49,7 @@ fn target() -> impl Strategy<Value = Target> {
         field,
         path,
         text,
+        spot: None,
     })
 }
 

@@ -60,7 +60,7 @@ pub(super) fn eq(field: usize, slot: usize) -> Filter {
 }
 
 pub(super) fn city(text: bool) -> Target {
-    Target { field: 5, path: vec![Step::Key("city".to_owned())], text }
+    Target { field: 5, path: vec![Step::Key("city".to_owned())], text, spot: None }
 }
 
 pub(super) fn returning(fields: &[usize]) -> Returning {
@@ -219,7 +219,7 @@ fn columns_of_an_answer_may_be_paths_and_casts() {
     let planner = planner(MANIFEST);
     let cast = |field, to| SelectItem { cast: Some(to), ..item(field, "x") };
     let path = SelectItem {
-        target: Target { text: true, field: 5, path: vec![Step::Key("a".into()), Step::Index(-1)] },
+        target: Target { text: true, field: 5, path: vec![Step::Key("a".into()), Step::Index(-1)], spot: None },
         name: "a".into(),
         cast: None,
     };

@@ -82,8 +82,12 @@ fn what_sqlite_needs_functions_for_postgres_has() {
         let plan = planner.plan_read(NOTES, Role::ServiceRole, read(Filter::Test(target, test))).unwrap();
         plan.rows.sql.split_once("WHERE ").unwrap().1.to_owned()
     };
-    let at =
-        |steps: &[&str], text| Target { field: 5, path: steps.iter().map(|step| Step::parse(step)).collect(), text };
+    let at = |steps: &[&str], text| Target {
+        field: 5,
+        path: steps.iter().map(|step| Step::parse(step)).collect(),
+        text,
+        spot: None,
+    };
     assert_eq!(sql(Target::field(1), Test::Match { pattern: 0, fold: true }), r#"("title" ~ $1::text)"#);
     assert_eq!(
         sql(Target::field(1), Test::Like { pattern: 0, fold: true }),

@@ -135,6 +135,7 @@ type Column<Row> = 0 extends 1 & Row ? string : (keyof Row & string) | `${string
 type Value<Row, Name> = Name extends keyof Row ? Row[Name] | null : any;
 type Operator =
   | "eq" | "neq" | "gt" | "gte" | "lt" | "lte" | "like" | "ilike" | "match" | "imatch" | "is" | "isdistinct" | "in" | "cs" | "cd"
+  | "dwithin" | "bbox" | "within"
   | (string & {});
 interface OfTable {
   /** An embedded collection that this is about, instead of the rows themselves. */
@@ -166,9 +167,12 @@ interface Builder<Row, Data, Certainty extends boolean = false>
   /** Each of these columns has its value. */
   match(values: 0 extends 1 & Row ? { [column: string]: unknown } : Partial<Row>): this;
   /** The opposite of `filter`. */
+  not(point: string, operator: "dwithin" | "bbox" | "within", value: string): this;
   not(column: Column<Row>, operator: Operator, value: unknown): this;
   /** One of these holds, in PostgREST's words: `.or("level.gte.5,name.ilike.*portail*")`. Values are not quoted for you. */
   or(filters: string, options?: OfTable): this;
+  /** A point that is near, in a box or in a polygon: `.filter("at", "dwithin", "(11.5,48.1,500)")`. */
+  filter(point: string, operator: "dwithin" | "bbox" | "within", value: string): this;
   /** Any operator, by its name in PostgREST. */
   filter(column: Column<Row>, operator: Operator, value: unknown): this;
   order(column: Column<Row>, options?: OfTable & { ascending?: boolean; nullsFirst?: boolean }): this;

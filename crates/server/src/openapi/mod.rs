@@ -16,6 +16,7 @@ mod mount;
 pub mod page;
 mod parts;
 mod pipeline;
+mod places;
 mod rest;
 mod route;
 mod schema;

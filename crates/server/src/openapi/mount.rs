@@ -156,7 +156,8 @@ fn inner_filters(collection: &Collection) -> Option<Value> {
 
 fn order_schema(collection: &Collection) -> Value {
     let ordered = collection.fields.iter().filter(|f| !matches!(f.ty, Type::Json | Type::Point));
-    let names: Vec<&str> = ordered.map(|f| f.name.as_str()).collect();
+    let mut names: Vec<String> = ordered.map(|f| f.name.clone()).collect();
+    names.extend(super::places::distance(collection));
     let one = format!("({})(\\.(asc|desc))?", names.join("|"));
     json!({ "type": "string", "pattern": format!("^{one}(,{one})*$") })
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::Place;
 use super::parts::{self, JSON};
+use super::places;
 use super::schema::Form;
 
 const OBJECT: &str = "application/vnd.pgrst.object+json";
@@ -202,12 +203,13 @@ fn filters(collection: &Collection) -> Vec<Value> {
     let mut filters: Vec<Value> = collection
         .fields
         .iter()
-        .filter(|field| !reserved.contains(&field.name.as_str()))
+        .filter(|field| !reserved.contains(&field.name.as_str()) && field.ty != Type::Point)
         .map(|field| {
             let about = format!("Where `{}`: {}.", field.name, operators_of(field.ty));
             filter(&field.name, &about, operators)
         })
         .collect();
+    filters.extend(places::filters(collection));
     let tree = "^\\(.+\\)$";
     filters.push(filter("or", "Where any holds: `(a.eq.1,and(b.gt.2,c.is.null))`.", tree));
     filters.push(filter("and", "Where all hold: `(a.eq.1,or(b.gt.2,c.is.null))`.", tree));
@@ -222,7 +224,6 @@ fn operators_of(ty: Type) -> &'static str {
         }
         Type::Boolean => "`is.true`, `is.false`, `eq.true`, `is.null`; `not.` before it",
         Type::Json => "`eq.{…}`, `cs.{…}` (contains), `is.null`; `not.` before it",
-        Type::Point => "`is.null`; `not.` before it",
         _ => "`eq.`, `neq.`, `gt.`, `gte.`, `lt.`, `lte.`, `in.(1,2)`, `is.null`; `not.` before it",
     }
 }
@@ -273,8 +274,10 @@ fn count_schema() -> Value {
 }
 
 fn order_schema(collection: &Collection) -> Value {
-    let names: Vec<&str> = collection.fields.iter().map(|field| field.name.as_str()).collect();
-    let one = format!("({})(->>?[A-Za-z0-9_]+)*(\\.(asc|desc))?(\\.(nullsfirst|nullslast))?", names.join("|"));
+    let ordered = collection.fields.iter().filter(|field| field.ty != Type::Point);
+    let mut names: Vec<String> = ordered.map(|field| format!("{}(->>?[A-Za-z0-9_]+)*", field.name)).collect();
+    names.extend(places::distance(collection));
+    let one = format!("({})(\\.(asc|desc))?(\\.(nullsfirst|nullslast))?", names.join("|"));
     json!({ "type": "string", "pattern": format!("^{one}(,{one})*$") })
 }
 

@@ -6,7 +6,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
 /// The most arguments that a function takes.
-const ARITY_MAX: usize = 4;
+const ARITY_MAX: usize = 8;
 
 /// Registers every function on a connection.
 ///

@@ -10,6 +10,8 @@
 
 use pintle_model::Point;
 
+use super::shape::Box;
+
 /// How often each range is cut in half.
 const LEVELS: u32 = 31;
 /// Halves of a range, less one.
@@ -18,25 +20,6 @@ const LAST: u32 = (1 << LEVELS) - 1;
 /// The number of the smallest cell that a point lies in.
 pub(crate) fn of(point: Point) -> i64 {
     name(column(point.longitude), row(point.latitude), 0)
-}
-
-/// The names of cells of one size that cover these degrees, at most so many.
-pub(crate) fn cover(longitudes: &[(f64, f64)], south: f64, north: f64, cells_max: u32) -> Vec<i64> {
-    let rows = |size: u32| row(south) >> size..=row(north) >> size;
-    let columns = |(west, east): (f64, f64), size: u32| column(west) >> size..=column(east) >> size;
-    let wide = |range: &std::ops::RangeInclusive<u32>| u64::from(range.end() - range.start()) + 1;
-    let count = |size: u32| longitudes.iter().map(|both| wide(&columns(*both, size))).sum::<u64>() * wide(&rows(size));
-    let size = (0..=LEVELS).find(|size| count(*size) <= cells_max.into()).unwrap_or(LEVELS);
-    let mut names = Vec::new();
-    for both in longitudes {
-        for column in columns(*both, size) {
-            names.extend(rows(size).map(|row| name(column << size, row << size, size)));
-        }
-    }
-    // Both sides of a meridian may lie in one large cell.
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 /// Where a longitude falls.
@@ -59,6 +42,96 @@ fn name(column: u32, row: u32, size: u32) -> i64 {
     let halves = (spread(column >> size) | spread(row >> size) << 1) << 1 | 1;
     // 62 halves and the 1: 63 bits.
     i64::try_from(halves << (2 * size)).unwrap_or(i64::MAX)
+}
+
+/// The half of the shorter axis of WGS 84, in metres, and by how much it is shorter.
+const SHORTER: f64 = 6_356_752.314_2;
+const FLATTENING: f64 = 1.0 / 298.257_223_563;
+/// Degrees by which what is worked out is widened, for what a computer rounds: less than a tenth of a millimetre.
+const ROUNDED: f64 = 1.0e-9;
+/// Cells that cover a range of longitudes and latitudes, at the most: each is one place in the index to look at.
+const CELLS_MAX: u32 = 16;
+
+/// The box around all that is so near a point.
+///
+/// A geodesic is a great circle on a ball whose latitudes are the *reduced* ones: its angle there is at most its length
+/// divided by the shorter half axis, and the difference of longitudes at most that on the ball.
+pub(crate) fn around(point: Point, metres: f64) -> Box {
+    let angle = metres.max(0.0) / SHORTER + ROUNDED.to_radians();
+    let reduced = ((1.0 - FLATTENING) * point.latitude.to_radians().tan()).atan();
+    let (least, most) = (reduced - angle, reduced + angle);
+    let latitude = |reduced: f64| (reduced.tan() / (1.0 - FLATTENING)).atan().to_degrees();
+    let pole = std::f64::consts::FRAC_PI_2 - ROUNDED.to_radians();
+    let south = if least <= -pole { -90.0 } else { latitude(least) - ROUNDED };
+    let north = if most >= pole { 90.0 } else { latitude(most) + ROUNDED };
+    let beside = angle.sin() / reduced.cos();
+    if least <= -pole || most >= pole || beside >= 1.0 {
+        return Box { south, north, ranges: [(-180.0, 180.0); 2] };
+    }
+    let beside = beside.asin().to_degrees() + ROUNDED;
+    let (west, east) = (point.longitude - beside, point.longitude + beside);
+    let ranges = if beside >= 180.0 {
+        [(-180.0, 180.0); 2]
+    } else if west <= -180.0 {
+        [(west + 360.0, 180.0), (-180.0, east)]
+    } else if east >= 180.0 {
+        [(west, 180.0), (-180.0, east - 360.0)]
+    } else {
+        [(west, east); 2]
+    };
+    Box { south, north, ranges }
+}
+
+/// A point, and how many metres around it hold all of a box.
+pub(crate) fn centre(of: Box) -> (Point, f64) {
+    /// Further than the way from a pole to the other.
+    const EVERYWHERE: f64 = 20_100_000.0;
+    /// By how much, of itself, and metres, a distance on the ellipsoid may surpass those of the corners.
+    const SLACK: (f64, f64) = (1.01, 1.0);
+    let [(west, east), (other_west, other_east)] = of.ranges;
+    // Over the antimeridian the second range goes on where the first ends.
+    let width = if other_west < west && east >= 180.0 { other_east + 360.0 - west } else { east - west };
+    let touches = of.ranges[0] != of.ranges[1] && width == east - west;
+    let longitude = west + width / 2.0;
+    let longitude = if longitude > 180.0 { longitude - 360.0 } else { longitude };
+    let middle = Point::new(longitude, f64::midpoint(of.south, of.north));
+    let Some(middle) = middle.filter(|_| width <= 170.0 && !touches && of.south > -90.0 && of.north < 90.0) else {
+        return (Point { longitude: 0.0, latitude: 0.0 }, EVERYWHERE);
+    };
+    // On a ball, what is furthest of a box of less than half the way round is one of its corners.
+    let corners = [(west, of.south), (west, of.north)];
+    let furthest = corners.into_iter().filter_map(|(longitude, latitude)| Point::new(longitude, latitude));
+    let furthest = furthest.map(|corner| super::distance::between(middle, corner)).fold(0.0, f64::max);
+    (middle, furthest * SLACK.0 + SLACK.1)
+}
+
+/// Cells that cover a box.
+pub(crate) fn cover(of: Box) -> Vec<i64> {
+    let (south, north) = (row(of.south), row(of.north));
+    let mut cells = Vec::new();
+    let [first, second] = of.ranges;
+    // A pole has no longitude.
+    let all = of.south <= -90.0 || of.north >= 90.0;
+    let ranges = if all { [(-180.0, 180.0); 2] } else { [first, second] };
+    for (n, (west, east)) in ranges.into_iter().enumerate() {
+        if n == 0 || ranges[0] != ranges[1] {
+            cover_range((column(west), column(east)), (south, north), &mut cells);
+        }
+    }
+    cells.sort_unstable();
+    cells.dedup();
+    cells
+}
+
+fn cover_range((west, east): (u32, u32), (south, north): (u32, u32), cells: &mut Vec<i64>) {
+    let count = |from: u32, to: u32, size: u32| (to >> size).saturating_sub(from >> size) + 1;
+    let fits = |size: &u32| count(west, east, *size).saturating_mul(count(south, north, *size)) <= CELLS_MAX;
+    let size = (0..LEVELS).find(fits).unwrap_or(LEVELS);
+    for row in south >> size..=north >> size {
+        for column in west >> size..=east >> size {
+            cells.push(name(column << size, row << size, size));
+        }
+    }
 }
 
 /// A zero before each bit.
@@ -105,6 +178,38 @@ mod tests {
         fn a_place_lies_in_its_cells_of_every_size(longitude in -180.0..=180.0, latitude in -90.0..=90.0, size in 0..=LEVELS) {
             let point = at(longitude, latitude);
             prop_assert!(within(name(column(longitude), row(latitude), size)).contains(&of(point)));
+        }
+
+        /// The box holds what is near, to the last: what lies on its rim is searched for, in all directions.
+        #[test]
+        fn what_is_near_lies_in_the_cells_around(
+            longitude in prop_oneof![-180.0..=180.0, Just(180.0), Just(-180.0), 179.999..180.0],
+            latitude in prop_oneof![-90.0..=90.0, Just(90.0), Just(-90.0), 89.99..90.0, -90.0..-89.999],
+            metres in prop_oneof![0.0..10.0, 0.0..10_000.0, 0.0..20_100_000.0],
+            direction in -180.0..180.0, part in prop_oneof![Just(1.0), 0.0..1.0],
+        ) {
+            use geographiclib_rs::{DirectGeodesic, Geodesic};
+            let (lat, lon): (f64, f64) = Geodesic::wgs84().direct(latitude, longitude, direction, metres * part);
+            let other = at(lon.clamp(-180.0, 180.0), lat);
+            let point = at(longitude, latitude);
+            let cells = cover(around(point, metres));
+            prop_assert!(cells.len() <= 2 * CELLS_MAX as usize);
+            prop_assert!(cells.iter().any(|cell| within(*cell).contains(&of(other))), "{:?} {:?}", other, around(point, metres));
+        }
+
+        #[test]
+        fn what_a_box_holds_lies_in_its_cells(
+            a in (-180.0..=180.0, -90.0..=90.0), b in (-180.0..=180.0, -90.0..=90.0), p in (-180.0..=180.0, -90.0..=90.0),
+            (x, y) in (0.0..=1.0, 0.0..=1.0),
+        ) {
+            let (a, b): ((f64, f64), (f64, f64)) = (a, b);
+            let of_request = Box::new(a.0, a.1.min(b.1), b.0, a.1.max(b.1));
+            let near = at(a.0 + (b.0 - a.0) * x, a.1 + (b.1 - a.1) * y);
+            for point in [at(p.0, p.1), near] {
+                if of_request.holds(point) {
+                    prop_assert!(cover(of_request).iter().any(|cell| within(*cell).contains(&of(point))));
+                }
+            }
         }
 
         #[test]

@@ -90,7 +90,7 @@ fn print_filter(collection: &Collection, values: &[Value], filter: &Filter) -> S
                 Test::Is(Truth::Unknown) => "is unknown".to_owned(),
                 Test::Contains(slot) => format!("contains {}", value(slot)),
                 Test::Contained(slot) => format!("contained in {}", value(slot)),
-                Test::Element(_) => "none of this grammar".to_owned(),
+                Test::Element(_) | Test::Near(_) | Test::InBox(_) | Test::InShape(_) => "not of this app".to_owned(),
             };
             format!("{} {condition}", print_target(collection, target))
         }
