@@ -81,7 +81,11 @@ pub(crate) fn exposed(model: &Model, listeners: &[Exposes]) -> Result<Vec<Exposu
     if let Some((_, Service { name, port, .. })) = unserved {
         return Err(Error::Unserved { service: name.clone(), port: *port });
     }
-    match listeners.iter().zip(&exposed).find(|(_, exposure)| exposure.services.is_empty()) {
+    // One that never was for a port tells of the process alone.
+    let idle = |(listener, exposure): &(&Exposes, &Exposure)| {
+        exposure.services.is_empty() && !matches!(listener, Exposes::Ports(ports) if ports.is_empty())
+    };
+    match listeners.iter().zip(&exposed).find(idle) {
         Some((Exposes::Service(name), _)) => Err(Error::NoService(name.clone())),
         Some((Exposes::Ports(_), _)) => Err(Error::IdleListener),
         None => Ok(exposed),
@@ -115,6 +119,7 @@ mod tests {
         assert_eq!(names("", &[ports(&[None])]), strings(&["abc"]));
         assert_eq!(names(THREE, &[ports(&[None]), ports(&[Some(81)])]), strings(&["ac", "b"]));
         assert_eq!(names(THREE, &[ports(&[None, Some(81)])]), strings(&["abc"]));
+        assert_eq!(names(THREE, &[ports(&[None, Some(81)]), ports(&[])]), strings(&["abc", ""]));
         assert_eq!(names(THREE, &[Exposes::Service("y".to_owned())]), strings(&["b"]));
         assert!(Exposure::whole(&model(THREE)).services.len() == 3);
     }

@@ -70,6 +70,26 @@ async fn one_process_serves_each_port_and_says_where_each_service_is() {
 }
 
 #[tokio::test]
+async fn where_every_service_has_a_port_the_apps_address_tells_of_its_health() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let (own, apps) = (free(), free());
+    let app = App::of(&format!(
+        "pintle: 1\nname: shop\ncollections: {{ a: {{ policies: {{ select: 'true' }} }} }}\n\
+         services: {{ a: {{ port: {}, collections: [a] }} }}\n",
+        own.port()
+    ));
+    let _server = Server::start(&mut common::pintle(&["serve", app.path(), "--listen", &apps.to_string()]));
+    for (url, wanted) in [
+        (format!("http://{own}/rest/v1/a"), 200),
+        (format!("http://{apps}/health"), 200),
+        (format!("http://{apps}/metrics"), 200),
+        (format!("http://{apps}/rest/v1/a"), 404),
+    ] {
+        assert_eq!(status(&url).await, wanted, "{url}");
+    }
+}
+
+#[tokio::test]
 async fn a_changed_app_is_served_by_the_same_listeners_or_not_at_all() {
     let app = App::of(MANIFEST);
     let server = app.serve();
