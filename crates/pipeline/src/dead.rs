@@ -80,9 +80,13 @@ impl DeadLetters {
         let pipeline = self.planner.model().pipeline(self.id);
         let rows = dead.into_iter().map(|Dead { values, counted, error }| {
             let record = pintle_query::pipeline::Record { values: values.to_vec(), counted };
-            let id: Option<Vec<String>> =
-                pipeline.id.iter().map(|field| record.value(*field).map(Value::to_text)).collect();
-            let id = id.map_or_else(|| (asker.new_uuid)().to_string(), |parts| parts.join(","));
+            let part = |field: &usize| record.value(*field).filter(|value| **value != Value::Null).map(Value::to_text);
+            let id = match pipeline.id.iter().map(part).collect::<Option<Vec<String>>>().as_deref() {
+                // What has no id is a record of its own each time.
+                None => (asker.new_uuid)().to_string(),
+                Some([id]) => id.clone(),
+                Some(parts) => serde_json::to_string(parts).unwrap_or_default(),
+            };
             let mut row = vec![
                 Value::Text(pipeline.name.clone()),
                 Value::Text(id),

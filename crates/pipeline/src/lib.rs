@@ -5,7 +5,7 @@
 //!    ([`mod@storing`]): what is answered is stored.
 //! 3. What was taken and cannot be stored (a reference to nothing, a taken unique value, a policy) is kept with its reason, before
 //!    it is answered ([`mod@dead`]), until somebody tries again.
-//! 4. More records than the pipeline may have on their way are refused, before anything is done for them.
+//! 4. More records than the pipeline may have on their way are refused, before anything of them is stored.
 //!
 //! This crate knows neither HTTP, nor who posts, nor SQL.
 

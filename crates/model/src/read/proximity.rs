@@ -184,7 +184,7 @@ impl Reader<'_> {
             return None;
         }
         let beyond = |value: &Option<Value>| matches!(value, Some(Value::Number(n)) if !(0.0..=ProximityAnswer::METRES_MAX).contains(n));
-        if beyond(&field.minimum) || beyond(&field.maximum) {
+        if beyond(&field.minimum) || beyond(&field.maximum) || beyond(&literal(field)) {
             let name = field.name.clone();
             self.error_help(node.span, format!("`{name}` may be beyond what can be asked"), help);
             return None;
@@ -211,8 +211,15 @@ impl Reader<'_> {
             self.error(node.span, message);
             return None;
         }
+        let seconds_max = i64::try_from(APART.1 / 1000).unwrap_or(i64::MAX);
+        let beyond = |value: &Option<Value>| matches!(value, Some(Value::Integer(n)) if !(0..=seconds_max).contains(n));
+        if beyond(&field.minimum) || beyond(&field.maximum) || beyond(&literal(field)) {
+            let message = format!("`{}` may be beyond what can be asked", field.name);
+            self.error_help(node.span, message, format!("seconds apart are from 0 to {seconds_max}"));
+            return None;
+        }
         field.minimum.get_or_insert(Value::Integer(0));
-        field.maximum.get_or_insert(Value::Integer(i64::try_from(APART.1 / 1000).unwrap_or(i64::MAX)));
+        field.maximum.get_or_insert(Value::Integer(seconds_max));
         Some(Apart::Param(place))
     }
 
@@ -265,10 +272,16 @@ impl Reader<'_> {
     /// A parameter that every such route has; one that the manifest declares under this name is taken for it.
     fn paging(&mut self, params: &mut Vec<RouteParam>, name: &str) -> usize {
         if let Some(at) = params.iter().position(|param| param.field.name == name) {
-            let field = &params[at].field;
-            if field.ty != Type::Integer {
-                let (span, ty) = (field.span, field.ty.name());
-                self.error(span, format!("`{name}` is how many are answered: an integer, not {ty}"));
+            let field = &mut params[at].field;
+            let (span, ty) = (field.span, field.ty);
+            if !matches!(field.minimum, Some(Value::Integer(0..))) {
+                field.minimum = Some(Value::Integer(0));
+            }
+            if name == "offset" {
+                field.default.get_or_insert(DefaultValue::Literal(Value::Integer(0)));
+            }
+            if ty != Type::Integer {
+                self.error(span, format!("`{name}` is how many are answered: an integer, not {}", ty.name()));
             }
             return at;
         }
@@ -286,5 +299,13 @@ impl Reader<'_> {
         }
         params.push(RouteParam { place: ParamPlace::Query, field });
         params.len() - 1
+    }
+}
+
+/// What stands for a value that is not given.
+fn literal(field: &Field) -> Option<Value> {
+    match &field.default {
+        Some(DefaultValue::Literal(value)) => Some(value.clone()),
+        _ => None,
     }
 }

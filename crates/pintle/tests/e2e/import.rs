@@ -8,6 +8,7 @@ on_both_stores!(
     csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields,
     an_import_goes_on_where_it_was,
     what_could_not_be_stored_is_tried_again,
+    each_record_that_could_not_be_stored_is_kept_for_itself,
 );
 
 const MANIFEST: &str = "
@@ -159,4 +160,40 @@ async fn what_could_not_be_stored_is_tried_again(place: Place) {
         found,
         json!(wanted.map(|(id, person, longitude)| json!({ "id": id, "person": person, "longitude": longitude })))
     );
+}
+
+async fn each_record_that_could_not_be_stored_is_kept_for_itself(place: Place) {
+    let app = App::of(
+        "
+pintle: 1
+public: none
+collections:
+  persons: { key: { id: integer }, policies: { select: 'true', insert: 'true' } }
+  visits:
+    key: { place: text, day: text }
+    fields: { person: { type: ref, to: persons }, code: { type: text, unique: true } }
+    policies: { select: 'true', insert: 'true' }
+pipelines:
+  visits: { path: /visits, into: visits }
+  codes: { path: /codes, into: visits, id: code }
+",
+    )
+    .on(place);
+    let server = app.serve();
+    let dead = async |door: &str, place: &str, day: &str| {
+        let record = json!({ "place": place, "day": day, "person": 1 });
+        server.post(door, record).await.has(202);
+    };
+    // No two keys of two fields are the same letter's.
+    dead("/visits", "a,b", "c").await;
+    dead("/visits", "a", "b,c").await;
+    // Nor are records whose id is null.
+    dead("/codes", "d", "1").await;
+    dead("/codes", "e", "1").await;
+    server.post("/rest/v1/persons", json!({ "id": 1 })).await.has(201);
+    let (code, out, err) = run(&app, &["replay", app.path()]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "visits: 2 stored, 0 left\ncodes: 2 stored, 0 left\n", ""));
+    let found = server.get("/rest/v1/visits?select=place,day&order=place,day").await.has(200).json();
+    let wanted = [("a", "b,c"), ("a,b", "c"), ("d", "1"), ("e", "1")];
+    assert_eq!(found, json!(wanted.map(|(place, day)| json!({ "place": place, "day": day }))));
 }

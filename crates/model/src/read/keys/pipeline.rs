@@ -20,7 +20,11 @@ pub(crate) static PIPELINE: Table = Table {
             "The field that tells records apart: the key, or a unique field. A record whose value is there already is stored \
              once. Default: the key.",
         ),
-        may("order", Name, "Records with the same value of this field are stored in the order in which they came."),
+        may(
+            "order",
+            Name,
+            "The field whose records belong together. Records of one stream are stored in the order in which they came, whatever it says; it is for queues that share the work out.",
+        ),
         may("batch", Object(&BATCH), "How many records are stored together."),
         may("limits", Object(&PIPELINE_LIMITS), "What is more is refused, with a time to wait."),
         may(
