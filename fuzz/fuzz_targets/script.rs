@@ -11,10 +11,10 @@ use pintle_script::{DbAnswer, DbRequest, Ended, Engine, FetchRequest, Fetched, H
 struct Nothing;
 
 impl Host for Nothing {
-    fn database(&mut self, _: &DbRequest) -> Result<DbAnswer, Ended> {
-        Ok(DbAnswer { status: 200, body: Bytes::from_static(b"[]"), count: None })
+    fn database(&mut self, _: &DbRequest) -> Result<Option<DbAnswer>, Ended> {
+        Ok(Some(DbAnswer { status: 200, body: Bytes::from_static(b"[]"), count: None }))
     }
-    fn sql(&mut self, _: &str, _: &Bytes) -> Result<DbAnswer, Ended> {
+    fn sql(&mut self, _: &str, _: &Bytes) -> Result<Option<DbAnswer>, Ended> {
         Err(Ended)
     }
     fn fetch(&mut self, _: FetchRequest) -> Result<Fetched, Ended> {
