@@ -20,14 +20,20 @@ pub(crate) type Body = Either<Full<Bytes>, Either<ServeFileSystemResponseBody, S
 
 /// A body whose pieces are made while it is sent. It ends when their sender is dropped.
 #[derive(Debug)]
-pub(crate) struct Streamed(mpsc::Receiver<Bytes>);
+pub(crate) struct Streamed {
+    first: Option<Bytes>,
+    rest: mpsc::Receiver<Bytes>,
+}
 
 impl hyper::body::Body for Streamed {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        self.rest.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
 
@@ -36,6 +42,9 @@ pub(crate) type Answer = Response<Body>;
 
 /// The type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// The type of an answer that is a line for each of many.
+pub(crate) const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
 
 /// How many headers an answer has at the most, as a rule: room for them is made once. Room for one more would be twice as
 /// much, which takes the allocator longer.
@@ -58,10 +67,25 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
 
 /// An answer that is sent piece by piece.
 pub(crate) fn streamed(status: StatusCode, media: HeaderValue, pieces: mpsc::Receiver<Bytes>) -> Answer {
-    let mut answer = Response::new(Either::Right(Either::Right(Streamed(pieces))));
+    streamed_behind(None, status, media, pieces)
+}
+
+/// An answer that is sent piece by piece, of which the first is there.
+pub(crate) fn streamed_behind(
+    first: Option<Bytes>,
+    status: StatusCode,
+    media: HeaderValue,
+    rest: mpsc::Receiver<Bytes>,
+) -> Answer {
+    let mut answer = Response::new(Either::Right(Either::Right(Streamed { first, rest })));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, media);
     answer
+}
+
+/// Whether it is made while it is sent.
+pub(crate) fn is_streamed(answer: &Answer) -> bool {
+    matches!(answer.body(), Either::Right(Either::Right(_)))
 }
 
 /// An answer without a body.

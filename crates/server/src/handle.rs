@@ -212,11 +212,13 @@ impl Ask<'_> {
     }
 }
 
-/// The answer to `HEAD`: as to `GET`, with the length of the body that is not sent.
+/// The answer to `HEAD`: as to `GET`, with the length of the body that is not sent, where it is known.
 pub(crate) fn without_body(answer: Answer) -> Answer {
-    let length = answer::length(&answer);
+    let length = (!answer::is_streamed(&answer)).then(|| answer::length(&answer));
     let (mut head, _) = answer.into_parts();
-    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(length) = length {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
     let mut bare = answer::empty(head.status);
     *bare.headers_mut() = head.headers;
     bare

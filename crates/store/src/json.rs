@@ -20,12 +20,16 @@ pub(crate) enum Cell {
     Wrong,
 }
 
-/// A JSON array of objects in the making.
+/// Bytes of lines that are handed on together.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// A JSON array of objects in the making, or objects that are a line each.
 #[derive(Debug)]
 pub(crate) struct Array {
     json: Vec<u8>,
     last_row: usize,
     len: u64,
+    lines: bool,
 }
 
 impl Array {
@@ -33,7 +37,18 @@ impl Array {
     pub(crate) fn new(capacity: usize) -> Array {
         let mut json = Vec::with_capacity(capacity);
         json.push(b'[');
-        Array { json, last_row: 1, len: 0 }
+        Array { json, last_row: 1, len: 0, lines: false }
+    }
+
+    /// No lines yet.
+    pub(crate) fn lines() -> Array {
+        Array { json: Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8), last_row: 0, len: 0, lines: true }
+    }
+
+    /// Takes the lines that are there, when they are as many as are handed on together or it is the `end`.
+    pub(crate) fn piece(&mut self, end: bool) -> Option<Bytes> {
+        let full = self.json.len() >= PIECE_BYTES || (end && !self.json.is_empty());
+        full.then(|| std::mem::replace(self, Array::lines()).json.into())
     }
 
     /// Adds a row with a value for each of `columns`: `cell` writes the nth.
@@ -46,12 +61,15 @@ impl Array {
         strip_nulls: bool,
         cell: impl FnMut(&mut Vec<u8>, usize, Type) -> Result<Cell, Error>,
     ) -> Result<(), Error> {
-        if self.len > 0 {
+        if self.len > 0 && !self.lines {
             self.json.push(b',');
         }
         self.last_row = self.json.len();
         self.len += 1;
         object(&mut self.json, columns, strip_nulls, cell)?;
+        if self.lines {
+            self.json.push(b'\n');
+        }
         if self.json.len() > BYTES_MAX {
             return Err(Error::TooLarge("the answer is larger than 64 MiB: ask for fewer rows or columns"));
         }

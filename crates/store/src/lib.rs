@@ -35,6 +35,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pintle_model::{CollectionId, Model, Value};
 use pintle_query::{Read, Write};
+use tokio::sync::mpsc;
 
 /// Who opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,6 +219,18 @@ impl Store {
             Store::Sqlite(store) => store.read(read).await,
             // In a box, here and below: beside a round trip that costs nothing, and its room would be every request's.
             Store::Postgres(store) => Box::pin(store.read(read)).await,
+        }
+    }
+
+    /// Runs a read whose rows are sent as JSON, a line each, while they are found: it takes the same memory for any number. All of it,
+    /// the taking too, may last as long as a read. When it fails, what was sent before are whole lines.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
+        match self {
+            Store::Sqlite(store) => store.lines(read, pieces).await,
+            Store::Postgres(store) => store.lines(read, pieces).await,
         }
     }
 

@@ -53,6 +53,7 @@ mod new;
 mod pages;
 mod pipelines;
 mod postgrest;
+mod proximity;
 mod retriever;
 mod route_cache;
 mod scripts;

@@ -102,6 +102,9 @@ impl Place<'_> {
             }
             .to_owned(),
         );
+        if let RouteAnswer::Proximity(_) = route.answer {
+            sentences.push("With `Accept: application/x-ndjson` each is a line, sent while they are found.".to_owned());
+        }
         if let Some(time) = route.cache {
             let seconds = time.as_secs();
             sentences.push(format!("Kept for up to {seconds} s, until what it reads is written."));
@@ -143,6 +146,10 @@ impl Place<'_> {
             RouteAnswer::Script(_) => self.script(schemas, &mut responses),
             RouteAnswer::Proximity(question) => {
                 self.rows(ResultShape::Rows, &mut responses);
+                if let Some(found) = responses.get_mut("200") {
+                    let row = found["content"][JSON]["schema"]["items"].clone();
+                    found["content"]["application/x-ndjson"] = json!({ "schema": row });
+                }
                 if question.subject.is_some() {
                     responses.extend(parts::errors(&["404"]));
                 }

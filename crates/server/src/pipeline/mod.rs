@@ -31,7 +31,8 @@ use crate::status::{self, RETRY_AFTER, Surface};
 /// How long nothing may come by a stream, and how long an answer may lie unread.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(300);
 /// What a stream of records is called.
-const STREAMS: [&str; 4] = ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"];
+pub(crate) const STREAMS: [&str; 4] =
+    ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"];
 
 /// Whether a request's body is a stream of records.
 pub(crate) fn is_stream(head: &Parts) -> bool {

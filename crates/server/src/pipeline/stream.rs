@@ -8,19 +8,16 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
 use pintle_pipeline::lines::Lines;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{Batch, Counts, Form};
 use super::{IDLE_MAX, Posting, failure};
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, NDJSON};
 use crate::failure::Failure;
 use crate::handle::Ask;
 
-/// The type of the answer.
-const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
 /// Pieces of answers that may wait for the connection.
 const PIECES_MAX: usize = 4;
 /// Bytes of a batch at the most, so that long records are stored in small ones.

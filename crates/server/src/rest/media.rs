@@ -29,21 +29,12 @@ impl Media {
             (Some(one), None) if one == "*/*" || one == "application/json" => return Ok(ARRAY),
             _ => {}
         }
-        let mut wanted: Vec<(f32, &str)> = Vec::new();
-        for part in headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')) {
-            let part = part.trim();
-            let weight = part.split(';').find_map(|word| word.trim().strip_prefix("q=")).map(|q| q.trim().parse());
-            wanted.push((weight.and_then(Result::ok).unwrap_or(1.0), part));
-        }
-        wanted.retain(|(weight, part)| *weight > 0.0 && !part.is_empty());
-        // Of equals the first stays first.
-        wanted.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let wanted = wanted(headers);
         if wanted.is_empty() {
             return Ok(ARRAY);
         }
-        wanted.iter().find_map(|(_, part)| one(part)).ok_or_else(|| {
-            let names: Vec<&str> = wanted.iter().map(|(_, part)| *part).collect();
-            let message = format!("None of these media types are available: {}", names.join(", "));
+        wanted.iter().find_map(|part| one(part)).ok_or_else(|| {
+            let message = format!("None of these media types are available: {}", wanted.join(", "));
             Failure::new(StatusCode::NOT_ACCEPTABLE, message).code("PGRST107")
         })
     }
@@ -57,6 +48,20 @@ impl Media {
             (false, true) => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
         })
     }
+}
+
+/// What `Accept` names, with its parameters: what is liked best first.
+pub(crate) fn wanted(headers: &HeaderMap) -> Vec<&str> {
+    let mut wanted: Vec<(f32, &str)> = Vec::new();
+    for part in headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')) {
+        let part = part.trim();
+        let weight = part.split(';').find_map(|word| word.trim().strip_prefix("q=")).map(|q| q.trim().parse());
+        wanted.push((weight.and_then(Result::ok).unwrap_or(1.0), part));
+    }
+    wanted.retain(|(weight, part)| *weight > 0.0 && !part.is_empty());
+    // Of equals the first stays first.
+    wanted.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    wanted.into_iter().map(|(_, part)| part).collect()
 }
 
 fn one(part: &str) -> Option<Media> {

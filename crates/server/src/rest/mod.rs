@@ -1,7 +1,7 @@
 //! `/rest/v1`: collections in PostgREST's grammar. This folder speaks HTTP (headers, statuses); what is asked for is
 //! `pintle-query`'s to understand.
 
-mod media;
+pub(crate) mod media;
 mod prefer;
 mod range;
 mod read;

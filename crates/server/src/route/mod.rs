@@ -107,6 +107,11 @@ pub(crate) async fn answer(ask: Ask<'_>, own: &Own, found: &Found<'_>, body: Inc
     if let Some(key) = key {
         call.repeat = Some(Repeat::begin(&ask, &asked(&ask, &call, key))?);
     }
+    if let RouteAnswer::Proximity(question) = &route.answer
+        && proximity::wants_lines(&ask.head.headers)
+    {
+        return proximity::lines(&ask, &call, question).await;
+    }
     match route.cache.filter(|_| reads) {
         Some(time) => kept::answer(&ask, &call, time, &conditions).await,
         None if reads => tagged(made(&ask, &call).await?.answer, &conditions),

@@ -28,10 +28,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::connect::{Connector, Purpose};
@@ -118,6 +119,20 @@ impl Postgres {
                 Err(_) if again => again = false,
                 Err(Fault::Conflict) => return Err(Error::Busy),
                 Err(Fault::Unsent(error) | Fault::Broken(error)) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
+        let mut again = true;
+        loop {
+            let mut conn = self.open.pool.get().await?;
+            match self.limited(pin!(read::lines(&mut conn, &read, &pieces))).await {
+                Ok(()) => return Ok(()),
+                // Of others some rows may have been handed on.
+                Err(Fault::Unsent(_)) if again => again = false,
+                Err(Fault::Conflict) => return Err(Error::Busy),
+                Err(Fault::Told(error) | Fault::Unsent(error) | Fault::Broken(error)) => return Err(error),
             }
         }
     }

@@ -5,10 +5,12 @@
 
 use std::pin::pin;
 
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::future::maybe_done;
 use pintle_query::plan::Inputs;
 use pintle_query::{Read, Statement};
+use tokio::sync::mpsc;
 use tokio_postgres::{Client, Statement as Prepared};
 
 use super::connect::told;
@@ -17,7 +19,7 @@ use super::json;
 use super::names::Names;
 use super::pool::Conn;
 use super::run::{Around, ROW_CAPACITY, settle};
-use super::send::{Sent, begin, done, ended, query, send};
+use super::send::{Sent, begin, control, done, ended, query, send};
 use crate::json::Array;
 use crate::{Error, Rows, fault as shared};
 
@@ -52,6 +54,38 @@ pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -
         (Some(around), _) => Box::pin(step(&conn.client, read, &rows, count.as_ref(), around)).await,
     };
     settle(conn, around, &outcome).await;
+    outcome
+}
+
+/// Runs a read whose rows are handed on as lines while they come. After an error the connection is not idle.
+pub(super) async fn lines(conn: &mut Conn, read: &Read, pieces: &mpsc::Sender<Bytes>) -> Result<(), Fault> {
+    let plan = &*read.plan;
+    let prepared = conn.prepared(&plan.rows.sql).await?;
+    conn.idle = false;
+    let outcome = async {
+        let mut opened = Sent::send(&conn.client, READ_ONLY)?;
+        let values = plan.rows.values(&read.inputs, &[]);
+        let mut rows = pin!(query(&conn.client, &prepared, values).await.map_err(of_read)?);
+        opened.done().await?;
+        let mut lines = Array::lines();
+        loop {
+            let row = rows.try_next().await.map_err(of_read)?;
+            if let Some(row) = &row {
+                json::push(&mut lines, row, 0, &plan.columns, plan.strip_nulls)?;
+            }
+            if let Some(piece) = lines.piece(row.is_none()) {
+                pieces.send(piece).await.map_err(|_| Error::Timeout)?;
+            }
+            if row.is_none() {
+                return control(&conn.client, Some("COMMIT")).await;
+            }
+        }
+    }
+    .await;
+    match outcome {
+        Err(Fault::Unsent(_)) => conn.forget(),
+        _ => conn.idle = outcome.is_ok(),
+    }
     outcome
 }
 

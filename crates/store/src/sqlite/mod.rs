@@ -30,12 +30,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use self::batch::Steps;
-use self::connection::Purpose;
+use self::connection::{Conn, Purpose};
 use self::lock::Lock;
 use self::readers::Readers;
 use self::shared::Shared;
@@ -120,6 +123,19 @@ impl Sqlite {
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
         self.open.readers.read(read, self.timeout()).await
+    }
+
+    pub(crate) async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
+        let (due, runtime) = (Instant::now() + self.timeout(), Handle::current());
+        let work = move |conn: &Conn| {
+            // Whoever does not take them in time keeps a connection and a snapshot.
+            let hand_on = |piece| match runtime.block_on(timeout_at(due, pieces.send(piece))) {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(Error::Timeout),
+            };
+            run::lines(&conn.db, &read, hand_on)
+        };
+        self.open.readers.run(self.timeout(), work).await
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {

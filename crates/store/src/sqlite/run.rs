@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use bytes::Bytes;
 use pintle_model::{Model, Value};
 use pintle_query::plan::{Action, Inputs};
 use pintle_query::{Read, Statement, Write, WritePlan};
@@ -52,6 +53,23 @@ fn rows(db: &Connection, read: &Read, failed: impl Fn(&rusqlite::Error) -> Error
         json::push(&mut array, row, 0, &plan.columns, plan.strip_nulls)?;
     }
     Ok(array.finish())
+}
+
+/// Runs a read whose rows are handed on as lines while they are found. `hand_on` says whether they are still wanted.
+pub(super) fn lines(
+    db: &Connection,
+    read: &Read,
+    mut hand_on: impl FnMut(Bytes) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let plan = &*read.plan;
+    let mut lines = Array::lines();
+    let mut statement = Prepared::filled(db, &plan.rows, &read.inputs)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(|error| fault::general(&error))? {
+        json::push(&mut lines, row, 0, &plan.columns, plan.strip_nulls)?;
+        lines.piece(false).map_or(Ok(()), &mut hand_on)?;
+    }
+    lines.piece(true).map_or(Ok(()), &mut hand_on)
 }
 
 /// A statement that is compiled: kept for the next time, unless it is long.
