@@ -5,10 +5,14 @@
 //! [`SHARED`]; a test that is run by itself starts its own. Each test takes a [`Database`] of its own on it. A test that
 //! kills its server, or needs other settings, starts one with [`Postgres::start`].
 //!
+//! [`Nats`] is a server of NATS JetStream.
+//!
 //! [`Browser`] is Chromium without a window, for tests of pages.
 
 pub mod browser;
+mod nats;
 mod postgres;
 
 pub use browser::{Browser, Page};
+pub use nats::Nats;
 pub use postgres::{Database, NONE, Postgres, SHARED};

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let tools = tools::prepare();
     let mut tally = Tally::default();
     let mut good = true;
-    let mut commands = commands(args, tools.postgres.is_some());
+    let mut commands = commands(args, tools.postgres.is_some(), tools.nats);
     if let Some(program) = tools.program.as_ref().filter(|_| args.is_empty()) {
         commands.extend(in_image(program, tools.postgres.is_some()));
     }
@@ -60,8 +60,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The runners to start. Without PostgreSQL those tests are left out that have it in their names.
-fn commands(args: &[String], postgres: bool) -> Vec<Command> {
+/// The runners to start. Without PostgreSQL or NATS those tests are left out that have it in their names.
+fn commands(args: &[String], postgres: bool, nats: bool) -> Vec<Command> {
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     let mut others = if nextest {
         cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
@@ -73,10 +73,19 @@ fn commands(args: &[String], postgres: bool) -> Vec<Command> {
     }
     // The filter of cargo's own runner is one text alone.
     others.args(if nextest { args } else { &args[..args.len().min(1)] });
-    if !postgres && nextest {
-        others.args(["-E", "not (test(/postgres(ql)?([^a-z]|$)/) or binary(/postgres/))"]);
-    } else if !postgres {
-        others.args(["--", "--skip", "postgres_", "--skip", "postgres::", "--skip", "_postgresql"]);
+    let (mut left_out, mut skipped) = (Vec::new(), Vec::new());
+    if !postgres {
+        left_out.extend(["test(/postgres(ql)?([^a-z]|$)/)", "binary(/postgres/)"]);
+        skipped.extend(["--skip", "postgres_", "--skip", "postgres::", "--skip", "_postgresql"]);
+    }
+    if !nats {
+        left_out.push("test(/(^|[^a-z])nats([^a-z]|$)/)");
+        skipped.extend(["--skip", "nats_", "--skip", "nats::"]);
+    }
+    if nextest && !left_out.is_empty() {
+        others.args(["-E", &format!("not ({})", left_out.join(" or "))]);
+    } else if !skipped.is_empty() {
+        others.arg("--").args(skipped);
     }
     if args.is_empty() { vec![cargo(&["test", "--workspace", "--doc"]), others] } else { vec![others] }
 }

@@ -4,6 +4,7 @@
 //! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace`, `wrk` and Chromium, from the system's packages, if we may install them (root, or sudo without a password);
 //! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
+//! - NATS, from there too; each test that needs it starts its own;
 //! - PostgreSQL, from there too: one throwaway server for the whole run, gone with it. No cluster of the system's is made.
 //!
 //! What cannot be had is said now and once more after the tests ran: a check that was left out is never silent.
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use pintle_testbed::{Browser, Postgres};
+use pintle_testbed::{Browser, Nats, Postgres};
 
 use crate::image;
 use crate::run::{root, run, say, succeeds};
@@ -41,6 +42,8 @@ pub(crate) struct Tools {
     pub(crate) program: Option<PathBuf>,
     /// The server that all tests share; they get its address as [`pintle_testbed::SHARED`].
     pub(crate) postgres: Option<Postgres>,
+    /// Whether NATS is there.
+    pub(crate) nats: bool,
     /// What is missing, which checks are left out for it, and what to install.
     pub(crate) missing: Vec<String>,
 }
@@ -66,6 +69,11 @@ pub(crate) fn prepare() -> Tools {
     match postgres() {
         Ok(server) => tools.postgres = Some(server),
         Err(error) => tools.missing.push(format!("PostgreSQL ({error:#}): NOTHING was tested on that store")),
+    }
+    tools.nats = Nats::program().is_some() || install("nats-server") && Nats::program().is_some();
+    if !tools.nats {
+        let what = "NATS: the queue NATS JetStream was NOT tested; install `nats-server`, so that it is on the PATH";
+        tools.missing.push(what.to_owned());
     }
     match image() {
         Ok((folder, program)) => (tools.image, tools.program) = (Some(folder), Some(program)),

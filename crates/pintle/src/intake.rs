@@ -21,7 +21,8 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(app: &App, id: PipelineId, store: &Store) -> Result<Intake, Failure> {
-        let door = Door::new(id, &app.planner, store).ok_or_else(|| Failure::new("the model has no dead letters"))?;
+        let door =
+            Door::new(id, &app.planner, store, None).ok_or_else(|| Failure::new("the model has no dead letters"))?;
         Ok(Intake { door, asker: asker() })
     }
 }

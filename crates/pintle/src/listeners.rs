@@ -70,7 +70,7 @@ pub(crate) fn names(model: &Model, services: &[ServiceId]) -> String {
     services.iter().map(|id| model.service(*id).name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn no_service(model: &Model, name: &str) -> Failure {
+pub(crate) fn no_service(model: &Model, name: &str) -> Failure {
     let known = || model.services.iter().map(|service| service.name.as_str());
     let help = match meant(name, known()) {
         Some(meant) => format!("did you mean `{meant}`?"),

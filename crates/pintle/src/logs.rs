@@ -19,7 +19,8 @@ pub(crate) enum Format {
 /// Logs from here on. `PINTLE_LOG` says what, as `warn` or `info,pintle_store=debug`.
 pub(crate) fn start(format: Option<Format>) -> Result<(), Failure> {
     let wanted = std::env::var("PINTLE_LOG").unwrap_or_default();
-    let wanted = if wanted.is_empty() { "info" } else { &wanted };
+    // Of the client of NATS the queue itself tells what matters.
+    let wanted = if wanted.is_empty() { "info,async_nats=warn" } else { &wanted };
     let filter = EnvFilter::try_new(wanted).map_err(|error| {
         Failure::because(format!("PINTLE_LOG is `{wanted}`"), &error)
             .help("give a level (error, warn, info, debug), or levels by part: `info,pintle_store=debug`")

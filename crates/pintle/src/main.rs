@@ -22,6 +22,7 @@ mod migration;
 mod pipelines;
 mod place;
 mod progress;
+mod queue;
 mod reload;
 mod report;
 mod scripts;
@@ -66,6 +67,8 @@ enum Command {
     Replay(commands::replay::Args),
     /// Serve an app
     Serve(commands::serve::Args),
+    /// Store what waits in the queue of an app's pipelines, beside its servers
+    Worker(commands::worker::Args),
     /// Pass requests on to an app's services, by path
     Gateway(commands::gateway::Args),
     /// Say whether a server is ready, by the exit code: for containers without a shell
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Worker(args) => commands::worker::run(&args),
         Command::Gateway(args) => commands::gateway::run(&args),
         Command::Health(args) => commands::health::run(&args),
         Command::Up(args) => commands::up::run(&args),

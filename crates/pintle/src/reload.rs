@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pintle_model::Model;
+use pintle_pipeline::JetStream;
 use pintle_query::Dialect;
 use pintle_server::{Server, Settings};
 use pintle_store::{Consent, Store};
@@ -18,6 +19,7 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::migration;
 use crate::place::StoreArg;
+use crate::queue;
 use crate::report;
 use crate::ui::{self, Look};
 use crate::watch::Watcher;
@@ -30,6 +32,7 @@ pub(crate) struct Reload {
     pub(crate) dialect: Dialect,
     pub(crate) server: Server,
     pub(crate) store: Store,
+    pub(crate) queue: Option<JetStream>,
     /// The state of its files when they were looked at last.
     pub(crate) seen: Option<u64>,
     /// Its folder of pages.
@@ -113,6 +116,9 @@ impl Reload {
         let verdict = report::verdict(&checked);
         let app = checked.app.ok_or_else(|| Failure::new(verdict))?;
         let environment = environment::read(app.model())?;
+        if self.queue.is_some() {
+            queue::fits(app.model(), self.dialect)?;
+        }
         let store = self
             .store
             .with_model(app.model())
@@ -123,6 +129,7 @@ impl Reload {
             folder: app.folder.clone(),
             environment,
             store: store.clone(),
+            queue: self.queue.clone(),
             settings: Settings::default(),
         };
         // Migrated last: the app that is served now could not be served with the other one's tables.

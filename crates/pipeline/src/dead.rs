@@ -52,7 +52,7 @@ pub struct Replayed {
 }
 
 /// Who a record came from, as it is kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sender {
     role: String,
     user: Option<String>,
@@ -99,6 +99,20 @@ impl DeadLetters {
         });
         let rows = rows.collect();
         self.store.write(write(self.insert()?, rows, asker)).await?;
+        Ok(())
+    }
+
+    /// Keeps the JSON of a record that cannot be read any more.
+    pub(crate) async fn keep_unread(&self, json: &str, error: &StoreError, asker: &Asker) -> Result<(), Error> {
+        let mut row = vec![
+            self.name(),
+            Value::Text((asker.new_uuid)().to_string()),
+            Value::Json(json.to_owned()),
+            Value::Json(serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default()),
+        ];
+        row.extend(reason(error));
+        row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
+        self.store.write(write(self.insert()?, vec![row], asker)).await?;
         Ok(())
     }
 

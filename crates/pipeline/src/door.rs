@@ -11,6 +11,7 @@ use pintle_query::{Fault, Planner};
 use pintle_store::{Rows, Store};
 
 use crate::dead::Replayed;
+use crate::jetstream::{JetStream, Publisher, QueueError};
 use crate::metrics::Metrics;
 use crate::storing::Storing;
 
@@ -24,6 +25,8 @@ pub struct Door {
     id: PipelineId,
     planner: Arc<Planner>,
     storing: Storing,
+    /// The way into the queue; nothing where the store itself is the queue.
+    publisher: Option<Publisher>,
     /// Records that are on their way.
     waiting: AtomicU64,
     metrics: Arc<Metrics>,
@@ -32,6 +35,8 @@ pub struct Door {
 /// What became of a record that was taken. It is durable, whatever it is.
 #[derive(Debug)]
 pub enum Taken {
+    /// It is in the queue, and is stored by a worker.
+    Accepted,
     /// It is in the store: it is new there, or one with its id was there already.
     Stored,
     /// It could not be stored: it is kept with this reason, to be tried again.
@@ -41,6 +46,8 @@ pub enum Taken {
 /// What became of a single record.
 #[derive(Debug)]
 pub enum Answered {
+    /// It is in the queue, and is stored by a worker.
+    Accepted,
     /// It is new. The row as it stands, where whoever posts may read what it adds.
     New(Rows),
     /// One with its id was there already.
@@ -58,20 +65,24 @@ pub enum Error {
     /// Who posts may not.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The queue cannot keep anything now. Some records may be in it.
+    #[error("the queue does not answer")]
+    Queue(#[source] QueueError),
     /// The store cannot keep anything now. Some records may have been stored.
     #[error(transparent)]
     Store(#[from] pintle_store::Error),
 }
 
 impl Door {
-    /// The door of a pipeline; nothing where the model lacks what every model has.
+    /// The door of a pipeline, into the queue if there is one beside the store; nothing where the model lacks what every model has.
     #[must_use]
-    pub fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store) -> Option<Door> {
+    pub fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store, queue: Option<&JetStream>) -> Option<Door> {
         let metrics = Arc::new(Metrics::new(&planner.model().pipeline(id).name));
         Some(Door {
             id,
             planner: Arc::clone(planner),
             storing: Storing::new(id, planner, store, &metrics)?,
+            publisher: queue.map(|queue| Publisher::new(queue, planner, id, &metrics)),
             waiting: AtomicU64::new(0),
             metrics,
         })
@@ -96,7 +107,12 @@ impl Door {
     /// # Errors
     /// With everything that is wrong with it.
     pub fn read(&self, json: &[u8], asker: &Asker) -> Result<Record, Fault> {
-        let read = self.planner.pipeline_record(self.id, json, asker);
+        let mut read = self.planner.pipeline_record(self.id, json, asker);
+        if let (Ok(record), Some(publisher)) = (&read, &self.publisher)
+            && let Err(fault) = publisher.fits(record, json.len())
+        {
+            read = Err(fault);
+        }
         if read.is_err() {
             self.metrics.refused.increment(1);
         }
@@ -135,7 +151,12 @@ impl Door {
     /// When it was not taken.
     pub async fn one(&self, record: &Record, asker: &Asker) -> Result<Answered, Error> {
         let _waiting = self.room(1)?;
-        self.storing.one(record, asker).await
+        match &self.publisher {
+            None => self.storing.one(record, asker).await,
+            Some(publisher) => {
+                publisher.take(std::slice::from_ref(record), asker, false).await.map(|()| Answered::Accepted)
+            }
+        }
     }
 
     /// Takes records; what became of each, in their order.
@@ -144,7 +165,7 @@ impl Door {
     /// When they were not taken. Some may have been stored all the same; those with an id are stored once if they come again.
     pub async fn take(&self, records: Vec<Record>, asker: &Asker) -> Result<Vec<Taken>, Error> {
         let _waiting = self.room(records.len() as u64)?;
-        self.storing.all(records, asker).await
+        self.queued(records, asker, false).await
     }
 
     /// Tries again what could not be stored before, each as who sent it.
@@ -171,7 +192,14 @@ impl Door {
                 room => break room?,
             }
         };
-        self.storing.all(records, asker).await
+        self.queued(records, asker, true).await
+    }
+
+    /// Hands records to the queue, be it the store itself or another one.
+    async fn queued(&self, records: Vec<Record>, asker: &Asker, patient: bool) -> Result<Vec<Taken>, Error> {
+        let Some(publisher) = &self.publisher else { return self.storing.all(records, asker).await };
+        publisher.take(&records, asker, patient).await?;
+        Ok(records.iter().map(|_| Taken::Accepted).collect())
     }
 
     fn room(&self, records: u64) -> Result<Waiting<'_>, Error> {

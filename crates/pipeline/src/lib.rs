@@ -2,7 +2,8 @@
 //!
 //! 1. A [`Door`] is one pipeline of an app. It reads what comes into records ([`Door::read`]), cut out of a stream by [`lines`].
 //! 2. [`Door::take`] takes records, and answers when they are durable. On the embedded queue that is the store's own group commit
-//!    ([`mod@storing`]): what is answered is stored.
+//!    ([`mod@storing`]): what is answered is stored. On the queue NATS JetStream ([`mod@jetstream`]) it is in a stream, and a worker
+//!    stores it the same way.
 //! 3. What was taken and cannot be stored (a reference to nothing, a taken unique value, a policy) is kept with its reason, before
 //!    it is answered ([`mod@dead`]), until somebody tries again.
 //! 4. More records than the pipeline may have on their way are refused, before anything of them is stored.
@@ -11,9 +12,11 @@
 
 mod dead;
 mod door;
+pub mod jetstream;
 pub mod lines;
 mod metrics;
 mod storing;
 
 pub use dead::Replayed;
 pub use door::{Answered, Door, Error, Taken};
+pub use jetstream::JetStream;

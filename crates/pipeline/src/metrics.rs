@@ -12,6 +12,8 @@ pub(crate) struct Metrics {
     pub(crate) stored: Counter,
     /// Taken, and there already.
     pub(crate) seen: Counter,
+    /// Taken, and in the queue.
+    pub(crate) accepted: Counter,
     /// Taken, and kept with a reason.
     pub(crate) dead: Counter,
     /// Not taken: something was wrong with them.
@@ -31,6 +33,7 @@ impl Metrics {
         Metrics {
             stored: of("stored"),
             seen: of("seen"),
+            accepted: of("accepted"),
             dead: of("dead"),
             refused: of("refused"),
             turned_away: of("turned_away"),

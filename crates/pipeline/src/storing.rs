@@ -111,6 +111,20 @@ impl Storing {
         Ok(())
     }
 
+    /// Keeps a record that the store cannot keep where it belongs, with the reason.
+    pub(crate) async fn keep(&self, record: &Record, error: &StoreError, asker: &Asker) -> Result<(), Error> {
+        self.dead.keep([Dead { values: &record.values, counted: record.counted, error }], asker).await?;
+        self.metrics.dead.increment(1);
+        Ok(())
+    }
+
+    /// The same for the JSON of one that cannot be read any more.
+    pub(crate) async fn keep_unread(&self, json: &str, error: &StoreError, asker: &Asker) -> Result<(), Error> {
+        self.dead.keep_unread(json, error, asker).await?;
+        self.metrics.dead.increment(1);
+        Ok(())
+    }
+
     /// Tries again what could not be stored, as who sent it.
     pub(crate) async fn replay(&self, id: PipelineId, planner: &Planner, asker: &Asker) -> Result<Replayed, Error> {
         let mut done = Replayed::default();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pintle_auth::GatewayKey;
 use pintle_model::RouteId;
+use pintle_pipeline::JetStream;
 use pintle_query::Planner;
 use pintle_script::{Engine, Program};
 use pintle_store::Store;
@@ -29,6 +30,8 @@ pub struct App {
     pub environment: Environment,
     /// Its data, migrated to the model. Serving ends with closing it, unless others hold it too.
     pub store: Store,
+    /// Where its pipelines' records wait; nothing where the store itself is the queue.
+    pub queue: Option<JetStream>,
     /// How it is served.
     pub settings: Settings,
 }

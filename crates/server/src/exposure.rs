@@ -12,6 +12,8 @@ pub enum Exposes {
     Ports(Vec<Option<u16>>),
     /// The one of this name, whatever its port.
     Service(String),
+    /// None: what tells of the process is all that answers.
+    Nothing,
 }
 
 /// Some services of an app, as one.
@@ -38,6 +40,7 @@ impl Exposure {
         Exposure::of(model, |service| match listener {
             Exposes::Ports(ports) => ports.contains(&service.port),
             Exposes::Service(name) => service.name == *name,
+            Exposes::Nothing => false,
         })
     }
 
@@ -83,11 +86,16 @@ pub(crate) fn exposed(model: &Model, listeners: &[Exposes]) -> Result<Vec<Exposu
     }
     // One that never was for a port tells of the process alone.
     let idle = |(listener, exposure): &(&Exposes, &Exposure)| {
-        exposure.services.is_empty() && !matches!(listener, Exposes::Ports(ports) if ports.is_empty())
+        let told = match listener {
+            Exposes::Ports(ports) => ports.is_empty(),
+            Exposes::Service(_) => false,
+            Exposes::Nothing => true,
+        };
+        exposure.services.is_empty() && !told
     };
     match listeners.iter().zip(&exposed).find(idle) {
         Some((Exposes::Service(name), _)) => Err(Error::NoService(name.clone())),
-        Some((Exposes::Ports(_), _)) => Err(Error::IdleListener),
+        Some((Exposes::Ports(_) | Exposes::Nothing, _)) => Err(Error::IdleListener),
         None => Ok(exposed),
     }
 }

@@ -189,7 +189,7 @@ async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoin
     }
     Some(match endpoint {
         Endpoint::Live => Ok(health::live()),
-        Endpoint::Ready => health::ready(&state.store).await.map(|answer| exposed.signed(answer)),
+        Endpoint::Ready => health::ready(&state.store, state.queue.as_ref()).await.map(|answer| exposed.signed(answer)),
         Endpoint::Health => Ok(health::both(&state.store).await),
         _ => Ok(metrics::answer()),
     })

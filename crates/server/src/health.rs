@@ -1,12 +1,13 @@
 //! `/health`, `/health/live`, `/health/ready`: open to everybody.
 
-use hyper::StatusCode;
+use hyper::{StatusCode, header};
+use pintle_pipeline::JetStream;
 use pintle_query::Details;
 use pintle_store::Store;
 
 use crate::answer::{self, Answer};
 use crate::failure::Failure;
-use crate::status::{self, Surface};
+use crate::status::{self, RETRY_AFTER, Surface};
 
 /// What is said when all is well.
 pub(crate) const OK: &[u8] = br#"{"status":"ok"}"#;
@@ -16,12 +17,14 @@ pub(crate) fn live() -> Answer {
     answer::json(StatusCode::OK, OK.into())
 }
 
-/// Requests should be sent here: the store answers and its tables are the model's.
-pub(crate) async fn ready(store: &Store) -> Result<Answer, Failure> {
-    match store.ready().await {
-        Ok(()) => Ok(answer::json(StatusCode::OK, OK.into())),
-        Err(error) => Err(not_ready(error)),
+/// Requests should be sent here: the store answers and its tables are the model's, and so does the queue, if there is one.
+pub(crate) async fn ready(store: &Store, queue: Option<&JetStream>) -> Result<Answer, Failure> {
+    store.ready().await.map_err(not_ready)?;
+    if let Some(Err(error)) = queue.map(JetStream::ready) {
+        let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the queue does not answer");
+        return Err(failure.because(&error).header(header::RETRY_AFTER, RETRY_AFTER));
     }
+    Ok(answer::json(StatusCode::OK, OK.into()))
 }
 
 /// Both, in the words that older monitors know.

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 use pintle_model::{Caller, Model, PipelineId, Role};
-use pintle_pipeline::Door;
+use pintle_pipeline::{Door, JetStream};
 use pintle_query::Planner;
 use pintle_query::rest::Asker;
 use pintle_store::Store;
@@ -31,6 +31,7 @@ use crate::{App, Error, Exposure, Scripts, Settings, openapi};
 pub(crate) struct State {
     pub(crate) planner: Arc<Planner>,
     pub(crate) store: Store,
+    pub(crate) queue: Option<JetStream>,
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
     pub(crate) idempotency: Idempotency,
@@ -110,7 +111,7 @@ impl State {
             outbox: earlier.map_or_else(Arc::default, |earlier| Arc::clone(&earlier.outbox)),
             scripts: app.scripts,
             doors: (0..model.pipelines.len())
-                .map(|at| Door::new(PipelineId(at), &app.planner, &app.store).map(Arc::new))
+                .map(|at| Door::new(PipelineId(at), &app.planner, &app.store, app.queue.as_ref()).map(Arc::new))
                 .collect::<Option<_>>()
                 .ok_or(Error::Model("_pintle_dead_letters"))?,
             habits: model.routes.iter().map(|_| Arc::default()).collect(),
@@ -122,6 +123,7 @@ impl State {
             doubts: Doubts::default(),
             planner: app.planner,
             store: app.store,
+            queue: app.queue,
             settings: app.settings,
         })
     }

@@ -157,7 +157,7 @@ impl Import<'_> {
         let taken = taken.map_err(|error: Error| error.to_string())?;
         for (line, taken) in lines.into_iter().zip(taken) {
             match taken {
-                Taken::Stored => self.note.stored += 1,
+                Taken::Stored | Taken::Accepted => self.note.stored += 1,
                 Taken::Dead(error) => {
                     self.note.dead += 1;
                     self.tell(line, &error.to_string());

@@ -18,3 +18,4 @@ pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod types;
 pub(crate) mod up;
+pub(crate) mod worker;

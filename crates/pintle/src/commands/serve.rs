@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
+use pintle_pipeline::JetStream;
 use pintle_query::Dialect;
 use pintle_server::{Environment, Server, Settings};
 use pintle_store::{Access, Store};
@@ -19,6 +20,7 @@ use crate::gateway_key;
 use crate::listeners::{self, Place};
 use crate::logs;
 use crate::place::StoreArg;
+use crate::queue::{self, QueueArg};
 use crate::reload::{self, Reload};
 use crate::ui::{self, Look};
 use crate::watch::Watcher;
@@ -37,6 +39,8 @@ pub(crate) struct Args {
     service: Option<String>,
     #[command(flatten)]
     store: StoreArg,
+    #[command(flatten)]
+    queue: QueueArg,
     /// Let anonymous callers act as service_role: for trying things out, on loopback alone
     #[arg(long, env = "PINTLE_DEV", value_parser = BoolishValueParser::new())]
     dev: bool,
@@ -72,6 +76,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     pintle_server::metrics::install().map_err(|error| Failure::because("cannot record metrics", &error))?;
     let (app, location) = App::load(&args.app, &args.store)?;
     let environment = environment::read(app.model())?;
+    let queue = args.queue.url()?;
+    if queue.is_some() {
+        queue::fits(app.model(), location.dialect())?;
+    }
     if let Some(variable) = app.model().credentials.tokens.as_deref().filter(|name| environment.get(name).is_none()) {
         tracing::warn!(variable, "not set: there are no tokens but those of `pintle token create`");
     }
@@ -83,12 +91,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let access = args.service.clone().map_or(Access::Serve, Access::Service);
     let store = Store::open(&location, app.model(), access)
         .map_err(|error| Failure::because("cannot open the store", &error).help(OTHER_STORE))?;
-    let server = server(args, &app, &places, environment, &store)?;
+    let queue = queue.map(|url| runtime.block_on(queue::open(&url, app.model()))).transpose()?;
+    let server = server(args, &app, &places, environment, (&store, queue.clone()))?;
     // Migrated last, as when the app is reloaded: a server that cannot be made leaves the store to the one before.
     reload::migrate(&store, &app, &args.store)?;
     let pages = reload::pages_of(app.model());
     let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
-    let ended = runtime.block_on(serve(args, &app, location.dialect(), server, store, (&places, listeners), watcher));
+    let kept = (location.dialect(), store, queue);
+    let ended = runtime.block_on(serve(args, &app, server, kept, (&places, listeners), watcher));
     drop(inside);
     // What nothing can break off, such as one long step of a script, does not keep the process.
     runtime.shutdown_timeout(LAST_TIME);
@@ -154,7 +164,7 @@ fn server(
     app: &App,
     places: &[Place],
     environment: Environment,
-    store: &Store,
+    (store, queue): (&Store, Option<JetStream>),
 ) -> Result<Server, Failure> {
     let settings = Settings {
         listeners: places.iter().map(|place| place.exposes.clone()).collect(),
@@ -175,6 +185,7 @@ fn server(
         folder: app.folder.clone(),
         environment,
         store: store.clone(),
+        queue,
         settings,
     };
     Server::new(served).map_err(|error| stopped(&error))
@@ -187,9 +198,8 @@ fn stopped(error: &(dyn std::error::Error + 'static)) -> Failure {
 async fn serve(
     args: &Args,
     app: &App,
-    dialect: Dialect,
     server: Server,
-    store: Store,
+    (dialect, store, queue): (Dialect, Store, Option<JetStream>),
     (places, listeners): (&[Place], Vec<TcpListener>),
     watcher: Option<Watcher>,
 ) -> Result<(), Failure> {
@@ -202,7 +212,7 @@ async fn serve(
     let look = Look::of_out();
     let banner = Banner { app, store: &args.store, bound: &bound, dev: args.dev, watch: args.watch, look }.text();
     let (store_arg, awaited) = (args.store.clone(), None);
-    let reload = Reload { given, store_arg, dialect, server: server.clone(), store, seen, pages, awaited };
+    let reload = Reload { given, store_arg, dialect, server: server.clone(), store, queue, seen, pages, awaited };
     let changes = reload.follow(watcher).map_err(|error| stopped(&error))?;
     for (address, services) in &bound {
         // What is not a part of the app needs no name.

@@ -49,6 +49,7 @@ mod idempotency;
 mod import;
 mod life;
 mod migrate;
+mod nats;
 mod new;
 mod pages;
 mod pipelines;

@@ -29,7 +29,14 @@ pub(super) fn operation(place: Place<'_>, pipeline: &Pipeline) -> Value {
         responses.insert(status.to_owned(), json!({ "description": about, "content": content }));
     };
     answer("200", stored, many);
-    answer("202", "The record could not be stored, and is kept with the reason.", json!({ JSON: { "schema": taken } }));
+    let waits = "One record: it could not be stored, and is kept with the reason; or it waits in the queue, and is answered as it was taken. \
+                 Several: all wait in the queue.";
+    let record = parts::schema_ref(&Form::Answered.name(place.collection));
+    answer(
+        "202",
+        waits,
+        json!({ JSON: { "schema": { "anyOf": [taken, record, { "type": "array", "items": taken }] } } }),
+    );
     answer("207", "Not all of several records are stored.", one_or_many(taken.clone()));
     responses.insert(
         "201".to_owned(),
@@ -75,8 +82,8 @@ pub(super) fn taken() -> Map<String, Value> {
             "index": { "type": "integer", "minimum": 0, "description": "Its place among those that were sent." },
             "id": { "description": "What tells it apart, unless the store counts it." },
             "status": {
-                "enum": ["stored", "dead", "refused", "failed"],
-                "description": "`stored`: it is in the store. `dead`: it could not be stored and is kept. `refused`: something is wrong \
+                "enum": ["accepted", "stored", "dead", "refused", "failed"],
+                "description": "`accepted`: it is in the queue. `stored`: it is in the store. `dead`: it could not be stored and is kept. `refused`: something is wrong \
                     with it. `failed`: it and all behind it were not taken.",
             },
             "error": parts::schema_ref("Error"),

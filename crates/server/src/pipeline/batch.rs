@@ -25,6 +25,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Counts {
     pub(super) records: u64,
+    pub(super) accepted: u64,
     pub(super) stored: u64,
     pub(super) refused: u64,
     pub(super) dead: u64,
@@ -91,12 +92,14 @@ impl Batch {
                     Some(Taken::Dead(error)) => {
                         ("dead", Some(status::error(error, Surface::Plain, posting.asker.caller.role).json()))
                     }
+                    Some(Taken::Accepted) => ("accepted", None),
                     _ => ("stored", None),
                 },
             };
             match word {
                 "refused" => counts.refused += 1,
                 "dead" => counts.dead += 1,
+                "accepted" => counts.accepted += 1,
                 _ => counts.stored += 1,
             }
             if form == Form::Faults && error.is_none() {

@@ -82,6 +82,10 @@ fn failure(error: Error, role: Role) -> Failure {
         Error::Full(_) => Failure::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
             .hint("send them again in a moment")
             .header(header::RETRY_AFTER, RETRY_AFTER),
+        Error::Queue(reason) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the queue does not answer")
+            .because(&reason)
+            .hint("send them again in a moment")
+            .header(header::RETRY_AFTER, RETRY_AFTER),
         Error::Fault(fault) => status::fault(fault, Surface::Plain, role),
         Error::Store(error) => status::error(error, Surface::Plain, role),
     }

@@ -152,8 +152,10 @@ async fn store(posting: Posting, mut waiting: mpsc::Receiver<Step>, form: Form, 
         out.extend_from_slice(b"}\n");
     }
     if form == Form::Faults {
-        let Counts { records, stored, refused, dead } = counts;
-        let all = format!(r#"{{"records":{records},"stored":{stored},"refused":{refused},"dead":{dead}}}"#);
+        let Counts { records, accepted, stored, refused, dead } = counts;
+        // Only a queue accepts what it does not store itself.
+        let accepted = if accepted > 0 { format!(r#""accepted":{accepted},"#) } else { String::new() };
+        let all = format!(r#"{{"records":{records},{accepted}"stored":{stored},"refused":{refused},"dead":{dead}}}"#);
         out.extend_from_slice(all.as_bytes());
         out.push(b'\n');
     }

@@ -22,7 +22,7 @@ pub(super) async fn answer(ask: &Ask<'_>, posting: &Posting, body: Incoming) -> 
     }
 }
 
-/// One record: 201 with it, 200 where one with its id was there, 202 where it could not be stored and is kept.
+/// One record: 201 with it, 200 where one with its id was there, 202 where it is in the queue, or could not be stored and is kept.
 async fn one(ask: &Ask<'_>, posting: &Posting, body: &Bytes) -> Result<Answer, Failure> {
     let Posting { door, asker } = posting;
     let role = asker.caller.role;
@@ -34,6 +34,7 @@ async fn one(ask: &Ask<'_>, posting: &Posting, body: &Bytes) -> Result<Answer, F
         Answered::New(_) if record.counted => Ok(answer::empty(StatusCode::CREATED)),
         // What the caller gave, with what was filled in: the row itself it may not see.
         Answered::New(_) => Ok(answer::json(StatusCode::CREATED, door.json(&record).into())),
+        Answered::Accepted => Ok(answer::json(StatusCode::ACCEPTED, door.json(&record).into())),
         Answered::Seen => Ok(answer::json(StatusCode::OK, told(posting, &record, "stored", None))),
         Answered::Dead(error) => {
             let error = status::error(error, Surface::Plain, role).json();
@@ -59,7 +60,7 @@ fn told(posting: &Posting, record: &pintle_query::pipeline::Record, word: &str, 
     out.into()
 }
 
-/// An array: an array of what became of each. 200 where all are stored, else 207.
+/// An array: an array of what became of each. 200 where all are stored, 202 where all are in the queue, else 207.
 async fn many(posting: &Posting, body: &[u8]) -> Result<Answer, Failure> {
     let records: Vec<&RawValue> = serde_json::from_slice(body)
         .map_err(|error| Failure::bad_request("the body is no JSON").details(error.to_string()))?;
@@ -71,6 +72,10 @@ async fn many(posting: &Posting, body: &[u8]) -> Result<Answer, Failure> {
     let taken = taken.map_err(|error| failure(error, posting.asker.caller.role))?;
     batch.write(posting, taken, Form::Array, &mut counts, &mut out);
     out.push(b']');
-    let status = if counts.stored == counts.records { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    let status = match counts.records {
+        all if all == counts.stored => StatusCode::OK,
+        all if all == counts.accepted => StatusCode::ACCEPTED,
+        _ => StatusCode::MULTI_STATUS,
+    };
     Ok(answer::json(status, out.into()))
 }

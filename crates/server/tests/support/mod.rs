@@ -126,7 +126,15 @@ fn app_in(folder: &tempfile::TempDir, manifest: &str, settings: Settings) -> App
     store.migrate(pintle_store::Consent::Forward).unwrap();
     let engine = Arc::new(pintle_script::Engine::new(pintle_script::Settings::default()));
     let scripts = Scripts { engine, programs: std::collections::BTreeMap::new() };
-    App { planner, scripts, folder: folder.path().to_owned(), environment: Environment::default(), store, settings }
+    App {
+        planner,
+        scripts,
+        folder: folder.path().to_owned(),
+        environment: Environment::default(),
+        store,
+        queue: None,
+        settings,
+    }
 }
 
 fn service() -> Asker {

@@ -1,0 +1,43 @@
+//! A queue that goes away, and comes back.
+
+use serde_json::json;
+
+use super::{MANIFEST, Through, count, metric, until};
+
+#[tokio::test]
+async fn a_nats_that_goes_away_is_told_and_all_goes_on_when_it_is_back_before_postgres() {
+    let mut through = Through::of(MANIFEST);
+    let (server, worker) = (through.serve(), through.worker());
+    server.post("/places", json!({ "n": 1 })).await.has(202);
+    through.nats.kill();
+    let away = server.post("/places", json!({ "n": 2 })).await.has(503);
+    assert_eq!((away.header("retry-after"), away.json()["message"].as_str()), ("1", Some("the queue does not answer")));
+    for process in [&server, &worker] {
+        until("it is not ready", async || process.get("/health/ready").await.status == 503).await;
+        process.get("/health/live").await.has(200);
+    }
+    // What does not need the queue goes on.
+    server.get("/rest/v1/places").await.has(200);
+    through.nats.restart();
+    for process in [&server, &worker] {
+        until("it is ready again", async || process.get("/health/ready").await.status == 200).await;
+    }
+    server.post("/places", json!({ "n": 3 })).await.has(202);
+    until("both are stored", async || count(&server, "/rest/v1/places?n=in.(1,3)").await == 2).await;
+}
+
+#[tokio::test]
+async fn a_stream_of_records_waits_for_a_nats_that_is_back_soon_before_postgres() {
+    let mut through = Through::of(MANIFEST);
+    let (server, worker) = (through.serve(), through.worker());
+    through.nats.kill();
+    let lines: String = (0..3000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let ask = server.post("/places", lines).header("Content-Type", "application/x-ndjson");
+    let answer = tokio::spawn(ask.header("Prefer", "return=minimal").into_future());
+    until("it waits", async || server.get("/health/ready").await.status == 503).await;
+    through.nats.restart();
+    let answer = answer.await.unwrap().has(200).text;
+    assert_eq!(answer, "{\"records\":3000,\"accepted\":3000,\"stored\":0,\"refused\":0,\"dead\":0}\n");
+    let stored = "pintle_pipeline_records_total{pipeline=\"places\",outcome=\"stored\"}";
+    until("all are stored", async || metric(&worker, stored).await == 3000.0).await;
+}

@@ -1,0 +1,68 @@
+//! What belongs together is stored in its order, by any number of workers.
+
+use serde_json::{Value, json};
+
+use super::{Through, count, metric, until};
+use crate::common::Server;
+
+/// Each link of a chain refers to the one before it: one that is stored too early is dead.
+const CHAINS: &str = "
+pintle: 1
+public: none
+collections:
+  links:
+    key: { id: text }
+    fields:
+      chain: { type: integer, required: true }
+      before: { type: ref, to: links }
+    policies: { select: 'true', insert: 'true' }
+    rest: { path: /links, methods: [GET], limit: none }
+pipelines:
+  links: { path: /links, into: links, order: chain, batch: { records: 50 } }
+";
+
+const CHAINS_COUNT: usize = 20;
+
+fn link(chain: usize, n: usize) -> Value {
+    let before = n.checked_sub(1).map(|before| format!("{chain}-{before}"));
+    json!({ "id": format!("{chain}-{n}"), "chain": chain, "before": before })
+}
+
+/// The links of all chains from one number to before another, the chains by turns.
+async fn send(server: &Server, links: std::ops::Range<usize>) {
+    let mut lines = String::new();
+    for n in links.clone() {
+        for chain in 0..CHAINS_COUNT {
+            lines += &format!("{}\n", link(chain, n));
+        }
+    }
+    let ask = server.post("/links", lines.as_str()).header("Content-Type", "application/x-ndjson");
+    let all = ask.header("Prefer", "return=minimal").await.has(200).text;
+    let records = links.len() * CHAINS_COUNT;
+    assert_eq!(
+        all,
+        format!("{{\"records\":{records},\"accepted\":{records},\"stored\":0,\"refused\":0,\"dead\":0}}\n")
+    );
+}
+
+#[tokio::test]
+async fn workers_that_come_and_go_store_chains_from_nats_in_postgres_in_their_order() {
+    let through = Through::of(CHAINS);
+    let server = through.serve();
+    let mut first = through.worker();
+    send(&server, 0..50).await;
+    let mut second = through.worker();
+    send(&server, 50..100).await;
+    let held = "pintle_worker_partitions{";
+    until("each has its share", async || metric(&first, held).await == 4.0 && metric(&second, held).await == 4.0).await;
+    send(&server, 100..150).await;
+    first.kill();
+    send(&server, 150..200).await;
+    let third = through.worker();
+    second.signal("TERM");
+    assert_eq!(second.wait(), Some(0));
+    send(&server, 200..250).await;
+    until("the last one has all", async || metric(&third, held).await == 8.0).await;
+    until("all are stored", async || count(&server, "/links").await == 250 * CHAINS_COUNT).await;
+    assert_eq!(through.replay("links"), "links: 0 stored, 0 left", "none came before its turn");
+}

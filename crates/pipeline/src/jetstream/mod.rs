@@ -1,0 +1,288 @@
+//! The queue NATS JetStream: doors put records into streams, workers take them out and store them.
+//!
+//! 1. Each pipeline has a stream ([`mod@stream`]), which Pintle makes, checks and looks at: a work queue on disk with the bound of the manifest.
+//! 2. A door publishes records ([`mod@publish`]) in messages of one partition ([`mod@message`]), and answers when the stream has them.
+//! 3. A [`Worker`] stores what waits ([`mod@partition`]), and tells the stream when it is committed. Of a partition one worker takes at a
+//!    time, from its first message on: the stream itself lets no second one in.
+//! 4. What breaks is begun anew from the first message that was not stored: what is stored already is known by its id.
+
+mod batch;
+mod message;
+mod partition;
+mod presence;
+mod publish;
+mod stream;
+mod url;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, Request};
+use bytes::Bytes;
+use pintle_model::{KeyOrigin, Model, PipelineId};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use tokio::sync::watch;
+
+pub(crate) use self::publish::Publisher;
+use self::stream::Stream;
+use self::url::Login;
+pub use self::url::NatsUrl;
+pub use self::worker::Worker;
+
+/// How long the server may take to answer. Who waits at a door hears by then.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long the first connection may take.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// When a silent connection is asked whether it is still there.
+const PING: Duration = Duration::from_secs(5);
+
+/// A connection to NATS, of one app. Cheap to clone; it is made again by itself when it breaks.
+#[derive(Debug, Clone)]
+pub struct JetStream(Arc<Connection>);
+
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    url: NatsUrl,
+    /// What the names of streams begin with: the prefix and the app.
+    name: (String, String),
+    /// How often the connection broke.
+    breaks: watch::Receiver<u64>,
+    /// The streams that are open, by their names.
+    streams: parking_lot::Mutex<std::collections::BTreeMap<String, Arc<Stream>>>,
+}
+
+/// Why the queue cannot do what it should.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct QueueError {
+    message: String,
+    help: Option<String>,
+    /// The server says so: trying again changes nothing.
+    told: bool,
+    code: u64,
+}
+
+impl QueueError {
+    fn away(message: impl Into<String>) -> QueueError {
+        QueueError { message: message.into(), help: None, told: false, code: 0 }
+    }
+
+    fn told(message: impl Into<String>) -> QueueError {
+        QueueError { told: true, ..QueueError::away(message) }
+    }
+
+    fn help(self, help: impl Into<String>) -> QueueError {
+        QueueError { help: Some(help.into()), ..self }
+    }
+
+    /// What would be right, if that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+/// What JetStream says of what it did not do.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    err_code: u64,
+    #[serde(default)]
+    description: String,
+}
+
+/// An answer of JetStream's.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Reply<T> {
+    Refused { error: Refusal },
+    Done(T),
+}
+
+impl JetStream {
+    /// Connects for an app of this name.
+    ///
+    /// # Errors
+    /// When no server answers, or it lets nobody in.
+    pub async fn connect(url: &NatsUrl, app: &str) -> Result<JetStream, QueueError> {
+        let (broke, breaks) = watch::channel(0_u64);
+        let mut options = ConnectOptions::new()
+            .name("pintle")
+            .connection_timeout(CONNECT_MAX)
+            .request_timeout(Some(ANSWER_MAX))
+            .ping_interval(PING)
+            // Streams' filters end in `*`, and are a part of the names that consumers are made by.
+            .skip_subject_validation(true)
+            .event_callback(move |event| {
+                match event {
+                    Event::Connected => tracing::info!("the queue answers"),
+                    Event::Disconnected => {
+                        broke.send_modify(|breaks| *breaks += 1);
+                        tracing::warn!("the connection to the queue broke: it is made again");
+                    }
+                    Event::SlowConsumer(_) => broke.send_modify(|breaks| *breaks += 1),
+                    event => tracing::debug!(%event, "queue"),
+                }
+                async {}
+            });
+        options = match &url.login {
+            Login::Open => options,
+            Login::Token(token) => options.token(token.clone()),
+            Login::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+        };
+        if let Some(ca) = &url.ca {
+            options = options.add_root_certificates(ca.clone());
+        }
+        let client = tokio::time::timeout(CONNECT_MAX, options.connect(&url.servers)).await;
+        let client = client.map_err(|_| QueueError::away(format!("{url} does not answer")).help(START))?;
+        let client = client.map_err(|error| match error.kind() {
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                QueueError::told(format!("{url} refuses this user or token"))
+                    .help("say who connects in the URL: nats://USER:PASSWORD@HOST:PORT or nats://TOKEN@HOST:PORT")
+            }
+            _ => QueueError::away(format!("{url}: {}", reasons(&error))).help(START),
+        })?;
+        let name = (url.prefix.clone(), app.to_owned());
+        let connection = Connection { client, url: url.clone(), name, breaks, streams: parking_lot::Mutex::default() };
+        Ok(JetStream(Arc::new(connection)))
+    }
+
+    /// Makes the streams of a model's pipelines, or brings them to what it says.
+    ///
+    /// # Errors
+    /// When one cannot be made, or is there and is another one.
+    pub async fn prepare(&self, model: &Model) -> Result<(), QueueError> {
+        JetStream::fits(model)?;
+        for at in 0..model.pipelines.len() {
+            self.stream(model, PipelineId(at)).ensure().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a model's records can wait in a queue: each must be known by an id that it has from the door on, since it may come
+    /// to the store more than once.
+    ///
+    /// # Errors
+    /// For a pipeline whose records can not.
+    pub fn fits(model: &Model) -> Result<(), QueueError> {
+        for pipeline in &model.pipelines {
+            let collection = model.collection(pipeline.into);
+            let of_key = pipeline.id.iter().all(|field| collection.is_key(*field));
+            let (name, field) = (&pipeline.name, &collection.fields[pipeline.id.first().copied().unwrap_or(0)]);
+            if of_key && collection.key.origin == KeyOrigin::Counted {
+                let what = format!(
+                    "the pipeline `{name}` cannot use this queue: the store counts the key of `{}`",
+                    collection.name
+                );
+                return Err(QueueError::told(what).help(
+                    "a record needs an id before it waits: make the key `type: uuid, generated: true`, or name a field as the pipeline's \
+                     `id` that is `unique` and `required`",
+                ));
+            }
+            if !of_key && !field.required {
+                let what =
+                    format!("the pipeline `{name}` cannot use this queue: its `id`, `{}`, may be null", field.name);
+                return Err(QueueError::told(what).help(format!("make `{}` `required`", field.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it answers, and has what it needs.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), QueueError> {
+        self.connected()?;
+        let streams: Vec<Arc<Stream>> = self.0.streams.lock().values().cloned().collect();
+        streams.iter().try_for_each(|stream| stream.ready())
+    }
+
+    fn connected(&self) -> Result<(), QueueError> {
+        match self.0.client.connection_state() {
+            State::Connected => Ok(()),
+            State::Pending | State::Disconnected => Err(QueueError::away(format!("{} does not answer", self.0.url))),
+        }
+    }
+
+    /// The stream of a pipeline; from now on it is to be what this model says.
+    fn stream(&self, model: &Model, id: PipelineId) -> Arc<Stream> {
+        let wanted = stream::Wanted::of(self, model.pipeline(id));
+        let mut streams = self.0.streams.lock();
+        if let Some(stream) = streams.get(&wanted.name) {
+            stream.want(wanted);
+            return Arc::clone(stream);
+        }
+        let stream = Arc::new(Stream::new(self.weak(), wanted));
+        streams.insert(stream.name().to_owned(), Arc::clone(&stream));
+        tokio::spawn(Stream::look_after(Arc::clone(&stream)));
+        stream
+    }
+
+    fn weak(&self) -> std::sync::Weak<Connection> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// Tells the stream that a message is done with, and waits until it knows.
+    async fn confirm(&self, reply: async_nats::Subject, word: &'static str) -> Result<(), QueueError> {
+        self.send(reply.to_string(), word.into()).await.map(drop)
+    }
+
+    /// Asks JetStream's API.
+    async fn ask<T: for<'d> Deserialize<'d>>(&self, subject: &str, payload: &Json) -> Result<T, QueueError> {
+        // Where nothing is to be said, some of its parts take no word, not even `null`.
+        let payload = if payload.is_null() { Bytes::new() } else { payload.to_string().into() };
+        self.request(format!("$JS.API.{subject}"), payload).await
+    }
+
+    /// Sends a message and reads what JetStream answers.
+    async fn request<T: for<'d> Deserialize<'d>>(&self, subject: String, payload: Bytes) -> Result<T, QueueError> {
+        let answer = self.send(subject, payload).await?;
+        match serde_json::from_slice(&answer.payload) {
+            Ok(Reply::Done(done)) => Ok(done),
+            Ok(Reply::Refused { error: Refusal { err_code, description } }) => {
+                Err(QueueError { code: err_code, ..QueueError::told(description) })
+            }
+            Err(error) => Err(QueueError::told(format!("the queue's answer cannot be read: {error}"))),
+        }
+    }
+
+    /// Sends a message and waits for an answer, as long as the connection holds.
+    async fn send(&self, subject: String, payload: Bytes) -> Result<async_nats::Message, QueueError> {
+        let mut breaks = self.0.breaks.clone();
+        breaks.mark_unchanged();
+        self.connected()?;
+        let request = Request::new().payload(payload);
+        let answer = tokio::select! {
+            biased;
+            answer = self.0.client.send_request(subject, request) => answer,
+            _ = breaks.changed() => return Err(QueueError::away("the connection to the queue broke")),
+        };
+        answer.map_err(|error| match error.kind() {
+            async_nats::RequestErrorKind::NoResponders => QueueError::away("nobody answers at the queue").help(ENABLE),
+            async_nats::RequestErrorKind::TimedOut => QueueError::away("the queue did not answer in time"),
+            _ => QueueError::away(reasons(&error)),
+        })
+    }
+}
+
+const START: &str = "start it with JetStream, `nats-server -js -sd FOLDER`, or name another one";
+const ENABLE: &str = "JetStream must be on: `nats-server -js -sd FOLDER`";
+
+/// An error with what is behind it.
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let reason = error.to_string();
+        if !message.ends_with(&reason) {
+            message = format!("{message}: {reason}");
+        }
+        source = error.source();
+    }
+    message
+}
