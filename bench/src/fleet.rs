@@ -1,7 +1,7 @@
 //! The servers that are measured, each a process of its own, on stores of their own with the same items.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) struct Pintle {
 }
 
 impl Pintle {
-    /// Makes a token, and with it the store. `app` is a folder beside the benchmark's source.
+    /// Makes a token, and with it the store. `app` is a folder, by its path or beside the benchmark's source.
     pub(crate) fn prepare(binary: PathBuf, app: &str, store: String, role: &str) -> Result<Pintle> {
         let app = Path::new(env!("CARGO_MANIFEST_DIR")).join(app);
         let mut pintle = Pintle { binary, app, store, token: String::new() };
@@ -67,6 +67,15 @@ impl Pintle {
         }
         pintle.token = String::from_utf8(output.stdout)?.trim().to_owned();
         Ok(pintle)
+    }
+
+    /// Stores the app's sample data, with these settings. It shows how far it is.
+    pub(crate) fn seed(&self, settings: &[(&str, u64)]) -> Result<()> {
+        let mut command = self.command(&["seed"]);
+        command.arg(&self.app).stdout(Stdio::null());
+        command.args(settings.iter().flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]));
+        let status = command.status().with_context(|| format!("cannot start {}", self.binary.display()))?;
+        if status.success() { Ok(()) } else { bail!("the seed of {} ended with {status}", self.app.display()) }
     }
 
     fn command(&self, words: &[&str]) -> Command {

@@ -9,10 +9,12 @@
 
 mod bare;
 mod compare;
+mod connect;
 mod control;
 mod driver;
 mod fleet;
 mod item;
+mod location;
 mod measure;
 mod mixed;
 mod process;
@@ -20,6 +22,7 @@ mod report;
 mod retriever;
 mod scripts;
 mod stores;
+mod stream;
 mod work;
 mod world;
 mod wrk;
@@ -32,6 +35,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
+use connect::Scale;
 use fleet::Fleet;
 use measure::Plan;
 use report::{Memory, Report};
@@ -54,6 +58,15 @@ struct Cli {
     /// Leave wrk out, even where it is installed
     #[arg(long)]
     no_wrk: bool,
+    /// Locations of the conference in which one person's meetings are asked for, 33,333 a day; 0 leaves that out
+    #[arg(long, default_value_t = 100_000)]
+    locations: u64,
+    /// Ask in one of ten times as many days too
+    #[arg(long)]
+    longer: bool,
+    /// Measure `apps/connect` alone
+    #[arg(long, conflicts_with = "write")]
+    connect: bool,
     /// Put the result into this document, between its two marks: docs/performance.md
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -112,6 +125,13 @@ fn bench(cli: &Cli) -> Result<()> {
     progress("starting the servers, filling their stores");
     let mut fleet = Fleet::start(binary, cli.store, folder.path())?;
     compare::check(&fleet)?;
+    if cli.connect {
+        let found = connect::run(&fleet, plan(cli), scale(cli), folder.path())?;
+        let mut text = String::new();
+        found.text(cli.store, &mut text);
+        let _ = writeln!(std::io::stdout(), "{text}");
+        return Ok(());
+    }
     let report = run(cli, &mut fleet, folder.path())?.text();
     // Nobody reads any more: nothing to be done.
     let _ = writeln!(std::io::stdout(), "{report}");
@@ -123,8 +143,16 @@ fn bench(cli: &Cli) -> Result<()> {
     }
 }
 
+fn plan(cli: &Cli) -> Plan {
+    Plan { rounds: cli.rounds.max(1), time: Duration::from_secs_f64(cli.seconds) }
+}
+
+fn scale(cli: &Cli) -> Scale {
+    Scale { locations: cli.locations, longer: cli.longer }
+}
+
 fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
-    let plan = Plan { rounds: cli.rounds.max(1), time: Duration::from_secs_f64(cli.seconds) };
+    let plan = plan(cli);
     let with_wrk = !cli.no_wrk && wrk::installed();
     if !with_wrk && !cli.no_wrk {
         progress("wrk is not installed: it is left out");
@@ -148,6 +176,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
     let rows = plan.rows(fleet, folder)?;
     let scripts = scripts::run(fleet, plan)?;
     let retriever = retriever::run(fleet, plan, folder)?;
+    let connect = connect::run(fleet, plan, scale(cli), folder)?;
     progress("starting twenty times");
     let binary_mib = std::fs::metadata(&fleet.pintle.binary)?.len() as f64 / f64::from(1 << 20);
     Ok(Report {
@@ -160,6 +189,7 @@ fn run(cli: &Cli, fleet: &mut Fleet, folder: &Path) -> Result<Report> {
         rows,
         scripts,
         retriever,
+        connect,
         memory: Memory { idle_mib, loaded_mib, again_mib },
         start_ms: measure::start_ms(fleet)?,
         binary_mib,

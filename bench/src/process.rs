@@ -98,8 +98,23 @@ impl Server {
 
     /// Memory in use now, in MiB.
     pub(crate) fn resident_mib(&self) -> Result<f64> {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// The most memory since [`Server::forget_peak`], in MiB.
+    pub(crate) fn peak_mib(&self) -> Result<f64> {
+        self.memory_mib("VmHWM:")
+    }
+
+    /// What is in use now is the most from now on.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+            .context("Linux keeps the peak of the memory")
+    }
+
+    fn memory_mib(&self, name: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
         Ok(kib.context("Linux does not tell how much memory the server uses")? / 1024.0)
     }

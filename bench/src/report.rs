@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::connect::Connect;
 use crate::fleet::Target;
 use crate::measure::{CONNECTIONS, Finding, Plan, ROWS, STARTS};
 use crate::mixed::{Mixed, WRITES_ONE_OF};
@@ -55,6 +56,7 @@ pub(crate) struct Report {
     pub(crate) rows: [f64; 2],
     pub(crate) scripts: Scripts,
     pub(crate) retriever: Retriever,
+    pub(crate) connect: Connect,
     pub(crate) memory: Memory,
     pub(crate) start_ms: f64,
     pub(crate) binary_mib: f64,
@@ -71,6 +73,7 @@ impl Report {
         self.mixed(&mut text);
         self.scripts(&mut text);
         self.retriever(&mut text);
+        self.connect.text(self.kind, &mut text);
         self.others(&mut text);
         text
     }
@@ -225,20 +228,20 @@ fn bar(target: Target) -> f64 {
     }
 }
 
-fn at_least(value: f64, least: f64) -> String {
+pub(crate) fn at_least(value: f64, least: f64) -> String {
     if value < least { format!("**{value:.2}** (should be {least})") } else { format!("{value:.2}") }
 }
 
-fn at_most(value: f64, most: f64, unit: &str) -> String {
+pub(crate) fn at_most(value: f64, most: f64, unit: &str) -> String {
     if value > most { format!("**{value:.2}{unit}** (should be {most})") } else { format!("{value:.2}{unit}") }
 }
 
-fn line(text: &mut String, cells: &[String]) {
+pub(crate) fn line(text: &mut String, cells: &[String]) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
-fn thousands(value: f64) -> String {
+pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{item, world};
+use crate::{connect, item, location, world};
 
 /// How a server spells the same three requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub(crate) enum Operation {
     NearAgain,
     /// So many bytes that are there already.
     Static(usize),
+    /// Where a phone was.
+    Location,
+    /// Whom one person was near on one day, another person each time.
+    Connection,
 }
 
 impl Operation {
@@ -60,6 +64,8 @@ impl Operation {
             Operation::Near => "tiles near by",
             Operation::NearAgain => "tiles near by again",
             Operation::Static(_) => "static answer",
+            Operation::Location => "location",
+            Operation::Connection => "near one person",
         }
     }
 }
@@ -78,7 +84,9 @@ pub(crate) struct Work {
 impl Work {
     /// The status of the right answer.
     pub(crate) fn status(&self) -> u16 {
-        if matches!(self.operation, Operation::Create | Operation::Rows(_) | Operation::Tiles) { 201 } else { 200 }
+        let creates =
+            matches!(self.operation, Operation::Create | Operation::Rows(_) | Operation::Tiles | Operation::Location);
+        if creates { 201 } else { 200 }
     }
 
     /// Writes the request for `random`, any number, over what stands in `request`; `body` is room for its body.
@@ -118,6 +126,10 @@ impl Work {
                 world::write_view(random % self.created.load(Ordering::Relaxed).max(1), body);
                 ""
             }
+            (Operation::Location, _) => {
+                location::write(self.created.fetch_add(1, Ordering::Relaxed), body);
+                ""
+            }
             _ => return request.extend_from_slice(b"\r\n"),
         };
         // Writing to a vector cannot fail.
@@ -140,6 +152,14 @@ impl Work {
             (Operation::Near, _) => world::write_near(self.created.fetch_add(1, Ordering::Relaxed), request),
             (Operation::NearAgain, _) => world::write_near(random % world::PLACES, request),
             (Operation::Static(count), _) => write!(request, "GET /{count}"),
+            (Operation::Location, _) => write!(request, "POST /api/locations"),
+            (Operation::Connection, _) => {
+                let person = 1 + self.created.fetch_add(1, Ordering::Relaxed) % connect::ASKED;
+                write!(
+                    request,
+                    "GET /api/persons/{person}/connection?start_date=2020-01-01&end_date=2020-01-01&distance=5"
+                )
+            }
             (Operation::Read, Grammar::Rest) => write!(request, "GET /rest/v1/items?key=eq.{key}"),
             (Operation::List, Grammar::Plain | Grammar::Sql | Grammar::Script) => {
                 write!(request, "GET /items?category={category}&limit={page}")

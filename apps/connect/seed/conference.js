@@ -67,10 +67,11 @@ function* talks(stages, days) {
 /** What phones tell, in the order of time: each in turn, over the hours that the doors are open. */
 function* told(stops, people, locations, days) {
   const chance = random(20_200_101);
+  const halls = { all: stops, of: Object.groupBy(stops, ({ hall }) => hall) };
   let id = 0;
   for (let day = 0; day < days; day += 1) {
     const count = Math.floor(((day + 1) * locations) / days) - Math.floor((day * locations) / days);
-    const walks = Array.from({ length: people }, () => walk(stops, chance));
+    const walks = Array.from({ length: people }, () => walk(halls, chance));
     for (let n = 0; n < count; n += 1) {
       const since = Math.floor((OPEN * (n + chance())) / count);
       const who = n % people;
@@ -86,15 +87,14 @@ function* told(stops, people, locations, days) {
 
 /** Where somebody is at each time of a day, asked in the order of time: some minutes at a booth, then on to another, mostly of the same hall. */
 function walk(stops, chance) {
-  const begin = pick(chance, stops);
+  const begin = pick(chance, stops.all);
   const stand = ({ place }) => ({ x: place.x + 11 * wobble(chance), y: place.y + 11 * wobble(chance) });
   let stop = begin;
   let [from, to] = [stand(begin), stand(begin)];
   let [left, until] = [0, (5 + 30 * chance()) * MINUTE];
   return (time) => {
     while (time >= until) {
-      const { hall } = stop;
-      stop = pick(chance, chance() < 0.7 ? stops.filter((other) => other.hall === hall) : stops);
+      stop = pick(chance, chance() < 0.7 ? stops.of[stop.hall] : stops.all);
       from = to;
       to = stand(stop);
       left = until;

@@ -1,9 +1,10 @@
-//! The control: what a good engineer would write by hand for this one collection, with the same libraries.
+//! The control: what a good engineer would write by hand for items and for locations, with the same libraries.
 //!
 //! Its own SQL, statements prepared, bodies checked by their type and a few lines; nothing that it was not asked for. It is
 //! meant to be hard to beat. There is one for each store: [`sqlite`], [`postgres`]. What both have in common stands here.
 
 mod body;
+mod location;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 #[cfg(test)]

@@ -61,6 +61,13 @@ async fn both_controls_that_of_sqlite_and_that_of_postgres_answer_the_same() {
         let refused = ask(addresses[1], work(operation, "open poppy", 5000), 0).await.unwrap_err();
         assert!(refused.to_string().contains(" 401 "), "{refused}");
     }
+    let locations = addresses.map(|address| {
+        tokio::task::spawn_blocking(move || driver::ask(address, &work(Operation::Location, "", 41), 0))
+    });
+    let [files, rows] = locations.map(async |location| String::from_utf8(location.await.unwrap().unwrap()).unwrap());
+    let (files, rows) = (files.await, rows.await);
+    assert_eq!(files, rows);
+    assert!(rows.contains(r#""person_id":42,"#), "{rows}");
     let twice = ask(addresses[1], work(Operation::Create, "open sesame", 7), 0).await.unwrap_err();
     assert!(twice.to_string().contains(" 409 "), "{twice}");
     serving.iter().for_each(tokio::task::JoinHandle::abort);

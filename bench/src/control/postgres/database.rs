@@ -8,6 +8,8 @@ use futures_util::future::try_join_all;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement, Transaction};
 
 use super::super::body::NewItem;
+use super::super::location::NewLocation;
+use super::locations;
 use super::row::Jsonb;
 use crate::item;
 
@@ -61,6 +63,7 @@ pub(super) struct Connection {
     fetch: Statement,
     list: Statement,
     pub(super) insert: Statement,
+    locate: Statement,
 }
 
 impl Connection {
@@ -68,8 +71,8 @@ impl Connection {
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         let (fetch, list) = (client.prepare(FETCH).await?, client.prepare(LIST).await?);
-        let insert = client.prepare(INSERT).await?;
-        Ok(Connection { client, fetch, list, insert })
+        let (insert, locate) = (client.prepare(INSERT).await?, client.prepare(locations::INSERT).await?);
+        Ok(Connection { client, fetch, list, insert, locate })
     }
 }
 
@@ -138,12 +141,22 @@ impl Database {
             [key, title, category, owner, amount, active, &data];
         Ok(connection.client.query_one(&connection.insert, &values).await?)
     }
+
+    /// Stores one location; whether it is new.
+    pub(super) async fn locate(&self, location: &NewLocation) -> Result<bool, Failure> {
+        let connection = self.pool.get().await?;
+        let NewLocation { id, person_id, longitude, latitude, creation_time } = location;
+        let (id, time) = (locations::Uuid(id), std::time::SystemTime::from(*creation_time));
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&id, person_id, longitude, latitude, &time];
+        Ok(connection.client.execute(&connection.locate, &values).await? > 0)
+    }
 }
 
 async fn make_table(config: &Config) -> Result<(), tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
-    client.batch_execute(TABLE).await
+    client.batch_execute(TABLE).await?;
+    client.batch_execute(&locations::tables()).await
 }
 
 /// Inserts the items of a range, all under way at once.

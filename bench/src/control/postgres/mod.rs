@@ -2,10 +2,11 @@
 //! serde. It asks who calls, by a token that it knows by its hash, and its statements hold the same policies as the app.
 //!
 //! 1. [`Server::prepare`] connects ([`database`]), makes the table and fills it; [`serve`] listens.
-//! 2. The three handlers below, each behind [`Caller`].
+//! 2. The three handlers below, each behind [`Caller`], and that of [`locations`], which anybody may ask.
 
 mod caller;
 mod database;
+mod locations;
 mod row;
 mod rows;
 
@@ -18,7 +19,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -49,6 +50,7 @@ pub(crate) async fn serve(listener: TcpListener, server: Server) -> Result<()> {
     let router = Router::new()
         .route("/items", get(list).post(create))
         .route("/items/{key}", get(fetch))
+        .route("/api/locations", post(locations::create))
         .with_state(Arc::new(server));
     crate::bare::listen(listener, router).await
 }

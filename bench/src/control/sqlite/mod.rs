@@ -2,9 +2,10 @@
 //! reads on the worker that has the request, JSON straight from the row. It does not ask who calls, and knows no policies.
 //!
 //! 1. [`prepare`] opens the database ([`database`]) and fills it; [`serve`] starts the writer ([`writer`]) and listens.
-//! 2. The three handlers below.
+//! 2. The three handlers below, and that of [`locations`].
 
 mod database;
+mod locations;
 mod rows;
 mod writer;
 
@@ -18,13 +19,13 @@ use axum::Router;
 use axum::extract::{Path as InPath, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 
 use self::database::Readers;
-use self::writer::{Refused, Writer};
+use self::writer::{New, Refused, Writer};
 use super::body::NewItem;
 use super::{Filter, answer, created, failed, internal};
 
@@ -37,14 +38,18 @@ struct Server {
 pub(crate) fn prepare(path: &Path, items: u64) -> Result<Connection> {
     let connection = database::open(path)?;
     database::seed(&connection, items)?;
+    locations::prepare(&connection)?;
     Ok(connection)
 }
 
 /// Serves the items of a database until the process is ended.
 pub(crate) async fn serve(listener: TcpListener, connection: Connection, path: &Path) -> Result<()> {
     let server = Arc::new(Server { readers: Readers::new(path.to_owned()), writer: Writer::start(connection)? });
-    let router =
-        Router::new().route("/items", get(list).post(create)).route("/items/{key}", get(fetch)).with_state(server);
+    let router = Router::new()
+        .route("/items", get(list).post(create))
+        .route("/items/{key}", get(fetch))
+        .route("/api/locations", post(locations::create))
+        .with_state(server);
     crate::bare::listen(listener, router).await
 }
 
@@ -74,7 +79,7 @@ async fn create(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let moment = database::now();
     let json = database::json(&item, &moment);
     let key = item.key.clone();
-    match server.writer.insert(item, moment).await {
+    match server.writer.insert(New::Item(item, moment)).await {
         Ok(()) => created(&key, json),
         Err(Refused::Taken) => failed(StatusCode::CONFLICT, "the key is taken"),
         Err(Refused::Failed(message)) => failed(StatusCode::SERVICE_UNAVAILABLE, &message),

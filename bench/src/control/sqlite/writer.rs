@@ -7,21 +7,29 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::super::body::NewItem;
-use super::database;
+use super::super::location::NewLocation;
+use super::{database, locations};
 
 /// Inserts that share a commit at the most.
 const BATCH_MAX: usize = 512;
 
+/// What is to be stored.
+pub(super) enum New {
+    /// With the moment at which it was created.
+    Item(NewItem, String),
+    Location(NewLocation),
+}
+
 /// Why an insert was not kept.
 #[derive(Debug)]
 pub(super) enum Refused {
+    /// One with its key is there.
     Taken,
     Failed(String),
 }
 
 struct Job {
-    item: NewItem,
-    created: String,
+    new: New,
     reply: oneshot::Sender<Result<(), Refused>>,
 }
 
@@ -40,11 +48,11 @@ impl Writer {
         Ok(Writer { jobs })
     }
 
-    /// Stores an item, and returns once it is durable.
-    pub(super) async fn insert(&self, item: NewItem, created: String) -> Result<(), Refused> {
+    /// Stores it, and returns once it is durable.
+    pub(super) async fn insert(&self, new: New) -> Result<(), Refused> {
         let (reply, answer) = oneshot::channel();
         let gone = || Refused::Failed("the writer has ended".to_owned());
-        self.jobs.send(Job { item, created, reply }).map_err(|_| gone())?;
+        self.jobs.send(Job { new, reply }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -73,15 +81,26 @@ fn run(connection: &Connection, waiting: &Receiver<Job>) {
 /// A failed insert leaves nothing behind and does not touch its neighbours: it is one statement.
 fn commit(connection: &Connection, batch: &[Job], outcomes: &mut Vec<Result<(), Refused>>) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    outcomes.extend(batch.iter().map(|job| {
-        database::insert(connection, &job.item, &job.created).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) => Refused::Taken,
-            _ => Refused::Failed(error.to_string()),
-        })
-    }));
+    outcomes.extend(batch.iter().map(|job| insert(connection, &job.new)));
     let committed = connection.prepare_cached("COMMIT")?.execute([]);
     if committed.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;
     }
     committed.map(|_| ())
+}
+
+fn insert(connection: &Connection, new: &New) -> Result<(), Refused> {
+    match new {
+        New::Item(item, created) => {
+            database::insert(connection, item, created).map_err(|error| match error.sqlite_error_code() {
+                Some(ErrorCode::ConstraintViolation) => Refused::Taken,
+                _ => Refused::Failed(error.to_string()),
+            })
+        }
+        New::Location(location) => match locations::insert(connection, location) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refused::Taken),
+            Err(error) => Err(Refused::Failed(error.to_string())),
+        },
+    }
 }

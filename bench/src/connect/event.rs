@@ -1,0 +1,58 @@
+//! The app, served.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::fleet::{Fleet, Pintle};
+use crate::location;
+use crate::process::{self, Server};
+use crate::stores::Another;
+
+/// What the manifest has last: services at ports of their own. The benchmark serves all at one.
+const SERVICES: &str = "\nservices:";
+
+/// The app, served on a store of its own.
+pub(super) struct Event {
+    pub(super) server: Server,
+    // In the order in which they are dropped: the server uses both.
+    pub(super) store: Another,
+    _folder: TempDir,
+}
+
+impl Event {
+    /// Serves it with everybody there and so many locations, on days of 33,333 each.
+    pub(super) fn start(fleet: &Fleet, locations: u64, folder: &Path) -> Result<Event> {
+        let folder = tempfile::tempdir_in(folder)?;
+        let app = folder.path().join("connect");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../apps/connect"), &app)?;
+        let manifest = std::fs::read_to_string(app.join("pintle.yaml"))?;
+        let end = manifest.find(SERVICES).context("apps/connect has no services")?;
+        std::fs::write(app.join("pintle.yaml"), &manifest[..=end])?;
+        let store = fleet.stores.another(folder.path());
+        let app = app.to_str().context("a folder with a name that is no text")?;
+        let pintle = Pintle::prepare(fleet.pintle.binary.clone(), app, store.url.clone(), "service_role")?;
+        let days = (locations * 30 / 1_000_000).max(1);
+        pintle.seed(&[("people", location::PERSONS), ("locations", locations), ("days", days)])?;
+        store.settle();
+        let address = process::free_address()?;
+        let server = Server::start(pintle.serve(address), address)?;
+        Ok(Event { server, store, _folder: folder })
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if !entry.file_type()?.is_dir() {
+            std::fs::copy(entry.path(), to)?;
+        } else if entry.file_name() != ".pintle" {
+            copy(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
