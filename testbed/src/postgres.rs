@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
@@ -21,6 +21,9 @@ pub const NONE: &str = "none";
 
 /// What every server is told: nothing outlives it, so nothing is synced; many tests run side by side.
 const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "max_connections=400", "unix_socket_directories="];
+
+/// How often a killed server is tried again.
+const TRIES_MAX: u32 = 200;
 
 /// The end of the server's folder: a shell that waits for its standard input to end, which it does with whoever started
 /// it, then stops the server and removes the folder. `$1` is the folder.
@@ -161,7 +164,13 @@ impl Postgres {
     /// For a server that is shared, or does not start.
     pub fn restart(&mut self) {
         let own = self.own.as_mut().unwrap_or_else(|| panic!("a shared server is nobody's to start"));
-        own.run().unwrap_or_else(|error| panic!("{error:#}"));
+        let mut tries = 0;
+        while let Err(error) = own.run() {
+            // One of its processes that was begun in the moment of the kill notices a little later.
+            assert!(tries < TRIES_MAX && format!("{error:#}").contains("is still in use"), "{error:#}");
+            tries += 1;
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{
 use pintle_model::FetchTarget;
 
 use crate::app::PLACE;
+use crate::network::NATS_PORT;
 use crate::plan::{PORT, Plan};
 
 /// Where containers keep data.
@@ -29,6 +30,8 @@ pub(crate) const STORE: SecretFile = SecretFile { name: "store", key: "url", var
 /// The password of a local cluster's own PostgreSQL.
 pub(crate) const PASSWORD: SecretFile =
     SecretFile { name: "store", key: "password", variable: "POSTGRES_PASSWORD_FILE" };
+/// The queue's URL.
+pub(crate) const QUEUE: SecretFile = SecretFile { name: "queue", key: "url", variable: "PINTLE_QUEUE_FILE" };
 /// What a gateway signs with, and services know it by.
 pub(crate) const GATEWAY: SecretFile =
     SecretFile { name: "gateway", key: "secret", variable: "PINTLE_GATEWAY_SECRET_FILE" };
@@ -75,6 +78,11 @@ pub(crate) fn of_app(plan: &Plan<'_>) -> Vec<EnvVar> {
 /// Where the store is, on SQLite.
 pub(crate) fn sqlite() -> EnvVar {
     plain("PINTLE_STORE", &format!("sqlite:{DATA}/data.db"))
+}
+
+/// Where the queue of a local cluster is: who may reach it needs no password.
+pub(crate) fn nats(plan: &Plan<'_>) -> EnvVar {
+    plain("PINTLE_QUEUE", &format!("nats://{}:{NATS_PORT}", plan.object("nats")))
 }
 
 /// Where a server listens.

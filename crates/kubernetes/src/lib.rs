@@ -4,7 +4,7 @@
 //! 1. [`plan`] gives everything its name: the app's services, the ports that they are served at, what callers reach first.
 //! 2. One file of this crate makes the objects of one concern, from Kubernetes' own types: [`app`] the folder as ConfigMaps,
 //!    [`pod`] the containers with their probes and rights, [`workload`] what keeps them running, [`service`] their addresses,
-//!    [`network`] who may speak to whom, [`jobs`] what runs to its end, [`postgres`] a database for a local cluster,
+//!    [`network`] who may speak to whom, [`jobs`] what runs to its end, [`postgres`] a database and [`nats`] a queue for a local cluster,
 //!    [`monitoring`] metrics and a dashboard.
 //! 3. [`mod@write`] makes text of them, and [`readme`] says how to apply it.
 //!
@@ -15,6 +15,7 @@ mod dashboard;
 mod environment;
 mod jobs;
 mod monitoring;
+mod nats;
 mod network;
 mod plan;
 mod pod;
@@ -57,6 +58,15 @@ pub enum Store {
     Postgres,
 }
 
+/// Where the records of pipelines wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// In the store itself.
+    Embedded,
+    /// In NATS JetStream, from where workers store them in PostgreSQL.
+    Nats,
+}
+
 /// What the manifests are for.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -64,6 +74,8 @@ pub struct Options {
     pub overlay: Overlay,
     /// Where the data lives.
     pub store: Store,
+    /// Where the records of pipelines wait.
+    pub queue: Queue,
     /// The image with the binary at `/pintle`.
     pub image: String,
     /// The namespace; `None` is the one that `kubectl` is set to.
@@ -129,6 +141,12 @@ pub enum Error {
     /// An image that no node can fetch.
     #[error("`{0}` is no image")]
     Image(String),
+    /// Workers are processes of their own, which an SQLite file has not.
+    #[error("the queue NATS needs PostgreSQL as the store")]
+    QueueOnSqlite,
+    /// Nothing would wait in the queue.
+    #[error("the app has no pipelines, so it needs no queue")]
+    NoPipelines,
     /// YAML cannot say it.
     #[error("cannot write YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
@@ -143,6 +161,8 @@ impl Error {
                 "build the app into the image (COPY it to /app), and say --app-in-image and --image"
             }
             Error::Name { .. } => "it has small letters, digits and `-`, and neither begins nor ends with `-`",
+            Error::QueueOnSqlite => "say --store postgres, or leave --queue away",
+            Error::NoPipelines => "leave --queue away",
             Error::Image(_) => "it is a name like `pintle:1` or `registry.example/team/pintle:1`",
             Error::Yaml(_) => "this is a mistake of Pintle's: please report it with the app",
         }
@@ -161,6 +181,7 @@ pub fn manifests(model: &Model, files: &[AppFile], options: &Options) -> Result<
     made.extend(app::manifest(&plan)?);
     made.push(network::manifest(&plan)?);
     made.extend(postgres::manifest(&plan)?);
+    made.extend(nats::manifest(&plan)?);
     made.push(jobs::migrate(&plan)?);
     made.extend(workload::manifests(&plan)?);
     made.extend(service::ingress(&plan)?);

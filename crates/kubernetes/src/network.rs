@@ -16,8 +16,13 @@ use crate::{Error, Manifest};
 pub(crate) const POSTGRES_PORT: u16 = 5432;
 /// Where whoever reads metrics lives.
 const MONITORING: &str = "monitoring";
-/// What opens the store.
-const STORE_USERS: [Component; 4] = [Component::Server, Component::Migrate, Component::Seed, Component::Backup];
+/// NATS' port.
+pub(crate) const NATS_PORT: u16 = 4222;
+/// What opens the store; the last of them where there is a queue.
+const STORE_USERS: [Component; 5] =
+    [Component::Server, Component::Migrate, Component::Seed, Component::Backup, Component::Worker];
+/// What opens the queue.
+const QUEUE_USERS: [Component; 2] = [Component::Server, Component::Worker];
 
 /// All policies.
 pub(crate) fn manifest(plan: &Plan<'_>) -> Result<Manifest, Error> {
@@ -34,12 +39,16 @@ pub(crate) fn manifest(plan: &Plan<'_>) -> Result<Manifest, Error> {
     )?;
     entries(plan, &mut file)?;
     let metrics = NetworkPolicyPeer { namespace_selector: Some(namespace(MONITORING)), ..NetworkPolicyPeer::default() };
-    let serving = [Component::Server, Component::Gateway];
-    let served: &[Component] = if plan.has_gateway() { &serving } else { &serving[..1] };
+    let mut served = vec![Component::Server];
+    served.extend(plan.has_gateway().then_some(Component::Gateway));
+    served.extend(plan.has_workers().then_some(Component::Worker));
     let metrics = ingress(vec![metrics], &every_port(plan));
-    file.explained("Metrics are read.", &policy(plan, &plan.object("metrics"), served, Way::In(vec![metrics])))?;
+    file.explained("Metrics are read.", &policy(plan, &plan.object("metrics"), &served, Way::In(vec![metrics])))?;
     if !plan.on_sqlite() {
         store(plan, &mut file)?;
+    }
+    if plan.has_workers() {
+        queue(plan, &mut file)?;
     }
     let ports = fetch_ports(plan);
     if !ports.is_empty() {
@@ -88,6 +97,7 @@ fn entries(plan: &Plan<'_>, file: &mut Writer) -> Result<(), Error> {
 /// Whoever opens the store reaches PostgreSQL.
 fn store(plan: &Plan<'_>, file: &mut Writer) -> Result<(), Error> {
     let database = plan.has_postgres().then(|| vec![pods(plan, &[Component::Postgres])]);
+    let users = &STORE_USERS[..STORE_USERS.len() - usize::from(!plan.has_workers())];
     let rule = NetworkPolicyEgressRule { to: database, ports: Some(vec![tcp(POSTGRES_PORT)]) };
     let comment = match plan.has_postgres() {
         true => "Whoever opens the store reaches PostgreSQL, and nobody else does.",
@@ -95,10 +105,26 @@ fn store(plan: &Plan<'_>, file: &mut Writer) -> Result<(), Error> {
             "Whoever opens the store reaches PostgreSQL, wherever it is. If its port is another one, write that here."
         }
     };
-    file.explained(comment, &policy(plan, &plan.object("store"), &STORE_USERS, Way::Out(vec![rule])))?;
+    file.explained(comment, &policy(plan, &plan.object("store"), users, Way::Out(vec![rule])))?;
     if plan.has_postgres() {
-        let from = ingress(vec![pods(plan, &STORE_USERS)], &[POSTGRES_PORT]);
+        let from = ingress(vec![pods(plan, users)], &[POSTGRES_PORT]);
         file.add(&policy(plan, &plan.object("postgres"), &[Component::Postgres], Way::In(vec![from])))?;
+    }
+    Ok(())
+}
+
+/// Servers and workers reach NATS.
+fn queue(plan: &Plan<'_>, file: &mut Writer) -> Result<(), Error> {
+    let own = plan.has_nats().then(|| vec![pods(plan, &[Component::Nats])]);
+    let rule = NetworkPolicyEgressRule { to: own, ports: Some(vec![tcp(NATS_PORT)]) };
+    let comment = match plan.has_nats() {
+        true => "Servers and workers reach the queue, and nobody else does.",
+        false => "Servers and workers reach the queue, wherever it is. If its port is another one, write that here.",
+    };
+    file.explained(comment, &policy(plan, &plan.object("queue"), &QUEUE_USERS, Way::Out(vec![rule])))?;
+    if plan.has_nats() {
+        let from = ingress(vec![pods(plan, &QUEUE_USERS)], &[NATS_PORT]);
+        file.add(&policy(plan, &plan.object("nats"), &[Component::Nats], Way::In(vec![from])))?;
     }
     Ok(())
 }
@@ -175,7 +201,7 @@ fn namespace(name: &str) -> LabelSelector {
 
 fn every_port(plan: &Plan<'_>) -> Vec<u16> {
     let mut ports = plan.server_ports();
-    if plan.has_gateway() && !ports.contains(&PORT) {
+    if (plan.has_gateway() || plan.has_workers()) && !ports.contains(&PORT) {
         ports.push(PORT);
     }
     ports

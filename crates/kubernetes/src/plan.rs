@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use pintle_model::Model;
 
 use crate::app::Folder;
-use crate::{AppFile, Error, Options, Overlay, Store};
+use crate::{AppFile, Error, Options, Overlay, Queue, Store};
 
 /// Where containers listen, unless the app has another port for a service.
 pub(crate) const PORT: u16 = 8080;
@@ -30,6 +30,8 @@ pub(crate) enum Component {
     Seed,
     Backup,
     Postgres,
+    Worker,
+    Nats,
 }
 
 impl Component {
@@ -41,6 +43,8 @@ impl Component {
             Component::Seed => "seed",
             Component::Backup => "backup",
             Component::Postgres => "postgres",
+            Component::Worker => "worker",
+            Component::Nats => "nats",
         }
     }
 }
@@ -84,6 +88,12 @@ impl<'a> Plan<'a> {
         if options.image.is_empty() || options.image.contains(char::is_whitespace) {
             return Err(Error::Image(options.image.clone()));
         }
+        if options.queue == Queue::Nats && options.store == Store::Sqlite {
+            return Err(Error::QueueOnSqlite);
+        }
+        if options.queue == Queue::Nats && model.pipelines.is_empty() {
+            return Err(Error::NoPipelines);
+        }
         let name = object_name(&model.name);
         let folder = Folder::new(&name, files, options)?;
         let parts = parts(model, &name, options);
@@ -101,6 +111,16 @@ impl<'a> Plan<'a> {
     /// Whether the cluster has a PostgreSQL of the app's own.
     pub(crate) fn has_postgres(&self) -> bool {
         self.is_local() && !self.on_sqlite()
+    }
+
+    /// Whether records wait in a queue beside the store, from where workers store them.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.options.queue == Queue::Nats
+    }
+
+    /// Whether the cluster has a NATS of the app's own.
+    pub(crate) fn has_nats(&self) -> bool {
+        self.is_local() && self.has_workers()
     }
 
     /// Whether a gateway leads to the services: what is found at one address needs none.
@@ -140,9 +160,9 @@ impl<'a> Plan<'a> {
     pub(crate) fn labels(&self, component: Option<Component>) -> BTreeMap<String, String> {
         let mut labels = self.selected(component);
         labels.insert("app.kubernetes.io/managed-by".to_owned(), "pintle".to_owned());
-        // The version of a database is not the app's.
+        // The version of a database or a queue is not the app's.
         let version = label_value(&self.model.version);
-        if !version.is_empty() && component != Some(Component::Postgres) {
+        if !version.is_empty() && !matches!(component, Some(Component::Postgres | Component::Nats)) {
             labels.insert("app.kubernetes.io/version".to_owned(), version);
         }
         labels

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use pintle_model::RouteAnswer;
 
-use crate::environment::{self, DATA, GATEWAY, STORE, SecretFile};
+use crate::environment::{self, DATA, GATEWAY, QUEUE, STORE, SecretFile};
 use crate::plan::{Component, Part, Plan};
 use crate::service;
 
@@ -96,6 +96,15 @@ impl Kit {
         self
     }
 
+    /// Where the queue is, if there is one beside the store.
+    pub(crate) fn queue(self, plan: &Plan<'_>) -> Kit {
+        match () {
+            () if plan.has_nats() => self.variables([environment::nats(plan)]),
+            () if plan.has_workers() => self.secret(plan, QUEUE),
+            () => self,
+        }
+    }
+
     /// What every server and gateway has where there is a gateway: the secret that it signs with.
     pub(crate) fn gateway(self, plan: &Plan<'_>) -> Kit {
         if plan.has_gateway() { self.secret(plan, GATEWAY) } else { self }
@@ -118,8 +127,12 @@ pub(crate) fn serving(plan: &Plan<'_>, component: Component, part: Option<&Part>
             let kit = Kit::with_app(plan).variables([environment::listen()]).variables(upstreams(plan)).gateway(plan);
             (vec!["gateway".to_owned()], vec![crate::plan::PORT], kit)
         }
+        Component::Worker => {
+            let kit = Kit::with_app(plan).variables([environment::listen()]).store(plan, None).queue(plan);
+            (vec!["worker".to_owned()], vec![crate::plan::PORT], kit.variables(environment::of_manifest(plan)))
+        }
         _ => {
-            let kit = Kit::with_app(plan).variables([environment::listen()]).store(plan, None);
+            let kit = Kit::with_app(plan).variables([environment::listen()]).store(plan, None).queue(plan);
             let kit = kit.variables(environment::of_manifest(plan)).gateway(plan);
             let words = match plan.serves_one(part) {
                 Some(service) => vec!["serve".to_owned(), "--service".to_owned(), service.to_owned()],

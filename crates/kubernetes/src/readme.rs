@@ -1,6 +1,6 @@
 //! What to do with the files, beside them: the Secrets that they name, and the commands in their order.
 
-use crate::environment::{self, GATEWAY, PASSWORD, STORE};
+use crate::environment::{self, GATEWAY, PASSWORD, QUEUE, STORE};
 use crate::plan::Plan;
 use crate::postgres::DATABASE;
 use crate::{MARK, Manifest};
@@ -25,6 +25,10 @@ pub(crate) fn secrets(plan: &Plan<'_>) -> Vec<(String, String)> {
             STORE.key
         );
         made.push(("The URL of your PostgreSQL.".to_owned(), create(STORE.name, &rest)));
+    }
+    if plan.has_workers() && !plan.has_nats() {
+        let rest = format!(" \\\n  --from-literal={}=\"tls://USER:PASSWORD@HOST:4222?replicas=3\"", QUEUE.key);
+        made.push(("The URL of your NATS, with JetStream.".to_owned(), create(QUEUE.name, &rest)));
     }
     if plan.has_gateway() {
         let rest = format!(" --from-literal={}=\"$(openssl rand -hex 32)\"", GATEWAY.key);
@@ -74,6 +78,7 @@ pub(crate) fn manifest(plan: &Plan<'_>) -> Manifest {
         false => {
             let each = plan.parts.iter().map(|part| part.object.clone());
             let each = each.chain(plan.has_gateway().then(|| plan.object("gateway")));
+            let each = each.chain(plan.has_workers().then(|| plan.object("worker")));
             each.map(|name| format!("{kubectl} rollout status deployment/{name}")).collect::<Vec<_>>().join("\n")
         }
     };

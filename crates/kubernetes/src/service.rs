@@ -53,6 +53,10 @@ pub(crate) fn of_gateway(plan: &Plan<'_>) -> Service {
     service(plan, &plan.object("gateway"), Component::Gateway, None, true, true)
 }
 
+pub(crate) fn of_workers(plan: &Plan<'_>) -> Service {
+    service(plan, &plan.object("worker"), Component::Worker, None, false, true)
+}
+
 fn service(
     plan: &Plan<'_>,
     name: &str,

@@ -41,6 +41,9 @@ pub(crate) fn manifests(plan: &Plan<'_>) -> Result<Vec<Manifest>, Error> {
     if plan.has_gateway() {
         made.push(gateway(plan)?);
     }
+    if plan.has_workers() {
+        made.push(workers(plan)?);
+    }
     Ok(made)
 }
 
@@ -118,6 +121,18 @@ fn gateway(plan: &Plan<'_>) -> Result<Manifest, Error> {
     file.add(&deployment(plan, &name, Component::Gateway, None))?;
     file.add(&service::of_gateway(plan))?;
     bounds(plan, &mut file, &name, Component::Gateway, None)?;
+    Ok(file.done())
+}
+
+fn workers(plan: &Plan<'_>) -> Result<Manifest, Error> {
+    let name = plan.object("worker");
+    let mut file = Writer::new(
+        format!("55-{name}.yaml"),
+        "The workers: they store what waits in the queue of the app's pipelines. More of them share the work.",
+    );
+    file.add(&deployment(plan, &name, Component::Worker, None))?;
+    file.explained("Their metrics are read by it. Nobody calls them.", &service::of_workers(plan))?;
+    bounds(plan, &mut file, &name, Component::Worker, None)?;
     Ok(file.done())
 }
 

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use pintle_kubernetes::{AppFile, Manifest, Options, is_made_here, manifests};
+use pintle_pipeline::JetStream;
 use pintle_query::Dialect;
 
 use crate::app::{App, MANIFEST};
 use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::queue;
 use crate::ui;
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Where the data lives
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     store: Store,
+    /// Where the records of pipelines wait
+    #[arg(long, value_enum, default_value_t = Queue::Embedded)]
+    queue: Queue,
     /// The image with Pintle
     #[arg(long, default_value = concat!("pintle:", env!("CARGO_PKG_VERSION")))]
     image: String,
@@ -61,18 +66,33 @@ enum Store {
     Postgres,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Queue {
+    /// In the store itself
+    Embedded,
+    /// In NATS JetStream, from where workers store them in PostgreSQL
+    Nats,
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (store, dialect) = match args.store {
         Store::Sqlite => (pintle_kubernetes::Store::Sqlite, Dialect::Sqlite),
         Store::Postgres => (pintle_kubernetes::Store::Postgres, Dialect::Postgres),
     };
     let app = App::load_at(&args.app, dialect)?;
+    if matches!(args.queue, Queue::Nats) {
+        JetStream::fits(app.model()).map_err(|error| queue::failed("there are no manifests", &error))?;
+    }
     let options = Options {
         overlay: match args.overlay {
             Overlay::Local => pintle_kubernetes::Overlay::Local,
             Overlay::Cloud => pintle_kubernetes::Overlay::Cloud,
         },
         store,
+        queue: match args.queue {
+            Queue::Embedded => pintle_kubernetes::Queue::Embedded,
+            Queue::Nats => pintle_kubernetes::Queue::Nats,
+        },
         image: args.image.clone(),
         namespace: args.namespace.clone(),
         host: args.host.clone(),

@@ -26,11 +26,15 @@ impl Client {
     }
 
     pub(crate) fn anonymous(server: &Server) -> Client {
-        let address = server.origin.strip_prefix("http://").expect("an origin");
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket's option");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket's option");
-        Client { stream: BufReader::new(stream), who: String::new(), headers: String::new() }
+        Client::at(server.origin.strip_prefix("http://").expect("an origin")).expect("the server listens")
+    }
+
+    /// Of whoever listens at `HOST:PORT`.
+    pub(crate) fn at(address: &str) -> Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Client { stream: BufReader::new(stream), who: String::new(), headers: String::new() })
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {

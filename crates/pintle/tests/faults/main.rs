@@ -13,6 +13,7 @@ mod idempotency;
 mod ingest;
 mod kill;
 mod log_size;
+mod nats;
 mod postgres;
 mod record;
 mod room;

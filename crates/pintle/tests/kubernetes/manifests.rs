@@ -25,6 +25,11 @@ fn all() -> Vec<(String, Folder)> {
                 let folder = Folder::of(app, &["--overlay", overlay, "--store", store, "--image", "pintle:test"]);
                 made.push((format!("{name}_{overlay}_{store}"), folder));
             }
+            // Of the apps this one has a pipeline.
+            if name == "connect" {
+                let words = ["--overlay", overlay, "--store", "postgres", "--queue", "nats", "--image", "pintle:test"];
+                made.push((format!("{name}_{overlay}_nats"), Folder::of(app, &words)));
+            }
         }
     }
     assert!(made.len() >= 8, "the apps are not where they were thought to be");
@@ -104,7 +109,7 @@ fn a_service_monitor_reads_the_metrics_of_services_that_are_there() {
                 && service["spec"]["ports"][0]["name"] == "http"
         });
         // Each workload that serves is read once.
-        let serves = |object: &&Value| ["server", "gateway"].iter().any(|c| component(object) == *c);
+        let serves = |object: &&Value| ["server", "gateway", "worker"].iter().any(|c| component(object) == *c);
         let workloads = [folder.kind("Deployment"), folder.kind("StatefulSet")].concat();
         assert_eq!(reached.count(), workloads.iter().filter(serves).count(), "{name}");
     }
