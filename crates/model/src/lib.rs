@@ -14,6 +14,7 @@ pub mod diagnostic;
 mod json_schema;
 pub mod likeness;
 pub mod pipeline;
+mod protocol;
 mod proximity;
 mod read;
 pub mod route;
@@ -29,6 +30,7 @@ pub use collection::{
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use pipeline::{Pipeline, PipelineId};
+pub use protocol::field_number;
 pub use proximity::{Apart, Embedded, Metres, ProximityAnswer, ProximityShape};
 pub use route::{
     Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,

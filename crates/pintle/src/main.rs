@@ -57,6 +57,8 @@ enum Command {
     Schema,
     /// Print TypeScript declarations of what an app's scripts see, for editors
     Types(commands::types::Args),
+    /// Print the .proto of an app's pipelines, for programs that send records by gRPC
+    Proto(commands::proto::Args),
     /// Draw an app's services and who talks to whom, or its collections
     Diagram(commands::diagram::Args),
     /// Store an app's sample data
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),
         Command::Types(args) => commands::types::run(&args),
+        Command::Proto(args) => commands::proto::run(&args),
         Command::Diagram(args) => commands::diagram::run(&args),
         Command::Seed(args) => commands::seed::run(&args),
         Command::Import(args) => commands::import::run(&args),

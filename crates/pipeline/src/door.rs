@@ -119,6 +119,11 @@ impl Door {
         read
     }
 
+    /// Counts a record that was refused before it could be read.
+    pub fn refused(&self) {
+        self.metrics.refused.increment(1);
+    }
+
     /// The record as JSON, as it was taken.
     #[must_use]
     pub fn json(&self, record: &Record) -> String {

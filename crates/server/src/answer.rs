@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -12,7 +12,7 @@ use hyper::body::Frame;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tower_http::services::fs::ServeFileSystemResponseBody;
 
 /// An answer's body.
@@ -23,6 +23,8 @@ pub(crate) type Body = Either<Full<Bytes>, Either<ServeFileSystemResponseBody, S
 pub(crate) struct Streamed {
     first: Option<Bytes>,
     rest: mpsc::Receiver<Bytes>,
+    /// What stands behind the last piece, as gRPC has it.
+    trailers: Option<oneshot::Receiver<HeaderMap>>,
 }
 
 impl hyper::body::Body for Streamed {
@@ -33,7 +35,13 @@ impl hyper::body::Body for Streamed {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        self.rest.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        if let Some(piece) = ready!(self.rest.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let Some(trailers) = &mut self.trailers else { return Poll::Ready(None) };
+        let told = ready!(trailers.poll_unpin(cx));
+        self.trailers = None;
+        Poll::Ready(told.ok().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 }
 
@@ -70,6 +78,15 @@ pub(crate) fn streamed(status: StatusCode, media: HeaderValue, pieces: mpsc::Rec
     streamed_behind(None, status, media, pieces)
 }
 
+/// An answer that is sent piece by piece, with what stands behind the last.
+pub(crate) fn streamed_before(
+    trailers: oneshot::Receiver<HeaderMap>,
+    media: HeaderValue,
+    rest: mpsc::Receiver<Bytes>,
+) -> Answer {
+    made(Streamed { first: None, rest, trailers: Some(trailers) }, StatusCode::OK, media)
+}
+
 /// An answer that is sent piece by piece, of which the first is there.
 pub(crate) fn streamed_behind(
     first: Option<Bytes>,
@@ -77,7 +94,11 @@ pub(crate) fn streamed_behind(
     media: HeaderValue,
     rest: mpsc::Receiver<Bytes>,
 ) -> Answer {
-    let mut answer = Response::new(Either::Right(Either::Right(Streamed { first, rest })));
+    made(Streamed { first, rest, trailers: None }, status, media)
+}
+
+fn made(body: Streamed, status: StatusCode, media: HeaderValue) -> Answer {
+    let mut answer = Response::new(Either::Right(Either::Right(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, media);
     answer

@@ -174,7 +174,7 @@ impl Failure {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
-    fn code_text(&self) -> Cow<'static, str> {
+    pub(crate) fn code_text(&self) -> Cow<'static, str> {
         self.code.map_or_else(|| plain_code(self.status).into(), Cow::Borrowed)
     }
 

@@ -16,16 +16,17 @@ use pintle_query::rest::Asker;
 use crate::answer::{self, Answer};
 use crate::connections::ByGateway;
 use crate::failure::Failure;
+use crate::grpc::Call;
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
 use crate::state::{Exposed, State};
 use crate::status::Surface;
-use crate::{auth, body, compress, dev, docs, health, metrics, mount, passed, pipeline, rest, route};
+use crate::{auth, body, compress, dev, docs, grpc, health, metrics, mount, passed, pipeline, rest, route};
 
 /// What an endpoint is asked.
 pub(crate) struct Ask<'r> {
-    pub(crate) state: &'r State,
+    pub(crate) state: &'r Arc<State>,
     pub(crate) head: &'r Parts,
     pub(crate) id: &'r HeaderValue,
     /// The address of who asks: as a gateway signed it, else as the connection has it.
@@ -72,7 +73,7 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
         if failure.status.is_server_error() || failure.cause.is_some() {
             log_failure(&failure, &head, &id);
         }
-        failure.answer()
+        if grpc::is_grpc(&head) { grpc::failed(&failure) } else { failure.answer() }
     });
     if head.method == Method::HEAD {
         answer = without_body(answer);
@@ -137,7 +138,7 @@ async fn within(
 }
 
 /// Says who asks, then hands the request to its endpoint.
-async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
+async fn answered(state: &Arc<State>, sent: Sent<'_>, body: Incoming, found: &Found<'_>) -> Result<Answer, Failure> {
     let Sent { head, id, remote, exposed } = sent;
     body::check_head(head, &state.model().limits)?;
     if state.settings.dev {
@@ -149,6 +150,10 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
     if let Some(answer) = open(state, exposed, head, &found.route.endpoint).await {
         return answer;
     }
+    if let Endpoint::Call(call @ (Call::Reflection | Call::Health)) = found.route.endpoint {
+        let ready = async { health::ready(&state.store, state.queue.as_ref()).await.is_ok() };
+        return grpc::tell(call, exposed.protocol(state.model()), ready, head, body).await;
+    }
     let surface = found.route.surface();
     let caller = state.tokens.caller(head, surface, &state.planner, &state.store).await?;
     let ask = || Ask { state, head, id, remote, query: auth::query(head), asker: state.asker(caller) };
@@ -159,6 +164,10 @@ async fn answered(state: &State, sent: Sent<'_>, body: Incoming, found: &Found<'
         Endpoint::List(mounted) => mount::list(ask(), mounted, body).await,
         // In a box, since its room would be every request's.
         Endpoint::Door(doorway) => Box::pin(pipeline::answer(ask(), doorway, body)).await,
+        Endpoint::Call(Call::Take { id, each }) => {
+            grpc::check(head)?;
+            pipeline::call(&ask(), *id, *each, body).map(|answer| grpc::told(answer, head.version))
+        }
         Endpoint::RestUnknown => match rest::written_otherwise(&exposed.exposure, state.model(), found.only_part()) {
             Some(collection) => rest::answer(ask(), collection, body).await,
             None => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),

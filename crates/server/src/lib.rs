@@ -23,6 +23,7 @@ mod etag;
 mod exposure;
 mod failure;
 pub mod gateway;
+pub mod grpc;
 mod handle;
 mod health;
 mod idempotency;

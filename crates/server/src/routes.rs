@@ -4,6 +4,7 @@ use hyper::Method;
 use hyper::header::HeaderValue;
 use pintle_model::{Collection, CollectionId, Model, Mount, Pipeline, PipelineId, RouteId};
 
+use crate::grpc::{self, Call};
 use crate::metrics::Meter;
 use crate::status::Surface;
 use crate::{Error, Exposure};
@@ -39,6 +40,8 @@ pub(crate) enum Endpoint {
     Own(Own),
     /// A pipeline's door.
     Door(Doorway),
+    /// A call of gRPC.
+    Call(Call),
     /// A mount's list.
     List(Mounted),
     /// A mount's record.
@@ -222,6 +225,7 @@ pub(crate) fn endpoints(model: &Model, exposure: &Exposure) -> Vec<(Patterns, En
     for id in &exposure.pipelines {
         door(*id, model.pipeline(*id), &mut all);
     }
+    all.extend(grpc::calls(model, exposure).into_iter().map(|(path, call)| (vec![path], Endpoint::Call(call))));
     if !all.iter().any(|(patterns, _)| patterns.iter().any(|pattern| pattern == "/")) {
         all.push((vec!["/".to_owned()], Endpoint::Home));
     }

@@ -14,6 +14,7 @@ use crate::answer::{self, Answer};
 use crate::auth::{self, Tokens};
 use crate::cors::Cors;
 use crate::exposure::exposed;
+use crate::grpc::{Layout, Protocol};
 use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::metrics::Totals;
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub(crate) outbox: Arc<Outbox>,
     /// The doors of its pipelines, by their ids.
     pub(crate) doors: Vec<Arc<Door>>,
+    /// How records come in by gRPC, by the same ids.
+    pub(crate) layouts: Vec<Arc<Layout>>,
     /// Answers of routes that are kept.
     pub(crate) cache: Cache,
     pub(crate) cors: Option<Cors>,
@@ -63,6 +66,7 @@ pub(crate) struct Exposed {
     /// The names of its services.
     services: HeaderValue,
     docs: OnceLock<axum::Router>,
+    protocol: OnceLock<Arc<Protocol>>,
     /// As which role anonymous callers act.
     nobody: Role,
 }
@@ -76,6 +80,7 @@ impl Exposed {
             services: answer::value(exposure.service_names(model).collect::<Vec<_>>().join(",")),
             site: pages.map(|pages| Site::new(pages, &app.folder)),
             docs: OnceLock::new(),
+            protocol: OnceLock::new(),
             exposure,
             nobody,
         })
@@ -90,6 +95,11 @@ impl Exposed {
     /// The documentation. Made when it is first asked for: it takes longer than the rest of a small app's start.
     pub(crate) fn docs(&self, planner: &Planner) -> &axum::Router {
         self.docs.get_or_init(|| openapi::routes(planner, &self.exposure, self.nobody, true))
+    }
+
+    /// The protocol of its pipelines, made when somebody asks.
+    pub(crate) fn protocol(&self, model: &Model) -> &Arc<Protocol> {
+        self.protocol.get_or_init(|| Arc::new(Protocol::new(model, &self.exposure)))
     }
 }
 
@@ -114,6 +124,7 @@ impl State {
                 .map(|at| Door::new(PipelineId(at), &app.planner, &app.store, app.queue.as_ref()).map(Arc::new))
                 .collect::<Option<_>>()
                 .ok_or(Error::Model("_pintle_dead_letters"))?,
+            layouts: model.pipelines.iter().map(|to| Arc::new(Layout::new(model.collection(to.into)))).collect(),
             habits: model.routes.iter().map(|_| Arc::default()).collect(),
             cache: Cache::new(model, model.limits.cache_bytes),
             cors: Cors::of(&model.cors),

@@ -4,7 +4,8 @@ use percent_encoding::percent_decode_str;
 use pintle_model::likeness::meant;
 use pintle_model::{Model, ServiceId};
 
-use crate::routes::{Endpoint, endpoints, is_below};
+use crate::grpc::Call;
+use crate::routes::{Doorway, Endpoint, endpoints, is_below};
 use crate::{Error, Exposure};
 
 /// All paths of an app, and the service that answers each.
@@ -58,7 +59,10 @@ impl Table {
                 Endpoint::List(at) | Endpoint::One(at) => {
                     Owner::One(owner(&|service| service.collections.contains(&at.collection)))
                 }
-                Endpoint::Door(door) => Owner::One(owner(&|service| service.pipelines.contains(&door.id))),
+                Endpoint::Door(Doorway { id, .. }) | Endpoint::Call(Call::Take { id, .. }) => {
+                    Owner::One(owner(&|service| service.pipelines.contains(&id)))
+                }
+                Endpoint::Call(Call::Reflection | Call::Health) => Owner::Each,
                 Endpoint::Own(own) => {
                     Owner::One(owner(&|service| own.methods.iter().all(|(_, id)| service.routes.contains(id))))
                 }

@@ -4,6 +4,7 @@ use super::keys::{ACCESS, BATCH, PIPELINE, PIPELINE_LIMITS};
 use super::name::{list, shorten, suggest};
 use super::{Map, Reader};
 use crate::pipeline::Batch;
+use crate::protocol;
 use crate::yaml::{Key, Node};
 use crate::{Collection, CollectionId, Model, Pipeline, RouteAccess};
 
@@ -33,6 +34,7 @@ impl Reader<'_> {
         let collection = into.map(|(_, collection)| collection);
         let (id, order) = (self.field_of(&map, "id", collection), self.field_of(&map, "order", collection));
         let (into, collection) = into?;
+        self.protocol(name, collection, earlier);
         if let (Some(at), Some((_, node))) = (id, map.entry("id")) {
             let field = &collection.fields[at];
             if !(field.unique || collection.key.len == 1 && collection.is_key(at)) {
@@ -56,6 +58,26 @@ impl Reader<'_> {
             },
             span: name.span,
         })
+    }
+
+    /// Over gRPC, names of pipelines and numbers of fields are made of their names: no two may have one.
+    fn protocol(&mut self, name: &Key, collection: &Collection, earlier: &[Pipeline]) {
+        let camel = protocol::camel(&name.text);
+        if let Some(other) = earlier.iter().find(|other| other.protocol_name() == camel) {
+            let message = format!("`{}` and `{}` are both `{camel}` over gRPC", other.name, shorten(&name.text));
+            self.error_help(name.span, message, "give one of them another name");
+        }
+        let mut fields: Vec<(u32, &str)> =
+            collection.fields.iter().map(|field| (protocol::field_number(&field.name), field.name.as_str())).collect();
+        fields.sort_unstable();
+        for pair in fields.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let [(number, one), (_, other)] = pair else { continue };
+            let message = format!(
+                "the fields `{one}` and `{other}` of `{}` have one number over gRPC: {number}",
+                collection.name
+            );
+            self.error_help(name.span, message, "numbers are made of names: give one of the fields another name");
+        }
     }
 
     fn batch(&mut self, map: &Map<'_>) -> Batch {

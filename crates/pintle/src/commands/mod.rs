@@ -10,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod kubernetes;
 pub(crate) mod migrate;
 pub(crate) mod new;
+pub(crate) mod proto;
 pub(crate) mod replay;
 pub(crate) mod restore;
 pub(crate) mod schema;

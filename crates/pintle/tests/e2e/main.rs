@@ -44,6 +44,7 @@ mod diagram;
 mod docs_page;
 mod errors;
 mod gateway;
+mod grpc;
 mod health;
 mod idempotency;
 mod import;

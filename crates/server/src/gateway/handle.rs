@@ -17,11 +17,12 @@ use super::{Front, headers, health, trace};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::failure::Failure;
+use crate::grpc::Call;
 use crate::handle::{log_failure, without_body};
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::Endpoint;
-use crate::{compress, docs, pipeline};
+use crate::{compress, docs, grpc, pipeline};
 
 /// What the gateway answers: its own, or a service's that is passed on.
 pub(crate) type Answered = Response<Body>;
@@ -54,7 +55,7 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
             Err(failure) => own(front, &head, &id, Err(failure)),
         },
         None => {
-            let answer = own_answer(front, &head).await;
+            let answer = own_answer(front, &head, body).await;
             own(front, &head, &id, answer)
         }
     };
@@ -127,7 +128,7 @@ fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failu
         if failure.status.is_server_error() || failure.cause.is_some() {
             log_failure(&failure, head, id);
         }
-        failure.answer()
+        if grpc::is_grpc(head) { grpc::failed(&failure) } else { failure.answer() }
     });
     if head.method == Method::HEAD {
         answer = without_body(answer);
@@ -141,7 +142,7 @@ fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failu
 }
 
 /// What the gateway knows without a service.
-async fn own_answer(front: &Front, head: &Parts) -> Result<Answer, Failure> {
+async fn own_answer(front: &Front, head: &Parts, body: Incoming) -> Result<Answer, Failure> {
     body::check_head(head, &front.model().limits)?;
     if let Some(answer) = front.cors.as_ref().and_then(|cors| cors.preflight(head)) {
         return Ok(answer);
@@ -160,6 +161,10 @@ async fn own_answer(front: &Front, head: &Parts) -> Result<Answer, Failure> {
                 Endpoint::Health => Ok(health::whole(services)),
                 _ => Ok(crate::metrics::answer()),
             }
+        }
+        Endpoint::Call(call @ (Call::Reflection | Call::Health)) => {
+            let ready = async { health::ready(front.services.iter().map(|service| &**service)).is_ok() };
+            grpc::tell(*call, &front.protocol, ready, head, body).await
         }
         _ => Err(Failure::no_such_path(head.uri.path())),
     };

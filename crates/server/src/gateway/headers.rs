@@ -11,6 +11,7 @@ use pintle_auth::{GatewayKey, Passed};
 
 use super::trace;
 use crate::answer;
+use crate::grpc;
 use crate::ids::X_REQUEST_ID;
 use crate::passed::{self, FORWARDED, PINTLE_GATEWAY};
 
@@ -42,6 +43,10 @@ pub(super) fn onward(head: &Parts, remote: IpAddr, id: &HeaderValue, key: &Gatew
         headers.insert(header::HOST, answer::value(host.to_owned()));
     }
     join_cookies(&mut headers);
+    if grpc::is_grpc(head) {
+        // What stands behind its answer is asked for of each connection anew.
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
     headers.insert(X_REQUEST_ID, id.clone());
     trace::pass(&mut headers);
     let forwarded = answer::value(passed::forwarded(remote, host, by_proxy));

@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 
 use crate::connections::{self, Answers, Bounds};
 use crate::cors::Cors;
+use crate::grpc::Protocol;
 use crate::ids::Ids;
 use crate::metrics::{self, Meter, Totals};
 use crate::routes::Routes;
@@ -68,6 +69,7 @@ struct Front {
     /// What the gateway answers itself.
     routes: Routes,
     docs: axum::Router,
+    protocol: Arc<Protocol>,
     cors: Option<Cors>,
     ids: Ids,
     totals: Totals,
@@ -95,6 +97,7 @@ impl Front {
             table: Table::new(model)?,
             routes: Routes::new(model, &whole)?,
             docs: openapi::routes(&planner, &whole, Role::Anon, true),
+            protocol: Arc::new(Protocol::new(model, &whole)),
             cors: Cors::of(&model.cors),
             ids: Ids::new(),
             meter: Meter::of_service("gateway"),

@@ -58,7 +58,7 @@ pub fn document(planner: &Planner, exposure: &Exposure, nobody: Role) -> Value {
         let pipeline = model.pipeline(*id);
         // Beside other methods at the same path.
         let item = paths.entry(pipeline.path.clone()).or_insert_with(|| json!({}));
-        item["post"] = pipeline::operation(place(&pipeline.into), pipeline);
+        item["post"] = pipeline::operation(place(&pipeline.into), *id);
         let into = model.collection(pipeline.into);
         schemas.extend(schema::of(into));
         schemas.extend(pipeline::taken());

@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: the document, and the page that shows it.
+//! `/openapi.json` and `/docs`: the document, the page that shows it, and the protocol of pipelines.
 //!
 //! Everything comes from the binary, so the page works without a network. Swagger UI's files are kept compressed and
 //! are sent as they are to whoever takes gzip.
@@ -17,7 +17,7 @@ use pintle_model::Role;
 use pintle_query::Planner;
 use sha2::{Digest, Sha256};
 
-use crate::Exposure;
+use crate::{Exposure, grpc};
 
 /// The page may load and ask what comes from here, and nothing else. Swagger UI's pictures are in its style sheet.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -37,6 +37,8 @@ struct Pages {
     index: File,
     start: File,
     style: File,
+    /// Where there are pipelines.
+    protocol: Option<File>,
 }
 
 /// A file with its type and its ETag.
@@ -81,6 +83,8 @@ impl Pages {
             index: File::of("text/html; charset=utf-8", index.into()),
             start: File::of("text/javascript; charset=utf-8", START.into()),
             style: File::of("text/css; charset=utf-8", STYLE.into()),
+            protocol: grpc::proto(planner.model(), exposure)
+                .map(|text| File::of("text/plain; charset=utf-8", text.into())),
         }
     }
 }
@@ -117,6 +121,10 @@ fn file(pages: &Pages, name: &str, headers: &HeaderMap) -> Response {
     match name {
         "start.js" => pages.start.answer(headers),
         "style.css" => pages.style.answer(headers),
+        grpc::FILE => match &pages.protocol {
+            Some(protocol) => protocol.answer(headers),
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
         name => swagger(name, headers).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response()),
     }
 }

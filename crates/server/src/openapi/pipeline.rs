@@ -1,12 +1,13 @@
 //! Pipelines: a `POST` of one record, of an array, or of NDJSON.
 
-use pintle_model::{Pipeline, RouteAccess};
+use pintle_model::{PipelineId, RouteAccess};
 use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Place};
 use super::parts::{self, JSON};
 use super::schema::Form;
+use crate::grpc;
 
 /// What a stream is called, as it is sent and answered.
 const NDJSON: &str = "application/x-ndjson";
@@ -15,7 +16,9 @@ const NDJSON: &str = "application/x-ndjson";
 pub(super) const TAKEN: &str = "Taken";
 
 /// The operation of a pipeline's door, at its path; `place` is the collection that it leads into.
-pub(super) fn operation(place: Place<'_>, pipeline: &Pipeline) -> Value {
+pub(super) fn operation(place: Place<'_>, id: PipelineId) -> Value {
+    let model = place.planner.model();
+    let pipeline = model.pipeline(id);
     let new = parts::schema_ref(&Form::New.name(place.collection));
     let taken = parts::schema_ref(TAKEN);
     let mut responses = parts::errors(&["400", "401", "403", "408", "413", "414", "415", "5XX"]);
@@ -59,11 +62,13 @@ pub(super) fn operation(place: Place<'_>, pipeline: &Pipeline) -> Value {
         .description
         .as_deref()
         .unwrap_or("Records in at volume: each is answered for itself, once it is durable.");
+    let by_grpc =
+        format!("Over gRPC, call `{}`: its protocol is [{1}](/docs/{1}).", grpc::service(model, id), grpc::FILE);
     json!({
         "operationId": format!("take_{}", pipeline.name),
         "tags": [place.collection.name],
         "summary": format!("Take records into {}", place.collection.name),
-        "description": format!("{about} {}", who.note),
+        "description": format!("{about} {} {by_grpc}", who.note),
         "security": security,
         "requestBody": { "required": true, "content": {
             JSON: { "schema": { "anyOf": [new, { "type": "array", "items": {} }] } },

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 
+use hyper::StatusCode;
 use pintle_pipeline::Taken;
 use pintle_query::pipeline::Record;
 
 use super::Posting;
+use crate::failure::Failure;
 use crate::status::{self, Surface};
 
 /// Records in the order in which they came, those with mistakes among them.
@@ -13,54 +15,81 @@ use crate::status::{self, Surface};
 pub(super) struct Batch {
     /// Those that are to be taken.
     records: Vec<Record>,
-    /// How the answer of each begins, one behind the other: with its place and its id.
-    heads: Vec<u8>,
-    /// For each, where its beginning ends, and the error of one with a mistake.
-    places: Vec<(usize, Option<Vec<u8>>)>,
+    /// The ids of all as JSON, one behind the other; nothing of one that has none.
+    ids: Vec<u8>,
+    /// For each, where its id ends, and what is wrong with it.
+    places: Vec<(usize, Option<Box<Failure>>)>,
     /// Bytes that they came in.
     pub(super) bytes: usize,
 }
 
 /// How many became what.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) records: u64,
-    pub(super) accepted: u64,
-    pub(super) stored: u64,
-    pub(super) refused: u64,
-    pub(super) dead: u64,
+pub(crate) struct Counts {
+    pub(crate) records: u64,
+    pub(crate) accepted: u64,
+    pub(crate) stored: u64,
+    pub(crate) refused: u64,
+    pub(crate) dead: u64,
 }
 
-/// How answers are written.
+/// What became of a record.
+#[derive(Debug)]
+pub(crate) struct Outcome<'b> {
+    /// Its place among all that came.
+    pub(crate) index: u64,
+    /// Its id as JSON; empty if it has none.
+    pub(crate) id: &'b [u8],
+    pub(crate) became: Became,
+    /// Why, where it is not stored.
+    pub(crate) failure: Option<Box<Failure>>,
+}
+
+/// What a record became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A JSON array.
-    Array,
-    /// A line each.
-    Lines,
-    /// A line for each that was not stored.
-    Faults,
+pub(crate) enum Became {
+    /// It is in the queue.
+    Accepted,
+    Stored,
+    Dead,
+    Refused,
+    /// Nobody knows.
+    Failed,
+}
+
+impl Became {
+    fn word(self) -> &'static str {
+        match self {
+            Became::Accepted => "accepted",
+            Became::Stored => "stored",
+            Became::Dead => "dead",
+            Became::Refused => "refused",
+            Became::Failed => "failed",
+        }
+    }
 }
 
 impl Batch {
-    /// Reads one more, the one at `index` of all that came.
-    pub(super) fn push(&mut self, posting: &Posting, index: u64, json: &[u8]) {
-        let Posting { door, asker } = posting;
-        self.bytes += json.len();
-        let _ = write!(self.heads, "{{\"index\":{index}");
-        let error = match door.read(json, asker) {
+    /// Reads one more, or keeps why it cannot be read.
+    pub(super) fn push(&mut self, posting: &Posting, json: Result<&[u8], Failure>) {
+        let Posting { door, asker, .. } = posting;
+        self.bytes += json.as_ref().map_or(0, |json| json.len());
+        let read = match json {
+            Ok(json) => door.read(json, asker).map_err(|fault| status::fault(fault, Surface::Plain, asker.caller.role)),
+            Err(failure) => {
+                door.refused();
+                Err(failure)
+            }
+        };
+        let failure = match read {
             Ok(record) => {
-                let before = self.heads.len();
-                self.heads.extend_from_slice(b",\"id\":");
-                if !door.write_id(&record, &mut self.heads) {
-                    self.heads.truncate(before);
-                }
+                door.write_id(&record, &mut self.ids);
                 self.records.push(record);
                 None
             }
-            Err(fault) => Some(status::fault(fault, Surface::Plain, asker.caller.role).json()),
+            Err(failure) => Some(Box::new(failure)),
         };
-        self.places.push((self.heads.len(), error));
+        self.places.push((self.ids.len(), failure));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,52 +101,59 @@ impl Batch {
         std::mem::take(&mut self.records)
     }
 
-    /// Writes what became of each.
-    pub(super) fn write(
+    /// Tells what became of each, and counts it.
+    pub(super) fn tell(
         self,
         posting: &Posting,
         taken: Vec<Taken>,
-        form: Form,
         counts: &mut Counts,
-        out: &mut Vec<u8>,
+        mut each: impl FnMut(Outcome<'_>),
     ) {
         let (mut start, mut taken) = (0, taken.into_iter());
         for (end, refused) in self.places {
-            let head = &self.heads[start..end];
-            start = end;
-            counts.records += 1;
-            let (word, error) = match refused {
-                Some(error) => ("refused", Some(error)),
+            let (became, failure) = match refused {
+                Some(failure) => (Became::Refused, Some(failure)),
                 None => match taken.next() {
+                    Some(Taken::Accepted) => (Became::Accepted, None),
+                    Some(Taken::Stored) => (Became::Stored, None),
                     Some(Taken::Dead(error)) => {
-                        ("dead", Some(status::error(error, Surface::Plain, posting.asker.caller.role).json()))
+                        let failure = status::error(error, Surface::Plain, posting.asker.caller.role);
+                        (Became::Dead, Some(Box::new(failure)))
                     }
-                    Some(Taken::Accepted) => ("accepted", None),
-                    _ => ("stored", None),
+                    // What nothing is known of is promised to nobody.
+                    None => {
+                        let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+                        (Became::Failed, Some(Box::new(failure.hint("send it again"))))
+                    }
                 },
             };
-            match word {
-                "refused" => counts.refused += 1,
-                "dead" => counts.dead += 1,
-                "accepted" => counts.accepted += 1,
-                _ => counts.stored += 1,
+            match became {
+                Became::Accepted => counts.accepted += 1,
+                Became::Stored => counts.stored += 1,
+                Became::Dead => counts.dead += 1,
+                Became::Refused => counts.refused += 1,
+                Became::Failed => {}
             }
-            if form == Form::Faults && error.is_none() {
-                continue;
-            }
-            if form == Form::Array && !out.ends_with(b"[") {
-                out.push(b',');
-            }
-            out.extend_from_slice(head);
-            let _ = write!(out, ",\"status\":\"{word}\"");
-            if let Some(error) = error {
-                out.extend_from_slice(b",\"error\":");
-                out.extend_from_slice(&error);
-            }
-            out.push(b'}');
-            if form != Form::Array {
-                out.push(b'\n');
-            }
+            each(Outcome { index: counts.records, id: &self.ids[start..end], became, failure });
+            counts.records += 1;
+            start = end;
         }
+    }
+}
+
+impl Outcome<'_> {
+    /// Writes it as JSON.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let _ = write!(out, "{{\"index\":{}", self.index);
+        if !self.id.is_empty() {
+            out.extend_from_slice(b",\"id\":");
+            out.extend_from_slice(self.id);
+        }
+        let _ = write!(out, ",\"status\":\"{}\"", self.became.word());
+        if let Some(failure) = &self.failure {
+            out.extend_from_slice(b",\"error\":");
+            out.extend_from_slice(&failure.json());
+        }
+        out.push(b'}');
     }
 }

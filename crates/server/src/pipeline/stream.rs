@@ -1,168 +1,175 @@
-//! NDJSON: lines are read while they come, and answered meanwhile.
+//! Streams: records are read while they come, and answered meanwhile.
 //!
 //! One task reads and cuts batches, another stores them and answers: while one batch is stored, the next is read. Between them, and
 //! between answers and the connection, a few wait at the most; so who reads no answers is not read from any further, and a stream
 //! of any length takes the same memory.
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::{HeaderMap, StatusCode};
 use pintle_pipeline::lines::Lines;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::batch::{Batch, Counts, Form};
-use super::{IDLE_MAX, Posting, failure};
+use super::batch::{Batch, Counts, Outcome};
+use super::reading::{Cut, Reading, Step};
+use super::{IDLE_MAX, Posting};
 use crate::answer::{self, Answer, NDJSON};
 use crate::failure::Failure;
+use crate::grpc;
 use crate::handle::Ask;
 
 /// Pieces of answers that may wait for the connection.
 const PIECES_MAX: usize = 4;
-/// Bytes of a batch at the most, so that long records are stored in small ones.
-const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// What the reader hands on.
-enum Step {
-    Batch(Batch),
-    /// What ends the stream before its end.
-    End(Failure),
-}
-
-/// Takes a stream.
+/// Takes a stream of NDJSON.
 pub(super) fn answer(ask: &Ask<'_>, posting: Posting, body: Incoming) -> Result<Answer, Failure> {
     crate::body::plain(ask.head)?;
     let minimal = ask.head.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let minimal = minimal.flat_map(|value| value.split(',')).any(|word| word.trim() == "return=minimal");
-    let line_bytes = usize::try_from(ask.state.model().limits.body_bytes).unwrap_or(usize::MAX);
-    let (pieces, answers) = mpsc::channel(PIECES_MAX);
-    let (batches, waiting) = mpsc::channel(1);
+    let most = posting.record_bytes();
     let form = if minimal { Form::Faults } else { Form::Lines };
-    let reading = Reading { posting: posting.clone(), lines: Lines::new(line_bytes), index: 0, batches };
-    tokio::spawn(reading.run(body, line_bytes));
-    tokio::spawn(store(posting, waiting, form, pieces));
+    let (answers, _) = begin(posting, Cut::Lines(Lines::new(most), most), body, form, None);
     Ok(answer::streamed(StatusCode::OK, NDJSON, answers))
 }
 
-/// The task that reads.
-struct Reading {
+/// How a stream is answered.
+pub(super) enum Form {
+    /// A line each.
+    Lines,
+    /// A line for each that was not stored, and a last one that tells how many became what.
+    Faults,
+    /// A message each.
+    Outcomes,
+    /// One message.
+    Summary(grpc::Summary),
+}
+
+/// Begins to read a stream, and to store what comes; until a moment, if it must end then. What is answered, and what stands behind.
+pub(super) fn begin(
     posting: Posting,
-    lines: Lines,
-    /// How many lines there were.
-    index: u64,
-    batches: mpsc::Sender<Step>,
+    cut: Cut,
+    body: Incoming,
+    form: Form,
+    until: Option<Instant>,
+) -> (mpsc::Receiver<Bytes>, oneshot::Receiver<HeaderMap>) {
+    let (pieces, answers) = mpsc::channel(PIECES_MAX);
+    let (behind, trailers) = oneshot::channel();
+    let (batches, waiting) = mpsc::channel(1);
+    tokio::spawn(Reading { posting, cut, batches }.run(body));
+    tokio::spawn(Storing { waiting, form, until, counts: Counts::default() }.run(pieces, behind));
+    (answers, trailers)
 }
 
-impl Reading {
-    async fn run(mut self, body: Incoming, line_bytes: usize) {
-        if let Err(failure) = self.read(body, line_bytes).await {
-            // An error is a storing task that has ended.
-            let _ = self.batches.send(Step::End(failure)).await;
-        }
-    }
+/// The task that stores, and answers.
+struct Storing {
+    waiting: mpsc::Receiver<Step>,
+    form: Form,
+    until: Option<Instant>,
+    counts: Counts,
+}
 
-    async fn read(&mut self, mut body: Incoming, line_bytes: usize) -> Result<(), Failure> {
-        let batch_of = self.posting.door.pipeline().batch.clone();
-        let mut batch = Batch::default();
-        let mut due = None;
-        loop {
-            let until = due.unwrap_or_else(|| Instant::now() + IDLE_MAX);
-            let frame = match tokio::time::timeout_at(until, body.frame()).await {
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(None) => break,
-                Ok(Some(Err(error))) => return Err(crate::body::broke_off(&error)),
-                Err(_) if due.is_some() => {
-                    self.hand_on(&mut batch).await?;
-                    due = None;
-                    continue;
-                }
-                Err(_) => {
-                    let message = format!("nothing came for {} s", IDLE_MAX.as_secs());
-                    return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, message));
-                }
+impl Storing {
+    async fn run(mut self, pieces: mpsc::Sender<Bytes>, behind: oneshot::Sender<HeaderMap>) {
+        let ended = loop {
+            let (mut batch, posting) = match in_time(self.until, self.waiting.recv()).await {
+                Ok(Some(Step::Batch(batch, posting))) => (batch, posting),
+                Ok(Some(Step::End(failure))) | Err(failure) => break Some(failure),
+                Ok(None) => break None,
             };
-            let mut full = Vec::new();
-            let (posting, index) = (&self.posting, &mut self.index);
-            let cut = self.lines.push(frame, |line| {
-                batch.push(posting, *index, line);
-                *index += 1;
-                if batch.len() >= batch_of.records || batch.bytes >= BATCH_BYTES_MAX {
-                    full.push(std::mem::take(&mut batch));
-                }
-            });
-            for mut batch in full {
-                self.hand_on(&mut batch).await?;
-                due = None;
-            }
-            if cut.is_err() {
-                self.hand_on(&mut batch).await?;
-                let message = format!("the line behind record {} has more than {line_bytes} bytes", self.index);
-                return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-                    .hint("each line is one record; `limits.body` sets how long one may be"));
-            }
-            if batch.len() > 0 && due.is_none() {
-                due = Some(Instant::now() + batch_of.wait);
-            }
-        }
-        let (posting, index) = (&self.posting, self.index);
-        self.lines.end(|line| batch.push(posting, index, line));
-        self.hand_on(&mut batch).await
-    }
-
-    async fn hand_on(&mut self, batch: &mut Batch) -> Result<(), Failure> {
-        if batch.len() == 0 {
-            return Ok(());
-        }
-        let sent = self.batches.send(Step::Batch(std::mem::take(batch))).await;
-        // Nobody stores any more, and why has been told.
-        sent.map_err(|_| Failure::bad_request("the stream has ended"))
-    }
-}
-
-/// The task that stores, and answers. With [`Form::Faults`] the last line tells how many became what.
-async fn store(posting: Posting, mut waiting: mpsc::Receiver<Step>, form: Form, pieces: mpsc::Sender<Bytes>) {
-    let mut counts = Counts::default();
-    let mut ended = None;
-    while let Some(step) = waiting.recv().await {
-        let mut batch = match step {
-            Step::Batch(batch) => batch,
-            Step::End(failure) => {
-                ended = Some(failure);
-                break;
+            let records = batch.records();
+            // Who asks for each answer may as well ask again; who is in the midst of a stream waits until there is room.
+            let at_once = self.counts.records == 0 && self.form.is_call();
+            let taken = in_time(self.until, posting.take(records, at_once)).await;
+            let out = match taken.and_then(|taken| taken) {
+                Ok(taken) => self.told(batch, &posting, taken),
+                Err(failure) => break Some(failure),
+            };
+            if !out.is_empty() && !send(&pieces, out).await {
+                return;
             }
         };
-        let mut out = Vec::with_capacity(batch.len() * 64);
-        match posting.door.take_patiently(batch.records(), &posting.asker).await {
-            Ok(taken) => batch.write(&posting, taken, form, &mut counts, &mut out),
-            Err(error) => {
-                ended = Some(failure(error, posting.asker.caller.role));
-                break;
+        // What comes is not read any further.
+        self.waiting.close();
+        let (out, trailers) = self.form.end(&self.counts, ended);
+        if out.is_empty() || send(&pieces, out).await {
+            // Who has gone needs none.
+            let _ = behind.send(trailers);
+        }
+    }
+
+    /// What is answered of a batch.
+    fn told(&mut self, batch: Batch, posting: &Posting, taken: Vec<pintle_pipeline::Taken>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(if self.form.tells_each() { batch.len() * 64 } else { 0 });
+        let form = &mut self.form;
+        batch.tell(posting, taken, &mut self.counts, |outcome| form.tell(&outcome, &mut out));
+        out
+    }
+}
+
+impl Form {
+    fn is_call(&self) -> bool {
+        matches!(self, Form::Outcomes | Form::Summary(_))
+    }
+
+    fn tells_each(&self) -> bool {
+        matches!(self, Form::Lines | Form::Outcomes)
+    }
+
+    fn tell(&mut self, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
+        match self {
+            Form::Faults if outcome.failure.is_none() => {}
+            Form::Lines | Form::Faults => {
+                outcome.write(out);
+                out.push(b'\n');
+            }
+            Form::Outcomes => grpc::outcome(outcome, out),
+            Form::Summary(summary) => summary.add(outcome),
+        }
+    }
+
+    /// The last piece, and what stands behind it.
+    fn end(self, counts: &Counts, ended: Option<Failure>) -> (Vec<u8>, HeaderMap) {
+        let Counts { records, accepted, stored, refused, dead } = *counts;
+        let mut out = Vec::new();
+        match self {
+            Form::Outcomes | Form::Summary(_) => {
+                if let (Form::Summary(summary), None) = (self, &ended) {
+                    summary.write(counts, &mut out);
+                }
+                (out, grpc::end(counts, ended))
+            }
+            Form::Lines | Form::Faults => {
+                if let Some(failure) = ended {
+                    // This record, and all behind it, were not taken, or nobody knows.
+                    out.extend_from_slice(format!("{{\"index\":{records},\"status\":\"failed\",\"error\":").as_bytes());
+                    out.extend_from_slice(&failure.json());
+                    out.extend_from_slice(b"}\n");
+                }
+                if let Form::Faults = self {
+                    // Only a queue accepts what it does not store itself.
+                    let accepted = if accepted > 0 { format!("\"accepted\":{accepted},") } else { String::new() };
+                    let all = format!(
+                        "{{\"records\":{records},{accepted}\"stored\":{stored},\"refused\":{refused},\"dead\":{dead}}}\n"
+                    );
+                    out.extend_from_slice(all.as_bytes());
+                }
+                (out, HeaderMap::new())
             }
         }
-        if !out.is_empty() && !send(&pieces, out).await {
-            return;
-        }
     }
-    let mut out = Vec::new();
-    if let Some(failure) = ended {
-        // This record, and all behind it, were not taken, or nobody knows.
-        out.extend_from_slice(format!("{{\"index\":{},\"status\":\"failed\",\"error\":", counts.records).as_bytes());
-        out.extend_from_slice(&failure.json());
-        out.extend_from_slice(b"}\n");
-    }
-    if form == Form::Faults {
-        let Counts { records, accepted, stored, refused, dead } = counts;
-        // Only a queue accepts what it does not store itself.
-        let accepted = if accepted > 0 { format!(r#""accepted":{accepted},"#) } else { String::new() };
-        let all = format!(r#"{{"records":{records},{accepted}"stored":{stored},"refused":{refused},"dead":{dead}}}"#);
-        out.extend_from_slice(all.as_bytes());
-        out.push(b'\n');
-    }
-    send(&pieces, out).await;
+}
+
+/// What comes of something, unless the stream's time is over before.
+async fn in_time<F: Future>(until: Option<Instant>, doing: F) -> Result<F::Output, Failure> {
+    let Some(until) = until else { return Ok(doing.await) };
+    tokio::time::timeout_at(until, doing).await.map_err(|_| {
+        Failure::new(StatusCode::GATEWAY_TIMEOUT, "the time that the call had is over")
+            .hint("what was sent and not answered may be stored all the same")
+    })
 }
 
 /// Whether the connection took a piece.
-async fn send(pieces: &mpsc::Sender<Bytes>, out: Vec<u8>) -> bool {
-    matches!(tokio::time::timeout(IDLE_MAX, pieces.send(out.into())).await, Ok(Ok(())))
+async fn send(pieces: &mpsc::Sender<Bytes>, piece: Vec<u8>) -> bool {
+    matches!(tokio::time::timeout(IDLE_MAX, pieces.send(piece.into())).await, Ok(Ok(())))
 }

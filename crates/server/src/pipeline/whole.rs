@@ -4,14 +4,19 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use pintle_pipeline::Answered;
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::batch::{Batch, Counts, Form};
+use super::batch::{Batch, Counts};
 use super::{Posting, failure};
 use crate::answer::{self, Answer};
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::status::{self, Surface};
+
+/// Records of an array at the most.
+const ARRAY_MAX: usize = 10_000;
 
 /// Takes what the body holds.
 pub(super) async fn answer(ask: &Ask<'_>, posting: &Posting, body: Incoming) -> Result<Answer, Failure> {
@@ -24,7 +29,7 @@ pub(super) async fn answer(ask: &Ask<'_>, posting: &Posting, body: Incoming) -> 
 
 /// One record: 201 with it, 200 where one with its id was there, 202 where it is in the queue, or could not be stored and is kept.
 async fn one(ask: &Ask<'_>, posting: &Posting, body: &Bytes) -> Result<Answer, Failure> {
-    let Posting { door, asker } = posting;
+    let Posting { door, asker, .. } = posting;
     let role = asker.caller.role;
     let record = door.read(body, asker).map_err(|fault| ask.fault(fault, Surface::Plain))?;
     match door.one(&record, asker).await.map_err(|error| failure(error, role))? {
@@ -62,15 +67,21 @@ fn told(posting: &Posting, record: &pintle_query::pipeline::Record, word: &str, 
 
 /// An array: an array of what became of each. 200 where all are stored, 202 where all are in the queue, else 207.
 async fn many(posting: &Posting, body: &[u8]) -> Result<Answer, Failure> {
-    let records: Vec<&RawValue> = serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request("the body is no JSON").details(error.to_string()))?;
+    let Array(records) = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => too_many(),
+        _ => Failure::bad_request("the body is no JSON").details(error.to_string()),
+    })?;
     let (mut batch, mut counts, mut out) = (Batch::default(), Counts::default(), vec![b'[']);
-    for (index, json) in (0..).zip(records) {
-        batch.push(posting, index, json.get().as_bytes());
+    for json in records {
+        batch.push(posting, Ok(json.get().as_bytes()));
     }
-    let taken = posting.door.take(batch.records(), &posting.asker).await;
-    let taken = taken.map_err(|error| failure(error, posting.asker.caller.role))?;
-    batch.write(posting, taken, Form::Array, &mut counts, &mut out);
+    let taken = posting.take(batch.records(), true).await?;
+    batch.tell(posting, taken, &mut counts, |outcome| {
+        if outcome.index > 0 {
+            out.push(b',');
+        }
+        outcome.write(&mut out);
+    });
     out.push(b']');
     let status = match counts.records {
         all if all == counts.stored => StatusCode::OK,
@@ -78,4 +89,39 @@ async fn many(posting: &Posting, body: &[u8]) -> Result<Answer, Failure> {
         _ => StatusCode::MULTI_STATUS,
     };
     Ok(answer::json(status, out.into()))
+}
+
+fn too_many() -> Failure {
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("an array holds at most {ARRAY_MAX} records"))
+        .hint("send more than that as a stream: a record a line, as application/x-ndjson")
+}
+
+/// The elements of an array, if they are not too many: each costs far more than the two bytes that it may be sent in.
+struct Array<'b>(Vec<&'b RawValue>);
+
+impl<'b> Deserialize<'b> for Array<'b> {
+    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Array<'b>, D::Error> {
+        struct Elements;
+
+        impl<'b> Visitor<'b> for Elements {
+            type Value = Vec<&'b RawValue>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("records")
+            }
+
+            fn visit_seq<A: SeqAccess<'b>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+                let mut records = Vec::new();
+                while let Some(record) = elements.next_element()? {
+                    if records.len() == ARRAY_MAX {
+                        return Err(A::Error::custom("too many"));
+                    }
+                    records.push(record);
+                }
+                Ok(records)
+            }
+        }
+
+        deserializer.deserialize_seq(Elements).map(Array)
+    }
 }

@@ -1,0 +1,177 @@
+//! Reflection: tools ask a server which services it has and what their messages are, and need no file.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::{HeaderMap, StatusCode};
+use pintle_model::Model;
+use tokio::sync::{mpsc, oneshot};
+
+use super::messages::{self, Messages};
+use super::schema::{Enum, Field, File, Kind, Message, Method, Service};
+use super::wire::{Fields, Raw, bytes, integer, message, text};
+use super::{app, descriptor, status};
+use crate::Exposure;
+use crate::failure::Failure;
+use crate::pipeline::IDLE_MAX;
+
+/// The protocol of what is exposed of an app, as reflection hands it out.
+#[derive(Debug)]
+pub(crate) struct Protocol {
+    /// Each file, and its descriptor.
+    files: Vec<(File, Vec<u8>)>,
+}
+
+impl Protocol {
+    pub(crate) fn new(model: &Model, exposure: &Exposure) -> Protocol {
+        let files = app::file(model, exposure).into_iter().chain([app::timestamp(), health()]);
+        Protocol {
+            files: files.map(|file| (descriptor::write(&file), file)).map(|(bytes, file)| (file, bytes)).collect(),
+        }
+    }
+
+    /// The full names of all services.
+    pub(super) fn services(&self) -> impl Iterator<Item = String> {
+        self.files.iter().flat_map(|(file, _)| file.services.iter().map(|service| file.full(&service.name)))
+    }
+
+    /// Writes the answer to a request.
+    pub(super) fn answer(&self, request: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        let (host, question) = question(request)?;
+        text(out, 1, host);
+        bytes(out, 2, request);
+        let found = match question {
+            Some((3, Raw::Bytes(name))) => self.files.iter().find(|(file, _)| file.name.as_bytes() == name),
+            Some((4, Raw::Bytes(symbol))) => {
+                let symbol = std::str::from_utf8(symbol).unwrap_or_default();
+                self.files.iter().find(|(file, _)| file.defines(symbol))
+            }
+            Some((7, _)) => {
+                message(out, 6, |out| {
+                    for service in self.services() {
+                        message(out, 1, |out| text(out, 1, &service));
+                    }
+                });
+                return Ok(());
+            }
+            // There are no extensions in proto3.
+            _ => None,
+        };
+        match found {
+            Some((_, descriptor)) => message(out, 4, |out| bytes(out, 1, descriptor)),
+            None => message(out, 7, |out| {
+                // NOT_FOUND
+                integer(out, 1, 5);
+                text(out, 2, "there is nothing of this name");
+            }),
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn files(&self) -> impl Iterator<Item = (&File, &[u8])> {
+        self.files.iter().map(|(file, bytes)| (file, bytes.as_slice()))
+    }
+}
+
+/// What is asked: the number of a field, and its value.
+type Question<'r> = Option<(u32, Raw<'r>)>;
+
+/// For which host it is asked, and what.
+fn question(request: &[u8]) -> Result<(&str, Question<'_>), Failure> {
+    let (mut fields, mut host, mut question) = (Fields(request), "", None);
+    while let Some(field) = fields.next().map_err(no_message)? {
+        match field {
+            (1, Raw::Bytes(name)) => host = std::str::from_utf8(name).unwrap_or_default(),
+            field => question = Some(field),
+        }
+    }
+    Ok((host, question))
+}
+
+/// The text of a message's field; empty where it is not there.
+pub(super) fn text_of(message: &[u8], number: u32) -> Result<String, Failure> {
+    let (mut fields, mut found) = (Fields(message), String::new());
+    while let Some((at, raw)) = fields.next().map_err(no_message)? {
+        if let (true, Raw::Bytes(text)) = (at == number, raw) {
+            found = String::from_utf8_lossy(text).into_owned();
+        }
+    }
+    Ok(found)
+}
+
+fn no_message(why: &str) -> Failure {
+    Failure::bad_request(format!("the request is no message of this protocol: {why}"))
+}
+
+/// Answers requests while they come.
+pub(super) async fn answer(
+    protocol: Arc<Protocol>,
+    mut messages: Messages,
+    mut body: Incoming,
+    pieces: mpsc::Sender<Bytes>,
+    behind: oneshot::Sender<HeaderMap>,
+) {
+    let ended = loop {
+        let chunk = tokio::select! {
+            read = tokio::time::timeout(IDLE_MAX, body.frame()) => match read {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(None) => break Ok(()),
+                Ok(Some(Err(error))) => break Err(crate::body::broke_off(&error)),
+                Err(_) => break Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for a long time")),
+            },
+            () = pieces.closed() => return,
+        };
+        let (mut out, mut wrong) = (Vec::new(), None);
+        let cut = messages.push(chunk, |request| {
+            let mut answer = Vec::new();
+            match request.and_then(|request| protocol.answer(request, &mut answer)) {
+                Ok(()) => messages::write(&mut out, |out| out.extend_from_slice(&answer)),
+                Err(failure) => wrong = Some(failure),
+            }
+        });
+        if !out.is_empty() && pieces.send(out.into()).await.is_err() {
+            return;
+        }
+        if let Err(failure) = cut.and(wrong.map_or(Ok(()), Err)) {
+            break Err(failure);
+        }
+    };
+    let trailers = ended.map_or_else(|failure| status::failed(&failure), |()| status::good());
+    // Who has gone needs none.
+    let _ = behind.send(trailers);
+}
+
+/// `grpc.health.v1`, of which this server has what probes ask.
+fn health() -> File {
+    let message = |name: &str, field| Message { name: name.to_owned(), about: String::new(), fields: vec![field] };
+    let full = |name: &str| format!("grpc.health.v1.{name}");
+    File {
+        name: "grpc/health/v1/health.proto",
+        package: "grpc.health.v1".to_owned(),
+        about: String::new(),
+        imports: Vec::new(),
+        services: vec![Service {
+            name: "Health".to_owned(),
+            about: String::new(),
+            methods: vec![Method {
+                name: "Check",
+                about: "",
+                takes: full("HealthCheckRequest"),
+                answers: full("HealthCheckResponse"),
+                streams: (false, false),
+            }],
+        }],
+        messages: vec![
+            message("HealthCheckRequest", Field::new("service", 1, Kind::Text, "")),
+            message("HealthCheckResponse", Field::new("status", 1, Kind::Enum(full("ServingStatus")), "")),
+        ],
+        enums: vec![Enum {
+            name: "ServingStatus",
+            about: "",
+            values: vec![("UNKNOWN", ""), ("SERVING", ""), ("NOT_SERVING", "")],
+        }],
+    }
+}

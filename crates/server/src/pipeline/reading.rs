@@ -1,0 +1,144 @@
+//! The task that reads a stream: it cuts what comes into records, and those into batches.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use pintle_pipeline::lines::Lines;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::batch::Batch;
+use super::{IDLE_MAX, Posting, too_long};
+use crate::failure::Failure;
+use crate::grpc::{Layout, Messages};
+
+/// Bytes of a batch at the most, so that long records are stored in small ones.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// What the reader hands on.
+pub(super) enum Step {
+    /// A batch, and who posts it.
+    Batch(Batch, Posting),
+    /// What ends the stream before its end.
+    End(Failure),
+}
+
+/// How a stream is cut into records.
+pub(super) enum Cut {
+    /// Lines of JSON, and bytes of one at the most.
+    Lines(Lines, usize),
+    /// Messages of gRPC, and how they are read.
+    Messages(Messages, Arc<Layout>),
+}
+
+impl Cut {
+    /// Hands each record that is whole now to `each`, as JSON.
+    fn push(&mut self, chunk: Bytes, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<(), Failure> {
+        match self {
+            Cut::Lines(lines, most) => {
+                lines.push(&chunk, |line| each(line.map_err(|_| too_long(*most))));
+                Ok(())
+            }
+            Cut::Messages(messages, layout) => {
+                let mut json = Vec::new();
+                messages.push(chunk, |message| {
+                    json.clear();
+                    let read = message.and_then(|message| layout.json(message, &mut json));
+                    each(read.map(|()| json.as_slice()));
+                })
+            }
+        }
+    }
+
+    /// Hands over what stands at the stream's end.
+    fn end(&mut self, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<(), Failure> {
+        match self {
+            Cut::Lines(lines, most) => lines.end(|line| each(line.map_err(|_| too_long(*most)))),
+            Cut::Messages(messages, _) if !messages.is_whole() => {
+                return Err(Failure::bad_request("the stream ended within a message"));
+            }
+            Cut::Messages(..) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The task that reads.
+pub(super) struct Reading {
+    pub(super) posting: Posting,
+    pub(super) cut: Cut,
+    pub(super) batches: mpsc::Sender<Step>,
+}
+
+impl Reading {
+    /// Reads to the end, or as long as somebody stores what is read.
+    pub(super) async fn run(mut self, body: Incoming) {
+        let batches = self.batches.clone();
+        let read = tokio::select! {
+            read = self.read(body) => read,
+            () = batches.closed() => return,
+        };
+        if let Err(failure) = read {
+            // An error is a storing task that has ended.
+            let _ = batches.send(Step::End(failure)).await;
+        }
+    }
+
+    async fn read(&mut self, mut body: Incoming) -> Result<(), Failure> {
+        let batch_of = self.posting.door.pipeline().batch.clone();
+        let mut batch = Batch::default();
+        let mut due = None;
+        loop {
+            let until = due.unwrap_or_else(|| Instant::now() + IDLE_MAX);
+            let chunk = match tokio::time::timeout_at(until, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(None) => break,
+                Ok(Some(Err(error))) => return Err(crate::body::broke_off(&error)),
+                Err(_) if due.is_some() => {
+                    self.hand_on(&mut batch).await;
+                    due = None;
+                    continue;
+                }
+                Err(_) => {
+                    let message = format!("nothing came for {} s", IDLE_MAX.as_secs());
+                    return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, message));
+                }
+            };
+            // A stream may take days.
+            self.posting.again().await?;
+            let mut full = Vec::new();
+            let posting = &self.posting;
+            let cut = self.cut.push(chunk, |json| {
+                batch.push(posting, json);
+                if batch.len() >= batch_of.records || batch.bytes >= BATCH_BYTES_MAX {
+                    full.push(std::mem::take(&mut batch));
+                }
+            });
+            for mut batch in full {
+                self.hand_on(&mut batch).await;
+                due = None;
+            }
+            if cut.is_err() {
+                self.hand_on(&mut batch).await;
+                return cut;
+            }
+            if batch.len() > 0 && due.is_none() {
+                due = Some(Instant::now() + batch_of.wait);
+            }
+        }
+        let posting = &self.posting;
+        let end = self.cut.end(|json| batch.push(posting, json));
+        self.hand_on(&mut batch).await;
+        end
+    }
+
+    /// Where nobody stores any more, nothing is read either.
+    async fn hand_on(&mut self, batch: &mut Batch) {
+        if batch.len() > 0 {
+            let _ = self.batches.send(Step::Batch(std::mem::take(batch), self.posting.clone())).await;
+        }
+    }
+}
