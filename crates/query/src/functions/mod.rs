@@ -56,6 +56,9 @@ pub(crate) mod name {
     pub(crate) const COVER_BOX: &str = "pintle_cover_box(";
     pub(crate) const COVER_SHAPE: &str = "pintle_cover_shape(";
     pub(crate) const DAYS_AROUND: &str = "pintle_days_around(";
+    pub(crate) const RUN: &str = "pintle_run(";
+    pub(crate) const SLOT: &str = "pintle_slot(";
+    pub(crate) const NEAR_RUN: &str = "pintle_near_run(";
     pub(crate) const SECONDS_BETWEEN: &str = "pintle_seconds_between(";
 }
 
@@ -214,10 +217,16 @@ pub const FUNCTIONS: &[Function] = &[
     function("pintle_cover_box", 6, place::cover_box),
     function("pintle_cover_shape", 1, |args| args.first().map_or(Answer::Null, |shape| place::cover_shape(*shape))),
     function("pintle_cell", 1, |args| args.first().map_or(Answer::Null, |point| place::cell_of(*point))),
-    function("pintle_days_around", 2, |args| match args {
-        [Arg::Text(time), seconds] => place::near::days_around(time, *seconds),
+    function("pintle_days_around", 5, place::near::days_around),
+    function("pintle_run", 2, |args| match args {
+        [point, metres] => place::near::run(*point, *metres),
         _ => Answer::Null,
     }),
+    function("pintle_slot", 2, |args| match args {
+        [time, seconds] => place::near::slot(*time, *seconds),
+        _ => Answer::Null,
+    }),
+    function("pintle_near_run", 4, place::near::near_run),
     function("pintle_seconds_between", 2, |args| texts(args, place::near::seconds_between)),
 ];
 

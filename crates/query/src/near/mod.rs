@@ -1,6 +1,7 @@
 //! Routes of proximity: who or what was near whom, in space and time, as one statement.
 //!
-//! 1. The subject's places within the range of time are found by who and when, or without a subject all places of the range.
+//! 1. The subject's places within the range of time are found by who and when, or without a subject all places of the range. Where each
+//!    place of others is told once, those that lie together are taken together ([`runs`]).
 //! 2. For each of them the index of space and time gives the few rows that may be near ([`sqlite`], [`postgres`]), and each of
 //!    these is held against the distance, the range and the caller's policies exactly.
 //! 3. What is left is told as the route wants it ([`shape`]): in an order that does not change, so that it can be paged.
@@ -8,6 +9,7 @@
 //! So a request costs what its answer costs, and not what the collection holds.
 
 mod postgres;
+mod runs;
 mod shape;
 mod sqlite;
 
@@ -16,7 +18,8 @@ pub use postgres::box_part;
 use std::sync::Arc;
 
 use pintle_model::{
-    Apart, Collection, CollectionId, Field, Metres, PositionOf, ProximityAnswer, Role, Route, RouteParam, Type, Value,
+    Apart, Collection, CollectionId, Field, Metres, PositionOf, ProximityAnswer, ProximityShape, Role, Route,
+    RouteParam, Type, Value,
 };
 
 use crate::expr::Expr;
@@ -126,6 +129,7 @@ impl Near<'_> {
         self.is_subject(sql);
         for row in [MINE, OTHER] {
             self.is_visible(sql, row);
+            self.range(sql, row);
         }
         match self.planner.dialect {
             Dialect::Sqlite => self.sqlite_near(sql),
@@ -139,19 +143,46 @@ impl Near<'_> {
 
     /// The first place is the subject's, and the other another's; without a subject, each two of them stand once.
     fn is_subject(&self, sql: &mut Sql) {
-        if let Some(subject) = self.answer.subject {
-            self.field(sql, MINE, self.answer.who);
-            sql.word(" = ");
-            self.param(sql, subject);
+        if self.answer.subject.is_some() {
+            self.is_mine(sql);
             sql.word(" AND ");
-            self.field(sql, OTHER, self.answer.who);
-            sql.word(" <> ");
-            self.param(sql, subject);
+            self.is_others(sql);
         } else {
             self.field(sql, MINE, self.answer.who);
             sql.word(" < ");
             self.field(sql, OTHER, self.answer.who);
         }
+    }
+
+    /// The first place is the subject's.
+    fn is_mine(&self, sql: &mut Sql) {
+        self.is_whose(sql, MINE, " = ");
+    }
+
+    /// The other is another's.
+    fn is_others(&self, sql: &mut Sql) {
+        self.is_whose(sql, OTHER, " <> ");
+    }
+
+    fn is_whose(&self, sql: &mut Sql, row: usize, compared: &'static str) {
+        if let Some(subject) = self.answer.subject {
+            self.field(sql, row, self.answer.who);
+            sql.word(compared);
+            self.param(sql, subject);
+        }
+    }
+
+    /// The place's time is within the range.
+    fn range(&self, sql: &mut Sql, row: usize) {
+        match self.planner.dialect {
+            Dialect::Sqlite => self.sqlite_range(sql, row),
+            Dialect::Postgres => self.postgres_range(sql, row),
+        }
+    }
+
+    /// Whether the subject's places are taken together.
+    fn by_runs(&self) -> bool {
+        self.answer.shape == ProximityShape::Places
     }
 
     fn is_visible(&self, sql: &mut Sql, row: usize) {

@@ -36,25 +36,36 @@ impl Near<'_> {
     /// The subject's places, each with the box around it; where it crosses the 180th meridian, twice.
     pub(super) fn postgres_from(&self, sql: &mut Sql) {
         let table = &self.collection.name;
-        sql.word(" FROM ").name(table).word(" AS \"r1\" CROSS JOIN LATERAL (SELECT degrees(");
-        self.metres(sql);
+        sql.word(" FROM ");
+        if self.by_runs() {
+            sql.word("\"_pintle_runs\"")
+        } else {
+            sql.name(table)
+        };
+        sql.word(" AS \"r1\" CROSS JOIN LATERAL (SELECT degrees(");
+        self.reach(sql);
         sql.word(" / 6335439) + 1e-7 AS \"high\") AS \"a\" CROSS JOIN LATERAL (SELECT CASE WHEN abs(");
-        self.degrees(sql, MINE, false);
+        self.middle(sql, false);
         // No parallel on the way is smaller than the one that lies furthest off.
         sql.word(") + \"a\".\"high\" >= 89.999999 THEN 360 ELSE least(360, degrees(");
-        self.metres(sql);
+        self.reach(sql);
         sql.word(" / (6378137 * cos(radians(abs(");
-        self.degrees(sql, MINE, false);
+        self.middle(sql, false);
         sql.word(") + \"a\".\"high\")))) + 1e-7) END AS \"wide\") AS \"b\"");
         sql.word(" JOIN (VALUES (0::float8), (360), (-360)) AS \"turn\"(\"by\") ON \"turn\".\"by\" = 0 OR (\"b\".\"wide\" < 180 AND abs(");
-        self.degrees(sql, MINE, true);
+        self.middle(sql, true);
         sql.word(" + \"turn\".\"by\" / 2) <= \"b\".\"wide\") CROSS JOIN ").name(table).word(" AS \"r2\"");
+        if self.by_runs() {
+            // Kept apart, so that it is measured once.
+            sql.word(
+                " CROSS JOIN LATERAL (SELECT ST_Distance(ST_MakePoint(\"r1\".\"east\", \"r1\".\"north\")::geography, ",
+            );
+            self.point(sql, OTHER);
+            sql.word(") AS \"metres\" OFFSET 0) AS \"d\"");
+        }
     }
 
     pub(super) fn postgres_near(&self, sql: &mut Sql) {
-        for row in [MINE, OTHER] {
-            self.postgres_range(sql, row);
-        }
         sql.word(" AND ST_MakePoint(");
         self.degrees(sql, OTHER, true);
         sql.word(", ");
@@ -66,27 +77,36 @@ impl Near<'_> {
         sql.word(", ");
         self.corner(sql, " + ", " + \"turn\".\"by\"");
         sql.word(")");
-        if let Some(apart) = self.answer.apart {
-            sql.word(" AND abs(extract(epoch FROM (");
-            self.time(sql, MINE);
-            sql.word(" - ");
+        let Some(apart) = self.answer.apart else { return };
+        if self.by_runs() {
+            sql.word(" AND greatest(extract(epoch FROM (\"r1\".\"first\" - ");
             self.time(sql, OTHER);
-            sql.word(")))::float8 <= ");
-            self.seconds(sql, apart);
+            sql.word(")), extract(epoch FROM (");
+            self.time(sql, OTHER);
+            sql.word(" - \"r1\".\"last\")))::float8");
+        } else {
+            sql.word(" AND ");
+            self.seconds_between(sql);
         }
+        sql.word(" <= ");
+        self.seconds(sql, apart);
     }
 
     /// A corner of the box around a place: its south, west and begin, or its north, east and end.
     fn corner(&self, sql: &mut Sql, side: &'static str, turn: &'static str) {
         sql.word("ST_MakePoint(");
-        self.degrees(sql, MINE, true);
+        self.middle(sql, true);
         sql.word(turn).word(side).word("\"b\".\"wide\", ");
-        self.degrees(sql, MINE, false);
+        self.middle(sql, false);
         sql.word(side).word("\"a\".\"high\", ").word(TIME[0]);
         match self.answer.apart {
             Some(apart) => {
                 sql.word("(");
-                self.time(sql, MINE);
+                if side == " - " {
+                    self.first(sql)
+                } else {
+                    self.last(sql)
+                }
                 sql.word(side).word("make_interval(secs => (");
                 self.seconds(sql, apart);
                 sql.word(")::float8))");
@@ -97,8 +117,24 @@ impl Near<'_> {
         sql.word(TIME[1]).word(")");
     }
 
+    /// How far from the middle of the subject's what is near may be.
+    fn reach(&self, sql: &mut Sql) {
+        sql.word("(");
+        self.metres(sql);
+        sql.word(if self.by_runs() { " + \"r1\".\"wide\")" } else { ")" });
+    }
+
+    /// The longitude or latitude of the subject's place, or of the middle of several.
+    fn middle(&self, sql: &mut Sql, east: bool) {
+        if self.by_runs() {
+            sql.word(if east { "\"r1\".\"east\"" } else { "\"r1\".\"north\"" });
+        } else {
+            self.degrees(sql, MINE, east);
+        }
+    }
+
     /// A place's longitude or latitude.
-    fn degrees(&self, sql: &mut Sql, row: usize, east: bool) {
+    pub(super) fn degrees(&self, sql: &mut Sql, row: usize, east: bool) {
         match self.collection.positions[self.answer.position].of {
             PositionOf::Field(field) => {
                 sql.word(if east { "ST_X(" } else { "ST_Y(" });
@@ -112,7 +148,7 @@ impl Near<'_> {
     }
 
     /// The times of others are held against the range as no index has them: by time alone it would find all that was there.
-    fn postgres_range(&self, sql: &mut Sql, row: usize) {
+    pub(super) fn postgres_range(&self, sql: &mut Sql, row: usize) {
         let as_is = if row == OTHER { " + interval '0'" } else { "" };
         sql.word(" AND ");
         self.time(sql, row);

@@ -25,9 +25,7 @@ impl Near<'_> {
     pub(super) fn told(&self, sql: &mut Sql) -> Result<Told, Fault> {
         let mut told = Told { columns: Vec::new(), reads: Vec::new() };
         let joins = self.joins(&mut told.reads)?;
-        if self.planner.dialect == Dialect::Sqlite {
-            self.sqlite_days(sql);
-        }
+        self.with(sql);
         sql.word("SELECT ");
         match self.answer.shape {
             ProximityShape::Places => self.places(sql, &mut told.columns),
@@ -36,7 +34,11 @@ impl Near<'_> {
         }
         sql.word(" FROM (SELECT ");
         self.found(sql);
-        self.pairs(sql);
+        if self.by_runs() {
+            self.places_near(sql)
+        } else {
+            self.pairs(sql)
+        }
         self.grouped(sql);
         sql.word(") AS \"r").number(FOUND).word("\"");
         for (n, (join, _)) in joins.iter().enumerate() {
@@ -56,6 +58,20 @@ impl Near<'_> {
         sql.word(" OFFSET ");
         self.param(sql, self.answer.offset);
         Ok(told)
+    }
+
+    /// `WITH` what the statement looks at more than once.
+    fn with(&self, sql: &mut Sql) {
+        match self.planner.dialect {
+            Dialect::Sqlite => self.sqlite_days(sql),
+            Dialect::Postgres if self.by_runs() => _ = sql.word("WITH "),
+            Dialect::Postgres => {}
+        }
+        if self.by_runs() {
+            sql.word(if self.planner.dialect == Dialect::Sqlite { ", " } else { "" });
+            self.runs(sql);
+        }
+        sql.word(" ");
     }
 
     /// The embedded records: the rows that the role sees, the field that refers to them and their key.
@@ -87,14 +103,7 @@ impl Near<'_> {
     /// What the pairs are found with: the fields of both places, or of the other alone.
     fn found(&self, sql: &mut Sql) {
         match self.answer.shape {
-            ProximityShape::Places => {
-                if self.planner.dialect == Dialect::Postgres {
-                    sql.word("DISTINCT ON (");
-                    self.key(sql, OTHER);
-                    sql.word(") ");
-                }
-                self.named_fields(sql, OTHER);
-            }
+            ProximityShape::Places => self.named_fields(sql, OTHER),
             ProximityShape::Pairs => {
                 self.named_fields(sql, MINE);
                 sql.word(", ");
@@ -131,12 +140,10 @@ impl Near<'_> {
 
     /// Each place once, or each other once.
     fn grouped(&self, sql: &mut Sql) {
-        match (self.answer.shape, self.planner.dialect) {
-            (ProximityShape::Places, Dialect::Sqlite) => {
-                sql.word(" GROUP BY ");
-                self.key(sql, OTHER);
-            }
-            (ProximityShape::Subjects, _) => {
+        match self.answer.shape {
+            ProximityShape::Places => self.places_grouped(sql),
+            ProximityShape::Pairs => {}
+            ProximityShape::Subjects => {
                 sql.word(" GROUP BY ");
                 if self.answer.subject.is_none() {
                     self.field(sql, MINE, self.answer.who);
@@ -144,11 +151,10 @@ impl Near<'_> {
                 }
                 self.field(sql, OTHER, self.answer.who);
             }
-            _ => {}
         }
     }
 
-    fn key(&self, sql: &mut Sql, row: usize) {
+    pub(super) fn key(&self, sql: &mut Sql, row: usize) {
         sql.list(0..self.collection.key.len, ", ", |sql, field| self.field(sql, row, field));
     }
 
@@ -322,15 +328,20 @@ impl Near<'_> {
     }
 
     /// The seconds between them, never less than 0.
-    fn seconds_between(&self, sql: &mut Sql) {
+    pub(super) fn seconds_between(&self, sql: &mut Sql) {
+        self.seconds_of(sql, |sql| self.time(sql, MINE), |sql| self.time(sql, OTHER));
+    }
+
+    /// The seconds between two times, never less than 0.
+    pub(super) fn seconds_of(&self, sql: &mut Sql, one: impl FnOnce(&mut Sql), other: impl FnOnce(&mut Sql)) {
         let (before, between, after) = match self.planner.dialect {
             Dialect::Sqlite => (name::SECONDS_BETWEEN, ", ", ")"),
             Dialect::Postgres => ("abs(extract(epoch FROM (", " - ", ")))::float8"),
         };
         sql.word(before);
-        self.time(sql, MINE);
+        one(sql);
         sql.word(between);
-        self.time(sql, OTHER);
+        other(sql);
         sql.word(after);
     }
 }

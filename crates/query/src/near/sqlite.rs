@@ -3,7 +3,7 @@
 use super::{MINE, Near, OTHER};
 use crate::functions::name;
 use crate::sql::Sql;
-use pintle_model::Type;
+use pintle_model::{Apart, Type};
 
 impl Near<'_> {
     /// `WITH` the days of the range that have rows. Each is found from the one before by the index alone, so empty years cost
@@ -24,7 +24,7 @@ impl Near<'_> {
         next(sql, " > ", &|sql| _ = sql.word("\"_pintle_days\".\"day\""));
         sql.word(" FROM \"_pintle_days\" WHERE \"day\" < ");
         self.day_of(sql, self.answer.to);
-        sql.word(") ");
+        sql.word(")");
     }
 
     pub(super) fn sqlite_from(&self, sql: &mut Sql) {
@@ -40,15 +40,24 @@ impl Near<'_> {
         sql.word(")) AS \"cell\" CROSS JOIN ");
         match self.answer.apart {
             None => _ = sql.word("\"_pintle_days\" AS \"d2\""),
-            Some(apart) => {
-                sql.word("json_each(").word(name::DAYS_AROUND);
-                self.time(sql, MINE);
-                sql.word(", ");
-                self.seconds(sql, apart);
-                sql.word(")) AS \"d2\"");
-            }
+            Some(apart) => self.sqlite_days_around(sql, apart),
         }
         sql.word(" CROSS JOIN ").name(table).word(" AS \"r2\"");
+    }
+
+    /// The days on which what is not too far apart in time may be.
+    pub(super) fn sqlite_days_around(&self, sql: &mut Sql, apart: Apart) {
+        sql.word("json_each(").word(name::DAYS_AROUND);
+        self.first(sql);
+        sql.word(", ");
+        self.last(sql);
+        sql.word(", ");
+        self.seconds(sql, apart);
+        sql.word(", ");
+        self.day_of(sql, self.answer.from);
+        sql.word(", ");
+        self.day_of(sql, self.answer.to);
+        sql.word(")) AS \"d2\"");
     }
 
     pub(super) fn sqlite_near(&self, sql: &mut Sql) {
@@ -57,29 +66,33 @@ impl Near<'_> {
             self.sqlite_day(sql, MINE);
             sql.word(" = \"d1\".\"day\"");
         }
-        for row in [MINE, OTHER] {
-            self.sqlite_range(sql, row);
+        self.sqlite_in_cell(sql);
+        if let Some(apart) = self.answer.apart {
+            sql.word(" AND ");
+            self.seconds_between(sql);
+            sql.word(" <= ");
+            self.seconds(sql, apart);
         }
+    }
+
+    /// ` AND` the other's place is on the day and in the cell.
+    pub(super) fn sqlite_in_cell(&self, sql: &mut Sql) {
         sql.word(" AND ");
         self.sqlite_day(sql, OTHER);
-        sql.word(if self.answer.apart.is_some() { " = \"d2\".\"value\"" } else { " = \"d2\".\"day\"" });
+        sql.word(match (self.answer.apart, self.by_runs()) {
+            (None, _) => " = \"d2\".\"day\"",
+            (Some(_), true) => " = \"cell\".\"day\"",
+            (Some(_), false) => " = \"d2\".\"value\"",
+        });
         sql.word(" AND ").word(name::CELL);
         self.point(sql, OTHER);
         // A cell's lowest 1 says how large it is.
         sql.word(") BETWEEN \"cell\".\"value\" - (\"cell\".\"value\" & -\"cell\".\"value\") + 1");
         sql.word(" AND \"cell\".\"value\" + (\"cell\".\"value\" & -\"cell\".\"value\") - 1");
-        if let Some(apart) = self.answer.apart {
-            sql.word(" AND ").word(name::SECONDS_BETWEEN);
-            self.time(sql, MINE);
-            sql.word(", ");
-            self.time(sql, OTHER);
-            sql.word(") <= ");
-            self.seconds(sql, apart);
-        }
     }
 
     /// Times are texts, whose order is that of time: a date stands before all times of its day.
-    fn sqlite_range(&self, sql: &mut Sql, row: usize) {
+    pub(super) fn sqlite_range(&self, sql: &mut Sql, row: usize) {
         sql.word(" AND ");
         self.time(sql, row);
         sql.word(" >= ");

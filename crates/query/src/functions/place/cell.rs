@@ -22,6 +22,15 @@ pub(crate) fn of(point: Point) -> i64 {
     name(column(point.longitude), row(point.latitude), 0)
 }
 
+/// The cell that the point lies in whose height is about so many metres: at most that, and more than half of it.
+pub(crate) fn of_about(point: Point, metres: f64) -> i64 {
+    /// The height of the smallest cells.
+    const HEIGHT: f64 = 20_003_931.5 / (1_u64 << LEVELS) as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates at both ends")]
+    let size = ((metres / HEIGHT).log2() as u32).min(LEVELS);
+    name(column(point.longitude), row(point.latitude), size)
+}
+
 /// Where a longitude falls.
 fn column(longitude: f64) -> u32 {
     place((longitude + 180.0) / 360.0)

@@ -3,28 +3,31 @@
 //! Worlds are made from a seed: people around a few spots of the Earth, at times around midnight. `PINTLE_NEAR_ROUNDS` says how many questions, `PINTLE_NEAR_SEED` where to begin.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-#[path = "oracle/chance.rs"]
+#[path = "../oracle/chance.rs"]
 #[expect(dead_code, reason = "the oracle uses all of it")]
 mod chance;
-#[path = "../src/sqlite/functions.rs"]
+#[path = "../../src/sqlite/functions.rs"]
 mod functions;
+#[path = "../support/mod.rs"]
 mod support;
+mod work;
 
 use std::sync::Arc;
 
 use chance::Chance;
 use geographiclib_rs::{Geodesic, InverseGeodesic as _};
-use pintle_model::value::print;
 use pintle_model::{Caller, Role, RouteId, Value};
 use pintle_query::Planner;
-use pintle_query::plan::{Inputs, ParamValue, Read};
+use pintle_query::plan::{Inputs, Read};
 use pintle_store::Store;
 use serde_json::Value as Json;
 use support::{On, Place};
+use work::{a_crowd_that_stands_still_is_little_work, the_work_is_that_of_the_answer_and_not_of_what_is_stored};
 
 support::scenarios! {
     what_is_near_is_what_a_comparison_of_all_places_finds
     the_work_is_that_of_the_answer_and_not_of_what_is_stored
+    a_crowd_that_stands_still_is_little_work
 }
 
 const DAY: i64 = 86_400_000_000;
@@ -63,6 +66,10 @@ routes:
     get:
       params: &p { id: integer, from: date, to: date, metres: number, apart: { type: integer, default: 0 } }
       proximity: { in: places, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres, embed: { place: self, person: who } }
+  /soon/{id}:
+    get:
+      params: *p
+      proximity: { in: places, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres, apart: apart }
   /pairs/{id}:
     get:
       params: *p
@@ -286,6 +293,15 @@ async fn ask_everything(app: &App, chance: &mut Chance, spots: &[Spot], seed: u6
     assert_eq!(told.iter().map(|row| id(&row["place"])).collect::<Vec<_>>(), wanted, "{about}");
 
     let soon = question(Some(apart)).pairs(spots);
+    let mut places: Vec<(i64, i64)> = soon.iter().map(|(_, b)| (b.time, b.id)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let told = app.ask("/soon/{id}", role, asked.clone()).await;
+    assert_eq!(
+        told.iter().map(id).collect::<Vec<_>>(),
+        places.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
+        "{about}"
+    );
     let told = app.ask("/pairs/{id}", role, asked.clone()).await;
     let both: Vec<(i64, i64)> = told.iter().map(|row| (id(&row["subject"]), id(&row["other"]))).collect();
     assert_eq!(both, soon.iter().map(|(a, b)| (a.id, b.id)).collect::<Vec<_>>(), "{about}");
@@ -325,75 +341,4 @@ fn counted<T: Ord + Copy>(of: impl Iterator<Item = T>) -> Vec<(T, i64)> {
     let mut counts = std::collections::BTreeMap::new();
     of.for_each(|one| *counts.entry(one).or_insert(0) += 1);
     counts.into_iter().collect()
-}
-
-async fn the_work_is_that_of_the_answer_and_not_of_what_is_stored(on: On) {
-    let app = App::new(on);
-    let day = Value::Date(i32::try_from((FIRST + DAY) / DAY).unwrap());
-    let values = vec![
-        Value::Integer(3),
-        day.clone(),
-        day,
-        Value::Number(12.0),
-        Value::Integer(0),
-        Value::Null,
-        Value::Integer(0),
-    ];
-    let mut work = Vec::new();
-    for days in [3, 30] {
-        // The same people at the same places every day.
-        let spots = (0..days * 500).map(|id| {
-            let (day, n) = (id / 500, id % 500);
-            let at = (n * 7919 % 500) as f64;
-            let (lon, lat) = (11.0 + (at % 25.0) * 0.0001, 49.0 + (at / 25.0).floor() * 0.0001);
-            Spot { id, who: n % PEOPLE, lon, lat, time: FIRST + day * DAY + n * 60_000_000, hidden: false }
-        });
-        app.fill(&spots.collect::<Vec<_>>());
-        let read = app.read("/places/{id}", Role::ServiceRole, values.clone());
-        let rows = app.store.read(read.clone()).await.unwrap();
-        work.push((rows.len, steps(&app, &read)));
-    }
-    assert!(work[0].0 > 0 && work[0].0 == work[1].0, "{work:?}");
-    assert!(work[1].1 < work[0].1 * 2, "ten times the days are as much work: {work:?}");
-}
-
-/// What a statement does: the instructions of SQLite's machine, or the pages that PostgreSQL looks at.
-fn steps(app: &App, read: &Read) -> u64 {
-    let sql = &read.plan.rows.sql;
-    let Some(database) = &app.place.database else {
-        let db = app.by_hand();
-        let mut statement = db.prepare(sql).unwrap();
-        for (at, value) in read.plan.rows.values(&read.inputs, &[]).enumerate() {
-            statement.raw_bind_parameter(at + 1, bound(value)).unwrap();
-        }
-        let mut rows = statement.raw_query();
-        while rows.next().unwrap().is_some() {}
-        drop(rows);
-        return u64::try_from(statement.get_status(rusqlite::StatementStatus::VmStep)).unwrap();
-    };
-    let mut text = sql.clone();
-    for (at, value) in read.plan.rows.values(&read.inputs, &[]).enumerate().collect::<Vec<_>>().into_iter().rev() {
-        text = text.replace(&format!("${}", at + 1), &quoted(value));
-    }
-    let told = database.psql(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}"));
-    let told: Json = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
-    told[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap() + told[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap()
-}
-
-fn bound(value: ParamValue<'_>) -> rusqlite::types::Value {
-    match value {
-        ParamValue::Value(Value::Integer(number)) => (*number).into(),
-        ParamValue::Value(Value::Number(number)) => (*number).into(),
-        ParamValue::Value(Value::Date(day)) => (*print::stored_date(*day)).to_owned().into(),
-        _ => rusqlite::types::Value::Null,
-    }
-}
-
-fn quoted(value: ParamValue<'_>) -> String {
-    match value {
-        ParamValue::Value(Value::Integer(number)) => number.to_string(),
-        ParamValue::Value(Value::Number(number)) => number.to_string(),
-        ParamValue::Value(Value::Date(day)) => format!("'{}'", &*print::stored_date(*day)),
-        _ => "NULL".to_owned(),
-    }
 }
