@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub batch: Batch,
     /// Records that may be on their way at a time.
     pub queue: u64,
+    /// What is kept of those that cannot be stored.
+    pub dead_letters: DeadLetters,
     /// Who may post.
     pub access: RouteAccess,
     /// Where its name stands in the manifest.
@@ -45,5 +47,20 @@ pub struct Batch {
 impl Default for Batch {
     fn default() -> Batch {
         Batch { records: 1000, wait: Duration::from_millis(5) }
+    }
+}
+
+/// What is kept of records that cannot be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Records at the most: one more is not taken.
+    pub records: u64,
+    /// How long each is kept; without it, until somebody stores or removes it.
+    pub keep: Option<Duration>,
+}
+
+impl Default for DeadLetters {
+    fn default() -> DeadLetters {
+        DeadLetters { records: 100_000, keep: None }
     }
 }

@@ -49,6 +49,24 @@ pub(crate) fn find(app: &App, name: &str) -> Result<PipelineId, Failure> {
     Err(Failure::new(format!("the app `{}` has no pipeline `{name}`", app.model().name)).help(help))
 }
 
+/// The pipeline of this name, or all.
+pub(crate) fn pipelines(app: &App, name: Option<&str>) -> Result<Vec<PipelineId>, Failure> {
+    let ids = match name {
+        Some(name) => vec![find(app, name)?],
+        None => (0..app.model().pipelines.len()).map(PipelineId).collect(),
+    };
+    if ids.is_empty() {
+        return Err(Failure::new(format!("the app `{}` has no pipelines", app.model().name)));
+    }
+    Ok(ids)
+}
+
+/// That a pipeline has no dead letter of this id.
+pub(crate) fn no_letter(pipeline: &str, id: &str) -> Failure {
+    Failure::new(format!("`{pipeline}` has no dead letter `{id}`"))
+        .help("`pintle dead-letters list` shows them with their ids; one that was stored or removed is none any more")
+}
+
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Failure::because("cannot start", &error))

@@ -67,6 +67,8 @@ enum Command {
     Import(commands::import::Args),
     /// Try again what an app's pipelines took and could not store
     Replay(commands::replay::Args),
+    /// Show what an app's pipelines took and could not store, or remove it
+    DeadLetters(commands::dead_letters::Args),
     /// Serve an app
     Serve(commands::serve::Args),
     /// Store what waits in the queue of an app's pipelines, beside its servers
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Seed(args) => commands::seed::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::DeadLetters(args) => commands::dead_letters::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Worker(args) => commands::worker::run(&args),
         Command::Gateway(args) => commands::gateway::run(&args),

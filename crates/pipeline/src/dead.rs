@@ -1,36 +1,62 @@
 //! Dead letters: records that were taken and could not be stored, kept with the reason until somebody tries again.
 //!
-//! They are rows of a collection of Pintle's own, `_pintle_dead_letters`, told apart by their pipeline and their id. A second one
-//! with the same id is the same record, so the first stays.
+//! They are rows of a collection of Pintle's own, `_pintle_dead_letters`, told apart by their pipeline and an id, which is made of who
+//! sent the record and of all that it says: so what is sent again is kept once, and what is not the same is kept too. There are so many
+//! of a pipeline at the most as its manifest says; of one more nothing is kept, and who sent it is told to wait.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use pintle_model::{Caller, CollectionId, PipelineId, Role, Value};
+use metrics::Gauge;
+use pintle_model::{CollectionId, DefaultValue, KeyOrigin, Pipeline, PipelineId, Role, Type, Value};
+use pintle_query::pipeline::Record;
 use pintle_query::request::{Comparison, Conflict, Filter, Order, ReadShape, Returning, Target, Test, WriteShape};
 use pintle_query::rest::Asker;
-use pintle_query::{Fault, Planner, Read, WritePlan};
+use pintle_query::{Fault, Planner, Read, Write, WritePlan};
 use pintle_store::{Error as StoreError, Rows, Store};
-use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
 
 use crate::door::Error;
+use crate::letter::{Letter, Sender, reason};
 use crate::storing::write;
 
 /// The collection's name, and the places of its fields.
 const COLLECTION: &str = "_pintle_dead_letters";
 const PIPELINE: usize = 0;
 const ID: usize = 1;
-const CODE: usize = 4;
 const RECEIVED_AT: usize = 7;
 const FIELDS: usize = 10;
 
+/// How long a count of letters is believed: others keep and remove some too.
+const BELIEVED: Duration = Duration::from_secs(5);
+/// The same where it says that there is no room.
+const FULL_BELIEVED: Duration = Duration::from_secs(1);
+/// How often it is logged that there is no room.
+const TOLD: Duration = Duration::from_secs(60);
+/// Letters that are removed at once, so that others do not wait for it long.
+const REMOVED_MAX: u64 = 500;
+
 /// The dead letters of one pipeline.
 #[derive(Debug)]
-pub(crate) struct DeadLetters {
+pub struct DeadLetters {
     id: PipelineId,
     planner: Arc<Planner>,
     store: Store,
     collection: CollectionId,
+    /// How many there are, once somebody has looked.
+    known: Mutex<Known>,
+    gauge: Gauge,
+}
+
+/// How many letters there are.
+#[derive(Debug, Default)]
+struct Known {
+    count: u64,
+    /// When they were counted.
+    at: Option<Instant>,
+    /// When it was logged that there is no room.
+    told: Option<Instant>,
 }
 
 /// A record that could not be stored.
@@ -42,78 +68,70 @@ pub(crate) struct Dead<'r> {
     pub(crate) error: &'r StoreError,
 }
 
-/// What trying again came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// Stored now, or there already.
-    pub stored: u64,
-    /// Still there, with the reason of the last attempt.
-    pub dead: u64,
-}
-
-/// Who a record came from, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sender {
-    role: String,
-    user: Option<String>,
-    claims: BTreeMap<String, String>,
-}
-
-/// A dead letter, as it is read again.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Letter {
-    pub(crate) id: String,
-    pub(crate) record: Box<serde_json::value::RawValue>,
-    pub(crate) caller: Sender,
-    pub(crate) attempts: i64,
-}
-
 impl DeadLetters {
-    pub(crate) fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store) -> Option<DeadLetters> {
+    pub(crate) fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store, gauge: Gauge) -> Option<DeadLetters> {
         let (collection, _) = planner.model().find(COLLECTION)?;
-        Some(DeadLetters { id, planner: Arc::clone(planner), store: store.clone(), collection })
+        let (planner, store, known) = (Arc::clone(planner), store.clone(), Mutex::default());
+        Some(DeadLetters { id, planner, store, collection, known, gauge })
+    }
+
+    fn pipeline(&self) -> &Pipeline {
+        self.planner.model().pipeline(self.id)
     }
 
     /// Keeps records with their reasons; they are durable then.
     pub(crate) async fn keep<'r>(&self, dead: impl IntoIterator<Item = Dead<'r>>, asker: &Asker) -> Result<(), Error> {
-        let caller = Value::Json(serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default());
-        let pipeline = self.planner.model().pipeline(self.id);
+        let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
         let rows = dead.into_iter().map(|Dead { values, counted, error }| {
-            let record = pintle_query::pipeline::Record { values: values.to_vec(), counted };
-            let part = |field: &usize| record.value(*field).filter(|value| **value != Value::Null).map(Value::to_text);
-            let id = match pipeline.id.iter().map(part).collect::<Option<Vec<String>>>().as_deref() {
-                // What has no id is a record of its own each time.
-                None => (asker.new_uuid)().to_string(),
-                Some([id]) => id.clone(),
-                Some(parts) => serde_json::to_string(parts).unwrap_or_default(),
-            };
-            let mut row = vec![
-                Value::Text(pipeline.name.clone()),
-                Value::Text(id),
-                Value::Json(self.planner.pipeline_json(self.id, &record)),
-                caller.clone(),
-            ];
-            row.extend(reason(error));
-            row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
-            row
+            let record = Record { values: values.to_vec(), counted };
+            let id = self.letter_id(&record, &sender, asker);
+            let json = self.planner.pipeline_json(self.id, &record);
+            self.row(id, json, sender.clone(), error, asker)
         });
-        let rows = rows.collect();
+        let rows: Vec<_> = rows.collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.room(rows.len() as u64, asker).await?;
         self.store.write(write(self.insert()?, rows, asker)).await?;
         Ok(())
     }
 
     /// Keeps the JSON of a record that cannot be read any more.
     pub(crate) async fn keep_unread(&self, json: &str, error: &StoreError, asker: &Asker) -> Result<(), Error> {
-        let mut row = vec![
-            self.name(),
-            Value::Text((asker.new_uuid)().to_string()),
-            Value::Json(json.to_owned()),
-            Value::Json(serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default()),
-        ];
-        row.extend(reason(error));
-        row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
+        let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
+        let counted = self.planner.model().collection(self.pipeline().into).key.origin == KeyOrigin::Counted;
+        let id = if counted { (asker.new_uuid)().to_string() } else { hashed([&sender, "\0", json].concat()) };
+        self.room(1, asker).await?;
+        let row = self.row(id, json.to_owned(), sender, error, asker);
         self.store.write(write(self.insert()?, vec![row], asker)).await?;
         Ok(())
+    }
+
+    fn row(&self, id: String, record: String, sender: String, error: &StoreError, asker: &Asker) -> Vec<Value> {
+        let mut row = vec![self.name(), Value::Text(id), Value::Json(record), Value::Json(sender)];
+        row.extend(reason(error));
+        row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
+        row
+    }
+
+    /// The id of a record's letter: another one for each record without an id, and where it or its sender is another one. What the door
+    /// fills in by the clock or by chance tells nothing, since it is another one each time that the record is sent.
+    fn letter_id(&self, record: &Record, sender: &str, asker: &Asker) -> String {
+        let pipeline = self.pipeline();
+        let has_id = |field: &usize| record.value(*field).is_some_and(|value| *value != Value::Null);
+        if !pipeline.id.iter().all(has_id) {
+            return (asker.new_uuid)().to_string();
+        }
+        let mut text = sender.as_bytes().to_vec();
+        for (at, field) in self.planner.model().collection(pipeline.into).fields.iter().enumerate() {
+            let made = matches!(field.default, Some(DefaultValue::Now | DefaultValue::Uuid));
+            text.push(0);
+            if let Some(value) = record.value(at).filter(|_| !made || pipeline.id.contains(&at)) {
+                value.write_json(&mut text);
+            }
+        }
+        hashed(text)
     }
 
     fn insert(&self) -> Result<Arc<WritePlan>, Fault> {
@@ -125,64 +143,195 @@ impl DeadLetters {
         self.planner.plan_write(self.collection, Role::ServiceRole, shape)
     }
 
-    /// So many of them, the earliest first, behind `offset`.
-    pub(crate) async fn page(&self, limit: u64, offset: u64, asker: &Asker) -> Result<Vec<Letter>, Error> {
-        let by = |field| Order { target: Target::field(field), descending: false, nulls_first: None };
-        let shape = ReadShape {
-            select: None,
-            filter: Filter::Test(Target::field(PIPELINE), Test::Compare(Comparison::Eq, 0)),
-            order: vec![by(RECEIVED_AT), by(ID)],
-            limit: Some(1),
-            offset: Some(2),
-            count: false,
-            strip_nulls: false,
-        };
-        let count = |rows: u64| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
-        let values = vec![self.name(), count(limit), count(offset)];
-        let plan = self.planner.plan_read(self.collection, Role::ServiceRole, shape)?;
-        let Rows { json, .. } = self.store.read(Read { plan, inputs: asker.inputs(values) }).await?;
-        serde_json::from_slice(&json).map_err(|error| Error::Store(StoreError::Internal(error.into())))
-    }
-
-    /// Notes why another attempt failed.
-    pub(crate) async fn failed(&self, letter: &Letter, error: &StoreError, asker: &Asker) -> Result<(), Error> {
-        let mut values = vec![self.name(), Value::Text(letter.id.clone())];
-        values.extend(reason(error));
-        values.extend([Value::Timestamp(asker.now), Value::Integer(letter.attempts.saturating_add(1))]);
-        // Slots from 2 on are for: code, message, details; then when it failed, and how often.
-        let set = [CODE, CODE + 1, CODE + 2, RECEIVED_AT + 1, RECEIVED_AT + 2].into_iter().zip(2..).collect();
-        let shape = WriteShape::Update { set, filter: by_key(), returning: Returning::default() };
-        self.change(shape, values, asker).await
-    }
-
-    /// Removes one that was stored.
-    pub(crate) async fn done(&self, letter: &Letter, asker: &Asker) -> Result<(), Error> {
-        let shape = WriteShape::Delete { filter: by_key(), returning: Returning::default() };
-        self.change(shape, vec![self.name(), Value::Text(letter.id.clone())], asker).await
-    }
-
-    async fn change(&self, shape: WriteShape, values: Vec<Value>, asker: &Asker) -> Result<(), Error> {
-        let plan = self.planner.plan_write(self.collection, Role::ServiceRole, shape)?;
-        let mut write = write(plan, Vec::new(), asker);
-        write.inputs.values = values;
-        self.store.write(write).await?;
+    /// Takes room for more letters. With several servers there may be some more at the end: each counts now and then.
+    async fn room(&self, more: u64, asker: &Asker) -> Result<(), Error> {
+        let most = self.pipeline().dead_letters.records;
+        let mut known = self.known.lock().await;
+        let full = known.count + more > most;
+        let believed = if full { FULL_BELIEVED } else { BELIEVED };
+        if known.at.is_none_or(|at| at.elapsed() > believed) {
+            let (count, _) = self.counted(asker).await?;
+            (known.count, known.at) = (count, Some(Instant::now()));
+        }
+        if known.count + more > most {
+            if known.told.is_none_or(|at| at.elapsed() > TOLD) {
+                known.told = Some(Instant::now());
+                let pipeline = &self.pipeline().name;
+                tracing::warn!(
+                    pipeline,
+                    most,
+                    "no more dead letters are kept: store those that are there, or remove them"
+                );
+            }
+            return Err(Error::Letters(most));
+        }
+        known.count += more;
+        self.gauge.set(known.count as f64);
         Ok(())
     }
 
+    /// Removes letters that are too old, and counts those that are left.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn look_after(&self, asker: &Asker) -> Result<(), Error> {
+        let (mut count, oldest) = self.counted(asker).await?;
+        if let (Some(keep), Some(oldest)) = (self.pipeline().dead_letters.keep, oldest) {
+            let until = asker.now.saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
+            if matches!(oldest, Value::Timestamp(oldest) if oldest <= until) {
+                let removed = self.remove_until(until, asker).await?;
+                let pipeline = &self.pipeline().name;
+                tracing::warn!(pipeline, removed, "dead letters were too old: they are removed");
+                count = count.saturating_sub(removed);
+            }
+        }
+        let mut known = self.known.lock().await;
+        (known.count, known.at) = (count, Some(Instant::now()));
+        self.gauge.set(count as f64);
+        Ok(())
+    }
+
+    /// How many there are, and when the oldest one's record came.
+    async fn counted(&self, asker: &Asker) -> Result<(u64, Option<Value>), Error> {
+        let rows = self.rows(self.mine(), (1, 0), true, vec![self.name()], asker).await?;
+        let oldest = letters(&rows)?.first().and_then(|letter| letter.came());
+        Ok((rows.total.unwrap_or(0), oldest))
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn count(&self, asker: &Asker) -> Result<u64, Error> {
+        Ok(self.counted(asker).await?.0)
+    }
+
+    /// So many of them, the earliest first, behind one of them, of those whose records came until now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn page(&self, limit: u64, behind: Option<&Letter>, asker: &Asker) -> Result<Vec<Letter>, Error> {
+        let is = |field, comparison, slot| Filter::Test(Target::field(field), Test::Compare(comparison, slot));
+        let mut values = vec![self.name(), Value::Timestamp(asker.now)];
+        let mut filter = vec![self.mine(), is(RECEIVED_AT, Comparison::Le, 1)];
+        if let Some((letter, came)) = behind.and_then(|letter| Some((letter, letter.came()?))) {
+            values.extend([came, Value::Text(letter.id.clone())]);
+            let later = is(RECEIVED_AT, Comparison::Gt, 2);
+            let beside = Filter::And(vec![is(RECEIVED_AT, Comparison::Eq, 2), is(ID, Comparison::Gt, 3)]);
+            filter.push(Filter::Or(vec![later, beside]));
+        }
+        letters(&self.rows(Filter::And(filter), (limit, 0), false, values, asker).await?)
+    }
+
+    /// The one with this id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn find(&self, id: &str, asker: &Asker) -> Result<Option<Letter>, Error> {
+        let values = vec![self.name(), Value::Text(id.to_owned())];
+        Ok(letters(&self.rows(by_key(), (1, 0), false, values, asker).await?)?.pop())
+    }
+
+    /// Removes the one with this id; whether it was there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn remove(&self, id: &str, asker: &Asker) -> Result<bool, Error> {
+        Ok(self.store.write(self.removal(id, asker)?).await?.affected > 0)
+    }
+
+    /// Removes those whose records came until this time, in microseconds since 1970; how many there were.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn remove_until(&self, until: i64, asker: &Asker) -> Result<u64, Error> {
+        let old = Filter::Test(Target::field(RECEIVED_AT), Test::Compare(Comparison::Le, 1));
+        let filter = Filter::And(vec![self.mine(), old]);
+        let shape = WriteShape::Delete { filter: filter.clone(), returning: Returning::default() };
+        let plan = self.planner.plan_write(self.collection, Role::ServiceRole, shape)?;
+        let mut removed = 0;
+        loop {
+            let values = |until| vec![self.name(), until];
+            let page = (1, REMOVED_MAX - 1);
+            let rows = self.rows(filter.clone(), page, false, values(Value::Timestamp(until)), asker).await?;
+            let next = letters(&rows)?.first().and_then(Letter::came);
+            let more = next.is_some();
+            let mut write = write(Arc::clone(&plan), Vec::new(), asker);
+            write.inputs.values = values(next.unwrap_or(Value::Timestamp(until)));
+            removed += self.store.write(write).await?.affected;
+            if !more {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// What removes one.
+    pub(crate) fn removal(&self, id: &str, asker: &Asker) -> Result<Write, Fault> {
+        let shape = WriteShape::Delete { filter: by_key(), returning: Returning::default() };
+        let plan = self.planner.plan_write(self.collection, Role::ServiceRole, shape)?;
+        let mut write = write(plan, Vec::new(), asker);
+        write.inputs.values = vec![self.name(), Value::Text(id.to_owned())];
+        Ok(write)
+    }
+
+    /// What puts one back that was removed, with why another attempt failed.
+    pub(crate) fn putting_back(&self, letter: &Letter, error: &StoreError, asker: &Asker) -> Result<Write, Fault> {
+        let mut row = vec![
+            self.name(),
+            Value::Text(letter.id.clone()),
+            Value::Json(letter.record.get().to_owned()),
+            Value::Json(serde_json::to_string(&letter.caller).unwrap_or_default()),
+        ];
+        row.extend(reason(error));
+        let came = letter.came().unwrap_or(Value::Timestamp(asker.now));
+        row.extend([came, Value::Timestamp(asker.now), Value::Integer(letter.attempts.saturating_add(1))]);
+        Ok(write(self.insert()?, vec![row], asker))
+    }
+
+    async fn rows(
+        &self,
+        filter: Filter,
+        (limit, offset): (u64, u64),
+        count: bool,
+        mut values: Vec<Value>,
+        asker: &Asker,
+    ) -> Result<Rows, Error> {
+        let by = |field| Order { target: Target::field(field), descending: false, nulls_first: None };
+        let slot = values.len();
+        values.extend([limit, offset].map(|rows| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX))));
+        let shape = ReadShape {
+            select: None,
+            filter,
+            order: vec![by(RECEIVED_AT), by(ID)],
+            limit: Some(slot),
+            offset: Some(slot + 1),
+            count,
+            strip_nulls: false,
+        };
+        let plan = self.planner.plan_read(self.collection, Role::ServiceRole, shape)?;
+        Ok(self.store.read(Read { plan, inputs: asker.inputs(values) }).await?)
+    }
+
+    /// Those of this pipeline, whose name is the first value.
+    fn mine(&self) -> Filter {
+        Filter::Test(Target::field(PIPELINE), Test::Compare(Comparison::Eq, 0))
+    }
+
     fn name(&self) -> Value {
-        Value::Text(self.planner.model().pipeline(self.id).name.clone())
+        Value::Text(self.pipeline().name.clone())
     }
 }
 
-impl Sender {
-    pub(crate) fn of(caller: &Caller) -> Sender {
-        Sender { role: caller.role.name().to_owned(), user: caller.user.clone(), claims: caller.claims.clone() }
-    }
+fn letters(rows: &Rows) -> Result<Vec<Letter>, Error> {
+    serde_json::from_slice(&rows.json).map_err(|error| Error::Store(StoreError::Internal(error.into())))
+}
 
-    /// The caller, as it was.
-    pub(crate) fn caller(self) -> Caller {
-        Caller { role: Role::parse(&self.role).unwrap_or(Role::Anon), user: self.user, claims: self.claims }
-    }
+/// The same id for the same text, as long as others.
+fn hashed(text: impl AsRef<[u8]>) -> String {
+    let hash = Sha256::digest(text.as_ref());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 fn by_key() -> Filter {
@@ -190,15 +339,9 @@ fn by_key() -> Filter {
     Filter::And(vec![is(PIPELINE, 0), is(ID, 1)])
 }
 
-/// Code, message and details of an error.
-fn reason(error: &StoreError) -> [Value; 3] {
-    let (code, details) = match error {
-        StoreError::Unique { details, .. } => ("23505", details.clone()),
-        StoreError::ForeignKey { details, .. } => ("23503", details.clone()),
-        StoreError::Constraint { code, .. } => (*code, None),
-        StoreError::Policy(_) => ("42501", None),
-        StoreError::TooLarge(_) => ("54000", None),
-        _ => ("XX000", None),
-    };
-    [Value::Text(code.to_owned()), Value::Text(error.to_string()), details.map_or(Value::Null, Value::Text)]
+impl Letter {
+    /// When its record came, as a value.
+    fn came(&self) -> Option<Value> {
+        Type::Timestamp.read_text(&self.received_at).ok()
+    }
 }

@@ -1,7 +1,6 @@
 //! A pipeline's door: what comes is read, and taken when it is durable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pintle_model::{Pipeline, PipelineId, Role, Value};
@@ -9,15 +8,18 @@ use pintle_query::pipeline::Record;
 use pintle_query::rest::Asker;
 use pintle_query::{Fault, Planner};
 use pintle_store::{Rows, Store};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use crate::dead::Replayed;
+use crate::dead::DeadLetters;
 use crate::jetstream::{JetStream, Publisher, QueueError};
 use crate::metrics::Metrics;
+use crate::replay::Replayed;
 use crate::storing::Storing;
 
-/// How long who can wait for room looks again, and how often.
-const MOMENT: Duration = Duration::from_millis(20);
-const PATIENCE: u32 = 1500;
+/// How long a stream waits for room, which is not read from any further meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long records wait that are more than there ever is room for, so that they come in between others.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// One pipeline of an app.
 #[derive(Debug)]
@@ -27,8 +29,10 @@ pub struct Door {
     storing: Storing,
     /// The way into the queue; nothing where the store itself is the queue.
     publisher: Option<Publisher>,
-    /// Records that are on their way.
-    waiting: AtomicU64,
+    /// Room for records on their way; who waits gets it in turn.
+    room: Semaphore,
+    /// Held by those who wait though their records are more than there is room for.
+    large: Mutex<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -62,6 +66,9 @@ pub enum Error {
     /// So many are on their way already: try again later.
     #[error("{0} records are on their way already")]
     Full(u64),
+    /// Some could not be stored, and so many such are kept already: try again once there are fewer. Others may have been stored.
+    #[error("a record cannot be stored, and {0} such records are kept already")]
+    Letters(u64),
     /// Who posts may not.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -83,7 +90,8 @@ impl Door {
             planner: Arc::clone(planner),
             storing: Storing::new(id, planner, store, &metrics)?,
             publisher: queue.map(|queue| Publisher::new(queue, planner, id, &metrics)),
-            waiting: AtomicU64::new(0),
+            room: Semaphore::new(usize::try_from(planner.model().pipeline(id).queue).unwrap_or(Semaphore::MAX_PERMITS)),
+            large: Mutex::default(),
             metrics,
         })
     }
@@ -155,7 +163,7 @@ impl Door {
     /// # Errors
     /// When it was not taken.
     pub async fn one(&self, record: &Record, asker: &Asker) -> Result<Answered, Error> {
-        let _waiting = self.room(1)?;
+        let _waiting = self.room(1).ok_or_else(|| self.full(1))?;
         match &self.publisher {
             None => self.storing.one(record, asker).await,
             Some(publisher) => {
@@ -169,16 +177,12 @@ impl Door {
     /// # Errors
     /// When they were not taken. Some may have been stored all the same; those with an id are stored once if they come again.
     pub async fn take(&self, records: Vec<Record>, asker: &Asker) -> Result<Vec<Taken>, Error> {
-        let _waiting = self.room(records.len() as u64)?;
+        let count = records.len() as u64;
+        let _waiting = match self.room(count) {
+            Some(room) => room,
+            None => self.room_between(count).await.ok_or_else(|| self.full(count))?,
+        };
         self.queued(records, asker, false).await
-    }
-
-    /// Tries again what could not be stored before, each as who sent it.
-    ///
-    /// # Errors
-    /// When the store cannot keep anything now.
-    pub async fn replay(&self, asker: &Asker) -> Result<Replayed, Error> {
-        self.storing.replay(self.id, &self.planner, asker).await
     }
 
     /// The same, for who can wait until there is room: a stream, which is not read from any further meanwhile.
@@ -187,16 +191,7 @@ impl Door {
     /// As [`Door::take`]; [`Error::Full`] when there was no room for half a minute.
     pub async fn take_patiently(&self, records: Vec<Record>, asker: &Asker) -> Result<Vec<Taken>, Error> {
         let count = records.len() as u64;
-        let mut tries = 0;
-        let _waiting = loop {
-            match self.room(count) {
-                Err(Error::Full(_)) if tries < PATIENCE => {
-                    tries += 1;
-                    tokio::time::sleep(MOMENT).await;
-                }
-                room => break room?,
-            }
-        };
+        let _waiting = self.room_within(count, PATIENCE).await.ok_or_else(|| self.full(count))?;
         self.queued(records, asker, true).await
     }
 
@@ -207,16 +202,52 @@ impl Door {
         Ok(records.iter().map(|_| Taken::Accepted).collect())
     }
 
-    fn room(&self, records: u64) -> Result<Waiting<'_>, Error> {
-        let before = self.waiting.fetch_add(records, Ordering::Relaxed);
-        let waiting = Waiting { door: self, records };
+    /// Tries again what could not be stored before, each as who sent it: one of them, or all.
+    ///
+    /// # Errors
+    /// When the store cannot keep anything now.
+    pub async fn replay(&self, only: Option<&str>, asker: &Asker) -> Result<Replayed, Error> {
+        self.storing.replay(only, asker).await
+    }
+
+    /// What could not be stored.
+    #[must_use]
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.storing.dead
+    }
+
+    /// Room for records, if it is there now.
+    fn room(&self, records: u64) -> Option<Waiting<'_>> {
+        let room = self.room.try_acquire_many(self.share(records)).ok()?;
+        Some(self.waiting(records, room))
+    }
+
+    /// Room for records, in turn.
+    async fn room_within(&self, records: u64, patience: Duration) -> Option<Waiting<'_>> {
+        let room = tokio::time::timeout(patience, self.room.acquire_many(self.share(records))).await.ok()?.ok()?;
+        Some(self.waiting(records, room))
+    }
+
+    /// Room for records that are more than there ever is room for: one such lot waits for a moment in which there are no others, so
+    /// that it is not turned away for ever.
+    async fn room_between(&self, records: u64) -> Option<Waiting<'_>> {
+        let _first = self.large.try_lock().ok().filter(|_| records > self.pipeline().queue)?;
+        self.room_within(records, MOMENT).await
+    }
+
+    /// The room that records take: what is more than all of it passes alone.
+    fn share(&self, records: u64) -> u32 {
+        u32::try_from(records.min(self.pipeline().queue)).unwrap_or(u32::MAX)
+    }
+
+    fn waiting<'d>(&'d self, records: u64, room: SemaphorePermit<'d>) -> Waiting<'d> {
         self.metrics.waiting.increment(records as f64);
-        // A batch that is larger than all the room there is may pass alone.
-        if before > 0 && before + records > self.pipeline().queue {
-            self.metrics.turned_away.increment(records);
-            return Err(Error::Full(before));
-        }
-        Ok(waiting)
+        Waiting { door: self, records, _room: room }
+    }
+
+    fn full(&self, records: u64) -> Error {
+        self.metrics.turned_away.increment(records);
+        Error::Full(self.pipeline().queue.saturating_sub(self.room.available_permits() as u64))
     }
 }
 
@@ -224,11 +255,11 @@ impl Door {
 struct Waiting<'d> {
     door: &'d Door,
     records: u64,
+    _room: SemaphorePermit<'d>,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.door.waiting.fetch_sub(self.records, Ordering::Relaxed);
         self.door.metrics.waiting.decrement(self.records as f64);
     }
 }

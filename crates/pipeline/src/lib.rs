@@ -5,7 +5,7 @@
 //!    ([`mod@storing`]): what is answered is stored. On the queue NATS JetStream ([`mod@jetstream`]) it is in a stream, and a worker
 //!    stores it the same way.
 //! 3. What was taken and cannot be stored (a reference to nothing, a taken unique value, a policy) is kept with its reason, before
-//!    it is answered ([`mod@dead`]), until somebody tries again.
+//!    it is answered ([`mod@dead`]), until somebody tries again ([`mod@replay`]).
 //! 4. More records than the pipeline may have on their way are refused, before anything of them is stored.
 //!
 //! This crate knows neither HTTP, nor who posts, nor SQL.
@@ -13,10 +13,14 @@
 mod dead;
 mod door;
 pub mod jetstream;
+mod letter;
 pub mod lines;
 mod metrics;
+mod replay;
 mod storing;
 
-pub use dead::Replayed;
+pub use dead::DeadLetters;
 pub use door::{Answered, Door, Error, Taken};
 pub use jetstream::JetStream;
+pub use letter::{Letter, Sender};
+pub use replay::Replayed;

@@ -1,37 +1,42 @@
 //! Storing records: each on its own, many with one commit; what cannot be stored is kept with its reason.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pintle_model::{PipelineId, Role};
+use pintle_model::{PipelineId, Role, Value};
 use pintle_query::pipeline::Record;
+use pintle_query::request::{Comparison, Filter, ReadShape, SelectItem, Target, Test};
 use pintle_query::rest::Asker;
-use pintle_query::{Fault, Planner, Write, WritePlan};
-use pintle_store::{Error as StoreError, Store};
+use pintle_query::{Fault, Planner, Read, Write, WritePlan};
+use pintle_store::{Error as StoreError, Refused, Store};
+use serde_json::value::RawValue;
 
-use crate::dead::{Dead, DeadLetters, Replayed};
+use crate::dead::{Dead, DeadLetters};
 use crate::door::{Answered, Error, Taken};
 use crate::metrics::Metrics;
 
 /// What stores the records of one pipeline.
 #[derive(Debug)]
 pub(crate) struct Storing {
-    store: Store,
+    pub(crate) id: PipelineId,
+    pub(crate) planner: Arc<Planner>,
+    pub(crate) store: Store,
     /// For each role, in the order of [`Role::ALL`].
     plans: [Plans; Role::ALL.len()],
-    dead: DeadLetters,
+    pub(crate) dead: Arc<DeadLetters>,
     metrics: Arc<Metrics>,
 }
 
-/// Dead letters that are tried again before more are read.
-const REPLAY_PAGE: u64 = 500;
+/// Ids that are looked for by one read.
+const SOUGHT_MAX: usize = 100;
 
 /// The plans for one role, first for records whose key is given, then for those whose key the store counts.
 #[derive(Debug)]
-struct Plans {
+pub(crate) struct Plans {
     /// That answer the row.
     one: [Result<Arc<WritePlan>, Fault>; 2],
     /// That answer nothing.
-    many: [Result<Arc<WritePlan>, Fault>; 2],
+    pub(crate) many: [Result<Arc<WritePlan>, Fault>; 2],
 }
 
 impl Storing {
@@ -45,8 +50,9 @@ impl Storing {
             let of = |shown: bool| [false, true].map(|counted| planner.pipeline_plan(id, role, counted, shown));
             Plans { one: of(true), many: of(false) }
         });
-        let dead = DeadLetters::new(id, planner, store)?;
-        Some(Storing { store: store.clone(), plans, dead, metrics: Arc::clone(metrics) })
+        let dead = Arc::new(DeadLetters::new(id, planner, store, metrics.letters.clone())?);
+        let (planner, store, metrics) = (Arc::clone(planner), store.clone(), Arc::clone(metrics));
+        Some(Storing { id, planner, store, plans, dead, metrics })
     }
 
     /// Stores one record.
@@ -63,13 +69,14 @@ impl Storing {
             }
             Err(error) => error,
         };
-        if !is_of_the_record(&error) {
+        if !error.is_of_a_row() {
             return Err(error.into());
         }
-        let dead = Dead { values: &record.values, counted: record.counted, error: &error };
-        self.dead.keep([dead], asker).await?;
-        self.metrics.dead.increment(1);
-        Ok(Answered::Dead(error))
+        let refused = vec![Refused { at: 0, row: record.values.clone(), error }];
+        Ok(match self.unstored(refused, record.counted, asker).await?.pop() {
+            Some((_, error)) => Answered::Dead(error),
+            None => Answered::Seen,
+        })
     }
 
     /// Stores records in their order. Those that are refused do not hold up the others.
@@ -93,22 +100,101 @@ impl Storing {
         taken: &mut Vec<Taken>,
     ) -> Result<(), Error> {
         let plan = self.plans(asker).many[usize::from(counted)].clone()?;
-        let (first, count) = (taken.len(), records.len());
-        let rows = records.into_iter().map(|record| record.values).collect();
-        let done = self.store.ingest(write(plan, rows, asker)).await?;
-        if !done.refused.is_empty() {
-            let dead = done.refused.iter().map(|refused| Dead { values: &refused.row, counted, error: &refused.error });
-            self.dead.keep(dead, asker).await?;
+        let mut rows = records.into_iter().map(|record| record.values);
+        // As many together as the manifest says: what cannot be stored of them is kept before more are tried.
+        let most = self.planner.model().pipeline(self.id).batch.records;
+        loop {
+            let rows: Vec<Vec<Value>> = rows.by_ref().take(most).collect();
+            let (first, count) = (taken.len(), rows.len());
+            if count == 0 {
+                return Ok(());
+            }
+            let done = self.store.ingest(write(Arc::clone(&plan), rows, asker)).await?;
+            self.metrics.stored.increment(done.stored);
+            self.metrics.seen.increment((count as u64).saturating_sub(done.stored + done.refused.len() as u64));
+            taken.extend((0..count).map(|_| Taken::Stored));
+            if !done.refused.is_empty() {
+                for (at, error) in self.unstored(done.refused, counted, asker).await? {
+                    taken[first + at] = Taken::Dead(error);
+                }
+            }
         }
-        let refused = done.refused.len() as u64;
-        self.metrics.stored.increment(done.stored);
-        self.metrics.dead.increment(refused);
-        self.metrics.seen.increment((count as u64).saturating_sub(done.stored + refused));
-        taken.extend((0..count).map(|_| Taken::Stored));
-        for refused in done.refused {
-            taken[first + refused.at] = Taken::Dead(refused.error);
+    }
+
+    /// Keeps records that could not be stored; which they are, and why. One whose id is there already is none of them: it was stored
+    /// when its sender still had the right to it.
+    async fn unstored(
+        &self,
+        mut refused: Vec<Refused>,
+        counted: bool,
+        asker: &Asker,
+    ) -> Result<Vec<(usize, StoreError)>, Error> {
+        let all = refused.len();
+        self.leave_out_seen(&mut refused, counted, asker).await?;
+        self.metrics.seen.increment((all - refused.len()) as u64);
+        let count = refused.len() as u64;
+        let dead = refused.iter().map(|refused| Dead { values: &refused.row, counted, error: &refused.error });
+        match self.dead.keep(dead, asker).await {
+            Ok(()) => self.metrics.dead.increment(count),
+            Err(error) => {
+                if matches!(error, Error::Letters(_)) {
+                    self.metrics.turned_away.increment(count);
+                }
+                return Err(error);
+            }
+        }
+        Ok(refused.into_iter().map(|refused| (refused.at, refused.error)).collect())
+    }
+
+    /// Leaves out records that a policy refused, which is asked before it is known whether a record is new, and whose ids are there.
+    async fn leave_out_seen(&self, refused: &mut Vec<Refused>, counted: bool, asker: &Asker) -> Result<(), Error> {
+        let id = &self.planner.model().pipeline(self.id).id;
+        let key = |row: &[Value]| -> Option<Vec<Value>> {
+            id.iter().map(|field| row.get(field.checked_sub(usize::from(counted))?).cloned()).collect()
+        };
+        let of_policy = refused.iter().filter(|refused| matches!(refused.error, StoreError::Policy(_)));
+        let sought: Vec<Vec<Value>> = of_policy.filter_map(|refused| key(&refused.row)).collect();
+        let mut seen = Vec::new();
+        for sought in sought.chunks(SOUGHT_MAX) {
+            seen.extend(self.seen(sought, asker).await?);
+        }
+        if !seen.is_empty() {
+            let is_seen = |row: &[Value]| key(row).is_some_and(|key| seen.contains(&key));
+            refused.retain(|refused| !(matches!(refused.error, StoreError::Policy(_)) && is_seen(&refused.row)));
         }
         Ok(())
+    }
+
+    /// Which of these ids are in the collection.
+    async fn seen(&self, sought: &[Vec<Value>], asker: &Asker) -> Result<Vec<Vec<Value>>, Error> {
+        let pipeline = self.planner.model().pipeline(self.id);
+        let fields = &self.planner.model().collection(pipeline.into).fields;
+        let each = pipeline.id.len();
+        let is = |(at, field): (usize, &usize)| Filter::Test(Target::field(*field), Test::Compare(Comparison::Eq, at));
+        let one =
+            |n: usize| Filter::And(pipeline.id.iter().enumerate().map(|(at, f)| is((n * each + at, f))).collect());
+        let item =
+            |field: &usize| SelectItem { target: Target::field(*field), name: fields[*field].name.clone(), cast: None };
+        let shape = ReadShape {
+            select: Some(pipeline.id.iter().map(item).collect()),
+            filter: Filter::Or((0..sought.len()).map(one).collect()),
+            order: Vec::new(),
+            limit: None,
+            offset: None,
+            count: false,
+            strip_nulls: false,
+        };
+        let plan = self.planner.plan_read(pipeline.into, Role::ServiceRole, shape)?;
+        let read = Read { plan, inputs: asker.inputs(sought.concat()) };
+        let rows = self.store.read(read).await?;
+        let rows: Vec<BTreeMap<String, Box<RawValue>>> =
+            serde_json::from_slice(&rows.json).map_err(|error| StoreError::Internal(error.into()))?;
+        let key = |row: &BTreeMap<String, Box<RawValue>>| -> Option<Vec<Value>> {
+            let value =
+                |field: &usize| fields[*field].ty.read_json(row.get(&fields[*field].name)?.get(), u32::MAX).ok();
+            pipeline.id.iter().map(value).collect()
+        };
+        Ok(rows.iter().filter_map(key).collect())
     }
 
     /// Keeps a record that the store cannot keep where it belongs, with the reason.
@@ -125,63 +211,11 @@ impl Storing {
         Ok(())
     }
 
-    /// Tries again what could not be stored, as who sent it.
-    pub(crate) async fn replay(&self, id: PipelineId, planner: &Planner, asker: &Asker) -> Result<Replayed, Error> {
-        let mut done = Replayed::default();
-        loop {
-            // Those that failed again stay in their places.
-            let letters = self.dead.page(REPLAY_PAGE, done.dead, asker).await?;
-            if letters.is_empty() {
-                return Ok(done);
-            }
-            for letter in letters {
-                let sender = Asker { caller: Arc::new(letter.caller.clone().caller()), ..asker.clone() };
-                let again = planner.pipeline_again(id, letter.record.get());
-                let refused = match again {
-                    Ok(record) => self.again(record, &sender).await?,
-                    Err(fault) => Some(StoreError::Constraint { code: "22P02", message: fault.to_string() }),
-                };
-                match refused {
-                    None => {
-                        self.dead.done(&letter, asker).await?;
-                        done.stored += 1;
-                    }
-                    Some(error) => {
-                        self.dead.failed(&letter, &error, asker).await?;
-                        done.dead += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Stores one record that was taken before; why it cannot be.
-    async fn again(&self, record: Record, sender: &Asker) -> Result<Option<StoreError>, Error> {
-        let plan = match &self.plans(sender).many[usize::from(record.counted)] {
-            Ok(plan) => Arc::clone(plan),
-            Err(fault) => return Ok(Some(StoreError::Constraint { code: "42501", message: fault.to_string() })),
-        };
-        let mut done = self.store.ingest(write(plan, vec![record.values], sender)).await?;
-        Ok(done.refused.pop().map(|refused| refused.error))
-    }
-
-    fn plans(&self, asker: &Asker) -> &Plans {
+    pub(crate) fn plans(&self, asker: &Asker) -> &Plans {
         &self.plans[asker.caller.role as usize]
     }
 }
 
 pub(crate) fn write(plan: Arc<WritePlan>, rows: Vec<Vec<pintle_model::Value>>, asker: &Asker) -> Write {
     Write { plan, inputs: asker.inputs(Vec::new()), rows, single: false, max_affected: None, rollback: false }
-}
-
-/// Whether it is the record that cannot be stored, and not the store that can keep nothing.
-fn is_of_the_record(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Unique { .. }
-            | StoreError::ForeignKey { .. }
-            | StoreError::Constraint { .. }
-            | StoreError::Policy(_)
-            | StoreError::TooLarge(_)
-    )
 }

@@ -5,19 +5,17 @@
 //! 2. [`Planner::pipeline_plan`] is the statement that stores a record, unless its id is there.
 //! 3. What could not be stored is kept as JSON ([`Planner::pipeline_json`]), and read again from it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pintle_model::value::print::json_string;
-use pintle_model::{Collection, KeyOrigin, PipelineId, Role, Value};
-use serde_json::value::RawValue;
+use pintle_model::{PipelineId, Role, Value};
 
 use crate::plan::WritePlan;
 use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader};
 use crate::request::{Conflict, Returning, WriteShape};
-use crate::rest::{Asker, bad_value, select};
+use crate::rest::{Asker, select};
 use crate::{Fault, FaultKind, Planner};
 
 /// A record that was taken.
@@ -51,7 +49,16 @@ impl Planner {
     /// # Errors
     /// With every fault of it.
     pub fn pipeline_record(&self, id: PipelineId, json: &[u8], asker: &Asker) -> Result<Record, Fault> {
-        let reader = Reader {
+        let mut rows = record::read(self.record_reader(id, asker), json)?;
+        if rows.many {
+            return Err(Fault::new(FaultKind::Body, "a record must be an object: it is an array"));
+        }
+        let values = rows.rows.pop().ok_or_else(|| Fault::new(FaultKind::Body, "there is no record"))?;
+        Ok(Record { values, counted: rows.fields.first() != Some(&0) })
+    }
+
+    fn record_reader<'a>(&'a self, id: PipelineId, asker: &'a Asker) -> Reader<'a> {
+        Reader {
             collection: self.model.collection(self.model.pipeline(id).into),
             asker,
             depth: self.model.limits.depth,
@@ -60,29 +67,17 @@ impl Planner {
             columns: None,
             missing_default: false,
             current: None,
-        };
-        let mut rows = record::read(reader, json)?;
-        if rows.many {
-            return Err(Fault::new(FaultKind::Body, "a record must be an object: it is an array"));
         }
-        let values = rows.rows.pop().ok_or_else(|| Fault::new(FaultKind::Body, "there is no record"))?;
-        Ok(Record { values, counted: rows.fields.first() != Some(&0) })
     }
 
-    /// Reads a record that was taken before, as [`Planner::pipeline_json`] wrote it.
+    /// Reads a record that was taken before, as [`Planner::pipeline_json`] wrote it, maybe for an earlier model: a field that was
+    /// renamed has the value of its earlier name, and one that is new its default.
     ///
     /// # Errors
-    /// When a value is none of its field's type any more.
-    pub fn pipeline_again(&self, id: PipelineId, json: &str) -> Result<Record, Fault> {
-        let collection = self.model.collection(self.model.pipeline(id).into);
-        let members: BTreeMap<&str, &RawValue> =
-            serde_json::from_str(json).map_err(|error| Fault::new(FaultKind::Body, error.to_string()))?;
-        let counted = is_counted(collection) && !members.contains_key(collection.fields[0].name.as_str());
-        let values = collection.fields.iter().skip(usize::from(counted)).map(|field| {
-            let Some(json) = members.get(field.name.as_str()) else { return Ok(Value::Null) };
-            field.ty.read_json(json.get(), u32::MAX).map_err(|error| bad_value(&error))
-        });
-        Ok(Record { values: values.collect::<Result<_, _>>()?, counted })
+    /// With everything that keeps it from being a record of the collection as it is now, such as a field that there is no more.
+    pub fn pipeline_again(&self, id: PipelineId, json: &str, asker: &Asker) -> Result<Record, Fault> {
+        let (values, counted) = record::again(self.record_reader(id, asker), json)?;
+        Ok(Record { values, counted })
     }
 
     /// A record as a JSON object.
@@ -124,8 +119,4 @@ impl Planner {
         let returning = Returning { select, ..Returning::default() };
         self.plan_write(pipeline.into, role, WriteShape::Insert { fields, conflict, returning })
     }
-}
-
-fn is_counted(collection: &Collection) -> bool {
-    collection.key.origin == KeyOrigin::Counted
 }

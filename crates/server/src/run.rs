@@ -14,7 +14,7 @@ use crate::answer::{self, Answer};
 use crate::connections::{self, Answers, Bounds};
 use crate::handle::handle;
 use crate::state::State;
-use crate::{App, Error, idempotency, metrics};
+use crate::{App, Error, idempotency, metrics, pipeline};
 
 /// A server of an app, which may be given a newer one while it serves. Cheap to clone; all clones are one server.
 #[derive(Debug, Clone)]
@@ -77,6 +77,7 @@ pub async fn run(listeners: Vec<TcpListener>, server: Server, shutdown: impl Fut
     let mut upkeep = JoinSet::new();
     upkeep.spawn(metrics::upkeep());
     upkeep.spawn(idempotency::sweep(server.clone()));
+    upkeep.spawn(pipeline::upkeep(server.clone()));
     let bounds = Bounds {
         connections_max: settings.connections_max,
         drain: settings.drain,

@@ -82,7 +82,8 @@ impl Error {
     }
 
     /// Whether a single row may be to blame, so that others can be stored without it.
-    pub(crate) fn is_of_a_row(&self) -> bool {
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
         matches!(
             self,
             Error::Unique { .. }
@@ -90,7 +91,6 @@ impl Error {
                 | Error::Constraint { .. }
                 | Error::Policy(_)
                 | Error::TooLarge(_)
-                | Error::Internal(_)
         )
     }
 

@@ -1,15 +1,17 @@
 //! Pipelines: where records are posted, and where they go.
 
-use super::keys::{ACCESS, BATCH, PIPELINE, PIPELINE_LIMITS};
+use super::keys::{ACCESS, BATCH, DEAD_LETTERS, PIPELINE, PIPELINE_LIMITS};
 use super::name::{list, shorten, suggest};
 use super::{Map, Reader};
-use crate::pipeline::Batch;
+use crate::pipeline::{Batch, DeadLetters};
 use crate::protocol;
 use crate::yaml::{Key, Node};
 use crate::{Collection, CollectionId, Model, Pipeline, RouteAccess};
 
 /// Records that may be on their way, unless the manifest says.
 const QUEUE: u64 = 100_000;
+/// How long dead letters may be kept at the most, in milliseconds.
+const KEEP_MAX: u64 = 87_600 * 60 * 60 * 1000;
 
 impl Reader<'_> {
     /// Reads every pipeline; those with a mistake are left out, so that nothing more is said of them.
@@ -28,7 +30,7 @@ impl Reader<'_> {
         let map = self.map(node, name.span, &PIPELINE)?;
         let description = map.entry("description").and_then(|(key, node)| self.text(node, key.span, "description"));
         let access = map.entry("auth").and_then(|(key, node)| self.choice(node, key.span, "auth", ACCESS));
-        let (batch, queue) = (self.batch(&map), self.queue(&map));
+        let (batch, queue, dead_letters) = (self.batch(&map), self.queue(&map), self.dead_letters(&map));
         let path = self.door(&map, model, earlier);
         let into = self.target(&map, model);
         let collection = into.map(|(_, collection)| collection);
@@ -51,6 +53,7 @@ impl Reader<'_> {
             order,
             batch,
             queue,
+            dead_letters,
             access: match access {
                 Some("required") => RouteAccess::Required,
                 Some("service_role") => RouteAccess::ServiceRole,
@@ -102,6 +105,19 @@ impl Reader<'_> {
         let Some(map) = self.map(node, key.span, &PIPELINE_LIMITS) else { return QUEUE };
         let queue = map.entry("queue").and_then(|(key, node)| self.count(node, key.span, "queue", 1, 100_000_000));
         queue.unwrap_or(QUEUE)
+    }
+
+    fn dead_letters(&mut self, map: &Map<'_>) -> DeadLetters {
+        let mut letters = DeadLetters::default();
+        let Some((key, node)) = map.entry("dead_letters") else { return letters };
+        let Some(map) = self.map(node, key.span, &DEAD_LETTERS) else { return letters };
+        if let Some((key, node)) = map.entry("records")
+            && let Some(records) = self.count(node, key.span, "records", 1, 100_000_000)
+        {
+            letters.records = records;
+        }
+        letters.keep = map.entry("keep").and_then(|(key, node)| self.duration(node, key.span, "keep", 1000, KEEP_MAX));
+        letters
     }
 
     fn target<'m>(&mut self, map: &Map<'_>, model: &'m Model) -> Option<(CollectionId, &'m Collection)> {

@@ -261,6 +261,7 @@ fn every_key_of_the_schema_is_read() {
         ("route", of("routes: { /a: { post: { ", " } } }")),
         ("pipeline", of("collections: { c: {} }\npipelines: { a: { ", " } }")),
         ("batch", of("pipelines: { a: { batch: { ", " } } }")),
+        ("dead_letters", of("pipelines: { a: { dead_letters: { ", " } } }")),
         ("limits_of_a_pipeline", of("pipelines: { a: { limits: { ", " } } }")),
         ("service", of("services: { a: { ", " } }")),
         ("sql", of("routes: { /a: { post: { sql: { ", " } } } }")),
@@ -290,8 +291,7 @@ fn every_key_of_the_schema_is_read() {
                     "of" => "point",
                     _ => "text",
                 };
-                let text = if definition == "field" { field(ty)(key) } else { param(ty)(key) };
-                named(&text, key);
+                named(&if definition == "field" { field(ty)(key) } else { param(ty)(key) }, key);
             }
             continue;
         }

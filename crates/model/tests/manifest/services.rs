@@ -70,5 +70,8 @@ fn pipelines_lead_into_collections() {
     assert_eq!(model.pipeline(PipelineId(1)).id, [other]);
     let visits = model.pipeline(PipelineId(2));
     assert_eq!((&*visits.id, visits.order, visits.queue), (&[0, 1][..], None, 100_000));
+    let letters = |id: usize| &model.pipeline(PipelineId(id)).dead_letters;
+    assert_eq!((letters(0).records, letters(0).keep.map(|keep| keep.as_secs())), (7, Some(7200)));
+    assert_eq!((letters(2).records, letters(2).keep), (100_000, None));
     assert_eq!((visits.batch.records, visits.batch.wait.as_millis(), visits.access), (1000, 5, RouteAccess::Optional));
 }

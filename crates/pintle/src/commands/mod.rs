@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod copy;
+pub(crate) mod dead_letters;
 pub(crate) mod diagram;
 pub(crate) mod gateway;
 pub(crate) mod health;

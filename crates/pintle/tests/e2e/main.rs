@@ -38,6 +38,7 @@ mod connect;
 mod connect_page;
 mod copy;
 mod credentials;
+mod dead_letters;
 mod declarations;
 mod dev;
 mod diagram;

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::message::Waiting;
 use super::partition::Work;
-use crate::dead::Sender;
 use crate::door::Error;
+use crate::letter::Sender;
 
 /// How often a record is tried alone that the store, though it answers, calls an error of its own.
 const ALONE_MAX: u32 = 3;
@@ -29,6 +29,7 @@ pub(super) struct Batch {
 /// Records of one sender, one behind the other.
 struct Run {
     sender: Sender,
+    asker: Asker,
     records: Vec<Record>,
 }
 
@@ -84,12 +85,12 @@ impl Batch {
                 continue;
             };
             if open.as_ref().is_none_or(|run| run.sender != sender) {
-                let run = open.replace(Run { sender, records: Vec::new() });
+                let run = open.replace(Run { asker: asker(&sender), sender, records: Vec::new() });
                 store(work, run, chunk).await?;
             }
             for json in records {
                 let Some(run) = &mut open else { continue };
-                match work.planner.pipeline_again(work.id, json.get()) {
+                match work.planner.pipeline_again(work.id, json.get(), &run.asker) {
                     Ok(record) => run.records.push(record),
                     Err(fault) => keep(work, run, json, &fault.to_string()).await?,
                 }
@@ -112,13 +113,12 @@ fn asker(sender: &Sender) -> Asker {
 /// Keeps a record that is none of the collection's any more.
 async fn keep(work: &Work, run: &Run, json: &RawValue, fault: &str) -> Result<(), Error> {
     let error = StoreError::Constraint { code: "22P02", message: fault.to_owned() };
-    work.storing.keep_unread(json.get(), &error, &asker(&run.sender)).await
+    work.storing.keep_unread(json.get(), &error, &run.asker).await
 }
 
 /// Stores the records of a run, `chunk` of them at a time: fewer where the store cannot, so that one that is to blame is found.
 async fn store(work: &Work, run: Option<Run>, chunk: &mut usize) -> Result<(), Error> {
-    let Some(Run { sender, mut records }) = run else { return Ok(()) };
-    let asker = asker(&sender);
+    let Some(Run { asker, mut records, .. }) = run else { return Ok(()) };
     // Who sent them has lost the right meanwhile.
     if let Err(fault) = work.planner.pipeline_open(work.id, asker.caller.role) {
         let error = StoreError::Constraint { code: "42501", message: fault.to_string() };

@@ -9,7 +9,7 @@ use pintle_query::pipeline::Record;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dead::Sender;
+use crate::letter::Sender;
 
 /// How many partitions a pipeline has: what may be stored side by side. Another number would put what belongs together apart.
 pub(super) const PARTITIONS: usize = 8;

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use super::message::{Message, PARTITIONS, messages};
 use super::stream::Stream;
 use super::{ANSWER_MAX, JetStream, QueueError};
-use crate::dead::Sender;
 use crate::door::Error;
+use crate::letter::Sender;
 use crate::metrics::Metrics;
 
 /// How long who can wait does so: for room, or for the queue to answer again.

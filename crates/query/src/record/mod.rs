@@ -4,9 +4,12 @@
 //! 2. Behind each record, what was not given is filled in ([`Fill`]): defaults, nulls, a new UUID.
 //! 3. Every fault of every record is collected ([`faults`]), so that a caller mends all of them at once.
 //!
+//! What was whole once is read [`again`](again()): its fields may have other names now.
+//!
 //! No tree of values is made, except of json that has a schema to satisfy, and of json that a merge patch changes
 //! ([`merge`]).
 
+mod again;
 pub(crate) mod faults;
 pub(crate) mod merge;
 mod walk;
@@ -15,6 +18,7 @@ use pintle_model::{COUNTED_KEY_MAX, Collection, DefaultValue, Field, KeyOrigin, 
 
 use crate::rest::Asker;
 use crate::{Fault, FaultKind};
+pub(crate) use again::again;
 use faults::{Faults, Words};
 
 /// Microseconds of a day.

@@ -9,6 +9,7 @@
 mod batch;
 mod reading;
 mod stream;
+mod upkeep;
 mod whole;
 
 use std::sync::Arc;
@@ -39,8 +40,12 @@ use crate::routes::Doorway;
 use crate::state::State;
 use crate::status::{self, RETRY_AFTER, Surface};
 
+pub(crate) use self::upkeep::upkeep;
+
 /// How long nothing may come by a stream, and how long an answer may lie unread.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(300);
+/// When to try a record again for whose dead letter there is no room: somebody has to look first.
+const LETTERS_RETRY_AFTER: HeaderValue = HeaderValue::from_static("60");
 /// What a stream of records is called.
 pub(crate) const STREAMS: [&str; 4] =
     ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"];
@@ -145,6 +150,9 @@ fn failure(error: Error, role: Role) -> Failure {
         Error::Full(_) => Failure::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
             .hint("send them again in a moment")
             .header(header::RETRY_AFTER, RETRY_AFTER),
+        Error::Letters(_) => Failure::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
+            .hint("send it again once the dead letters of the pipeline are stored or removed; other records are taken meanwhile")
+            .header(header::RETRY_AFTER, LETTERS_RETRY_AFTER),
         Error::Queue(reason) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the queue does not answer")
             .because(&reason)
             .hint("send them again in a moment")

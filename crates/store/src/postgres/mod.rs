@@ -9,6 +9,7 @@ mod connect;
 mod credential;
 mod fault;
 mod geography;
+mod ingest;
 mod json;
 mod metrics;
 mod migrate;
@@ -45,7 +46,7 @@ use self::tx::Transaction;
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
 use crate::changes::Changes;
-use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Refused, Rows, Tx, Written};
+use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// How much longer than a statement may take its answer is waited for: the server breaks it off by itself, unless it or
 /// the way to it hangs.
@@ -67,6 +68,25 @@ struct Open {
     changes: Arc<Changes>,
     /// The hash of the model's tables.
     wanted: String,
+}
+
+/// How a write is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// As a whole.
+    Write,
+    /// Of rows that are kept each on its own, as one statement.
+    Whole,
+    /// Of such rows, one after the other.
+    Each,
+}
+
+/// What came of it.
+enum Done {
+    Written(Written),
+    /// A row is against it, so nothing remains.
+    Against,
+    Each(Ingested),
 }
 
 impl Postgres {
@@ -148,42 +168,6 @@ impl Postgres {
         outcome
     }
 
-    /// Halves what a row is against until it is found.
-    pub(crate) async fn ingest(&self, write: Write) -> Result<Ingested, Error> {
-        let mut done = Ingested::default();
-        let Write { plan, inputs, rows, .. } = write;
-        let part = |rows| Write {
-            plan: Arc::clone(&plan),
-            inputs: inputs.clone(),
-            rows,
-            single: false,
-            max_affected: None,
-            rollback: false,
-        };
-        let mut open = vec![(0, part(rows))];
-        while let Some((at, mut write)) = open.pop() {
-            match self.attempted(&write, true).await {
-                Ok(Some(written)) => done.stored += written.affected,
-                Err(error) if error.is_of_a_row() && write.rows.len() == 1 => {
-                    done.refused.extend(write.rows.pop().map(|row| Refused { at, row, error }));
-                }
-                Err(error) => {
-                    self.changed(&write, true);
-                    return Err(error);
-                }
-                Ok(None) => {
-                    let half = write.rows.len() / 2;
-                    let rest = part(write.rows.split_off(half));
-                    open.push((at + half, rest));
-                    open.push((at, write));
-                    continue;
-                }
-            }
-            self.changed(&write, done.stored > 0);
-        }
-        Ok(done)
-    }
-
     fn changed(&self, write: &Write, changed: bool) {
         if changed {
             self.open.changes.changed(self.open.changes.of_write(write));
@@ -191,23 +175,27 @@ impl Postgres {
     }
 
     async fn written(&self, write: &Write) -> Result<Written, Error> {
-        self.attempted(write, false).await.map(Option::unwrap_or_default)
+        match self.attempted(write, How::Write).await? {
+            Done::Written(written) => Ok(written),
+            Done::Against | Done::Each(_) => Err(Error::internal("a write was run as many")),
+        }
     }
 
-    /// Runs a write, again where others came between; `whole` is [`run::whole`].
-    async fn attempted(&self, write: &Write, whole: bool) -> Result<Option<Written>, Error> {
+    /// Runs a write, again where others came between.
+    async fn attempted(&self, write: &Write, how: How) -> Result<Done, Error> {
         let mut attempts = 0;
         loop {
             let mut conn = self.open.pool.get().await?;
             let work = async {
-                if whole {
-                    run::whole(&mut conn, &self.open.names, write).await
-                } else {
-                    run::write(&mut conn, &self.open.names, write, None).await.map(Some)
+                let names = &self.open.names;
+                match how {
+                    How::Write => run::write(&mut conn, names, write, None).await.map(Done::Written),
+                    How::Whole => Ok(run::whole(&mut conn, names, write).await?.map_or(Done::Against, Done::Written)),
+                    How::Each => ingest::each(&mut conn, names, write).await.map(Done::Each),
                 }
             };
             let again = match self.limited(pin!(work)).await {
-                Ok(written) => return Ok(written),
+                Ok(done) => return Ok(done),
                 Err(Fault::Told(error) | Fault::Broken(error)) => return Err(error),
                 Err(Fault::Conflict) => Error::Busy,
                 Err(Fault::Unsent(error)) => error,

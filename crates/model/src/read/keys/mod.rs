@@ -10,7 +10,7 @@ mod service;
 use Form::{Any, Choice, Count, Duration, List, Map, Name, Object, Origin, Path, Routes, Scalar, Size, Switch, Text};
 pub(crate) use aliases::{ALIASES, LATER, TYPE_ALIASES};
 pub(crate) use field::{FIELD, FIELD_FORM, INDEX, SPACE, TYPES};
-pub(crate) use pipeline::{BATCH, PIPELINE, PIPELINE_LIMITS};
+pub(crate) use pipeline::{BATCH, DEAD_LETTERS, PIPELINE, PIPELINE_LIMITS};
 use route::PUBLIC_FORM;
 pub(crate) use route::{
     ACCESS, AUTH, PARAM, PARAM_TYPES, PLACES, PROXIMITY, PROXIMITY_SHAPES, PUBLIC, ROUTE, ROUTE_PATH, SCRIPT_LIMITS,

@@ -7,6 +7,8 @@ use super::{ACCESS, Table, may, must};
 const RECORDS_MAX: u64 = 10_000;
 /// Records that may be on their way at the most.
 const QUEUE_MAX: u64 = 100_000_000;
+/// Dead letters that may be kept at the most.
+const LETTERS_MAX: u64 = 100_000_000;
 
 pub(crate) static PIPELINE: Table = Table {
     of: "a pipeline",
@@ -27,6 +29,7 @@ pub(crate) static PIPELINE: Table = Table {
         ),
         may("batch", Object(&BATCH), "How many records are stored together."),
         may("limits", Object(&PIPELINE_LIMITS), "What is more is refused, with a time to wait."),
+        may("dead_letters", Object(&DEAD_LETTERS), "What is kept of the records that cannot be stored."),
         may(
             "auth",
             Choice(ACCESS),
@@ -51,4 +54,20 @@ pub(crate) static PIPELINE_LIMITS: Table = Table {
         Count(1, QUEUE_MAX),
         "Records that may be on their way at a time; one more is answered 429. Default: 100000.",
     )],
+};
+
+pub(crate) static DEAD_LETTERS: Table = Table {
+    of: "dead letters",
+    entries: &[
+        may(
+            "records",
+            Count(1, LETTERS_MAX),
+            "Dead letters that the pipeline may have; a record that would be one more is answered 429, and is not kept. Default: 100000.",
+        ),
+        may(
+            "keep",
+            Duration,
+            "How long a dead letter is kept, from when its record came, such as `720h`: then it is removed. Default: until it is stored or removed.",
+        ),
+    ],
 };
