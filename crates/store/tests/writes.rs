@@ -72,6 +72,21 @@ async fn one_bad_row_keeps_its_neighbours_out_too() {
 }
 
 #[tokio::test]
+async fn a_defect_is_no_fault_of_a_row() {
+    let (place, store) = place();
+    place.run(
+        "CREATE TRIGGER broken BEFORE INSERT ON configs WHEN new.name = 'b' BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    let plan = write_plan(Action::Insert, "INSERT INTO configs (name, data) VALUES (?1, ?2)", 2);
+    let row = |name: &str| vec![Value::Text(name.to_owned()), Value::Json("[]".to_owned())];
+    let error = store.ingest(write(plan.clone(), Vec::new(), ["a", "b"].map(row).to_vec())).await.unwrap_err();
+    assert!(matches!(error, Error::Internal(_)), "{error:?}");
+    // Nobody is told of the row before it, so it is not there.
+    let done = store.ingest(write(plan, Vec::new(), ["a", "a", "c"].map(row).to_vec())).await.unwrap();
+    assert_eq!((done.stored, done.refused.len(), done.refused[0].at), (2, 1, 1));
+}
+
+#[tokio::test]
 async fn a_check_of_the_database_is_told() {
     let (_place, store) = place();
     let error = store.write(insert_config("a", "no json")).await.unwrap_err();
