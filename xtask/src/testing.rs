@@ -92,7 +92,7 @@ fn commands(args: &[String], postgres: bool, nats: bool) -> Vec<Command> {
 
 /// The apps' own end-to-end tests, once more in the image. Without nextest they are left out: its filters can say which.
 fn in_image(program: &Path, postgres: bool) -> Option<Command> {
-    const APPS: &str = "(test(/^configs/) or test(/^retriever/))";
+    const APPS: &str = "(test(/^configs/) or test(/^connect/) or test(/^retriever/))";
     if !succeeds("cargo", &["nextest", "--version"]) {
         say("SKIPPED  cargo-nextest is not there: apps were NOT tested in the image");
         return None;

@@ -4,7 +4,10 @@ import { announce } from "./lib/discord.js";
 import { at, boxOf, inside } from "./lib/box.js";
 import { byId, over, reporter } from "./lib/known.js";
 
-/** What has an id, and what a post says of it. */
+/** What stands on tiles. */
+const KINDS = ["places", "pcs", "npcs", "resources", "objects"];
+
+/** What of it has an id, and what a post says of it. */
 const FIELDS = {
   places: ["level", "name", "townId", "townName", "x", "y"],
   pcs: ["level", "name", "wounds", "guildId", "guildName", "x", "y"],
@@ -17,14 +20,16 @@ const KIND_MAX = 9_000;
 
 export default async function (request) {
   const by = reporter(request);
-  const { data: post } = await db.from("jsons").insert({ data: request.body }).select("id").single().throwOnError();
+  const { data: post } = await db.from("jsons").insert({ data: request.raw }).select("id").single().throwOnError();
 
   // The last word on a tile counts.
-  const tiles = new Map(request.body.map((tile) => [at(tile), tile]));
-  const ground = [...tiles.values()].map(({ x, y, type }) => ({ x, y, type }));
+  const tiles = new Map();
+  for (const tile of request.body) tiles.set(at(tile), tile);
+  const ground = [];
+  for (const { x, y, type } of tiles.values()) ground.push({ x, y, type });
   await db.from("tiles").upsert(ground, { ignoreDuplicates: true }).throwOnError();
 
-  const view = { tiles, area: inside(boxOf(ground)) };
+  const view = { tiles, stands: standing(tiles), area: inside(boxOf(ground)) };
   const places = await see("places", view, by);
   await see("pcs", view, by);
   const npcs = await see("npcs", view, by);
@@ -36,14 +41,24 @@ export default async function (request) {
   return { Info: `Job done (${post.id})` };
 }
 
-/** Stores what a view shows of one kind, and answers those that nobody saw before. */
-async function see(kind, { tiles, area }, by) {
-  const seen = new Map();
+/** What stands on the tiles, by its kind, each with its place. */
+function standing(tiles) {
+  const found = Object.fromEntries(KINDS.map((kind) => [kind, []]));
   for (const { x, y, items } of tiles.values()) {
-    for (const one of items[kind] || []) {
-      // Creatures that somebody summoned have no id: they are gone soon.
-      if (one.id !== null) seen.set(one.id, { ...one, wounds: one.wounds == null ? null : String(one.wounds), x, y });
+    for (const kind of KINDS) {
+      const here = items[kind];
+      if (here?.length > 0) here.forEach((one) => found[kind].push({ ...one, x, y }));
     }
+  }
+  return found;
+}
+
+/** Stores what a view shows of one kind, and answers those that nobody saw before. */
+async function see(kind, { tiles, stands, area }, by) {
+  const seen = new Map();
+  for (const one of stands[kind]) {
+    // Creatures that somebody summoned have no id: they are gone soon.
+    if (one.id !== null) seen.set(one.id, { ...one, wounds: one.wounds == null ? null : String(one.wounds) });
   }
   refuseTooMany(kind, seen.size);
   const ids = seen.size > 0 ? `id.in.(${[...seen.keys()].join(",")}),` : "";
@@ -63,18 +78,15 @@ async function see(kind, { tiles, area }, by) {
 }
 
 /** Stores the resources that a view shows: they have no id of the game's, a tile and a name tell them apart. */
-async function seeResources({ tiles, area }, by) {
+async function seeResources({ tiles, stands, area }, by) {
   const name = (row) => `${at(row)},${row.name}`;
   const { data: known } = await db.from("resources").select("*").or(area).throwOnError();
   const there = new Map(known.map((row) => [name(row), row]));
   const rows = new Map();
-  for (const { x, y, items } of tiles.values()) {
-    for (const one of items.resources || []) {
-      const row = { ...one, x, y };
-      const before = there.get(name(row));
-      const level = row.level ?? before?.level ?? null;
-      if (!before || before.level !== level) rows.set(name(row), { x, y, name: row.name, level, ...by });
-    }
+  for (const row of stands.resources) {
+    const before = there.get(name(row));
+    const level = row.level ?? before?.level ?? null;
+    if (!before || before.level !== level) rows.set(name(row), { x: row.x, y: row.y, name: row.name, level, ...by });
   }
   refuseTooMany("resources", rows.size);
   if (rows.size > 0) await db.from("resources").upsert([...rows.values()], { onConflict: "x,y,name" }).throwOnError();

@@ -9,31 +9,7 @@ use rquickjs::module::Declared;
 use rquickjs::{Ctx, Error, Exception, Module, Result};
 
 use crate::Mistake;
-
-/// What module names of the library begin with.
-pub(crate) const LIBRARY: &str = "pintle:";
-
-/// The library's beginning.
-pub(crate) const MAIN: &str = include_str!("library/main.js");
-
-/// The library's other files.
-const FILES: [(&str, &str); 15] = [
-    ("bounds.js", include_str!("library/bounds.js")),
-    ("builder.js", include_str!("library/builder.js")),
-    ("crypto.js", include_str!("library/crypto.js")),
-    ("csv.js", include_str!("library/csv.js")),
-    ("db.js", include_str!("library/db.js")),
-    ("errors.js", include_str!("library/errors.js")),
-    ("fetch.js", include_str!("library/fetch.js")),
-    ("image.js", include_str!("library/image.js")),
-    ("log.js", include_str!("library/log.js")),
-    ("native.js", include_str!("library/native.js")),
-    ("request.js", include_str!("library/request.js")),
-    ("response.js", include_str!("library/response.js")),
-    ("url.js", include_str!("library/url.js")),
-    ("warm.js", include_str!("library/warm.js")),
-    ("web.js", include_str!("library/web.js")),
-];
+use crate::library::{self, LIBRARY};
 
 /// The texts of an app's scripts, by path.
 pub(crate) type Sources = BTreeMap<String, String>;
@@ -100,8 +76,7 @@ impl Loader for Files {
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<Module<'js, Declared>> {
         if let Some(file) = name.strip_prefix(LIBRARY) {
-            let text = FILES.iter().find(|(known, _)| *known == file).map_or("", |(_, text)| text);
-            return Module::declare(ctx.clone(), name, text);
+            return library::module(ctx, file);
         }
         if self.met.lock().sealed {
             let message = format!("{name} was not imported when the app was loaded: import it at the top of a file");

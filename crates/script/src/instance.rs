@@ -10,7 +10,8 @@ use rquickjs::{CatchResultExt, CaughtError, Ctx, Exception, Function, Module, Ob
 
 use crate::engine::Settings;
 use crate::failure::place;
-use crate::imports::{Files, Import, LIBRARY, MAIN, Sources, place_of_import};
+use crate::imports::{Files, Import, Sources, place_of_import};
+use crate::library::{BEGIN, LIBRARY};
 use crate::memory::Heap;
 use crate::state::Shared;
 use crate::{Mistake, Place, native};
@@ -85,7 +86,7 @@ fn declare<'js>(ctx: &Ctx<'js>, path: &str, files: &Files) -> Result<Module<'js,
 
 /// Puts the library into the context's global object; gives what Rust calls of it.
 fn library<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>, settings: &Settings) -> rquickjs::Result<Object<'js>> {
-    let (main, done) = Module::declare(ctx.clone(), format!("{LIBRARY}main.js"), MAIN)?.eval()?;
+    let (main, done) = Module::declare(ctx.clone(), format!("{LIBRARY}begin"), BEGIN)?.eval()?;
     done.finish::<()>()?;
     let environment = Object::new(ctx.clone())?;
     for (name, value) in &settings.environment {

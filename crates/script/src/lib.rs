@@ -15,6 +15,7 @@ mod host;
 pub mod image;
 mod imports;
 mod instance;
+mod library;
 mod memory;
 mod native;
 mod pool;

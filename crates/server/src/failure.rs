@@ -12,6 +12,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 use serde_json::value::RawValue;
 
 use crate::answer::{self, Answer};
+use crate::percent::Undecoded;
 
 /// How to say who asks.
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
@@ -115,6 +116,11 @@ impl Failure {
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Failure {
         Failure::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A part of the path that does not read as text.
+    pub(crate) fn undecoded(what: &str, part: &str, (wrong, right): Undecoded) -> Failure {
+        Failure::bad_request(format!("{what} `{part}` {wrong}")).hint(right)
     }
 
     /// Nothing is at this path.

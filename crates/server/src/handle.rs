@@ -168,7 +168,7 @@ async fn answered(state: &Arc<State>, sent: Sent<'_>, body: Incoming, found: &Fo
             grpc::check(head)?;
             pipeline::call(&ask(), *id, *each, body).map(|answer| grpc::told(answer, head.version))
         }
-        Endpoint::RestUnknown => match rest::written_otherwise(&exposed.exposure, state.model(), found.only_part()) {
+        Endpoint::RestUnknown => match rest::written_otherwise(&exposed.exposure, state.model(), found.only_part())? {
             Some(collection) => rest::answer(ask(), collection, body).await,
             None => Err(rest::unknown(exposed.exposure.names(state.model()), found.only_part())),
         },
@@ -188,7 +188,9 @@ async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoin
         return Some(answer);
     }
     if let Endpoint::Docs | Endpoint::Home = endpoint {
-        return Some(docs::answer(exposed.docs(&state.planner), head).await);
+        let docs = docs::answer(exposed.docs(&state.planner), head).await;
+        // Where a page might be, it is signed: so a gateway knows that it is the documentation, and of these services alone.
+        return Some(if let Endpoint::Home = endpoint { docs.map(|docs| exposed.signed(docs)) } else { docs });
     }
     if !matches!(endpoint, Endpoint::Live | Endpoint::Ready | Endpoint::Health | Endpoint::Metrics) {
         return None;
@@ -236,7 +238,10 @@ pub(crate) fn without_body(answer: Answer) -> Answer {
 pub(crate) fn log_failure(failure: &Failure, head: &Parts, id: &HeaderValue) {
     let (id, reason) = (id.to_str().unwrap_or_default(), failure.cause.as_deref().unwrap_or(&failure.message));
     let (method, path, status) = (head.method.as_str(), head.uri.path(), failure.status.as_u16());
-    if failure.status.is_server_error() {
+    if failure.status == StatusCode::SERVICE_UNAVAILABLE && path.starts_with(health::PATHS) {
+        // Who probes finds out, and at a start that is as it should be.
+        tracing::info!(id, method, path, status, reason, "not ready");
+    } else if failure.status.is_server_error() {
         tracing::error!(id, method, path, status, reason, "request failed");
     } else {
         tracing::debug!(id, method, path, status, reason, "request failed");

@@ -12,6 +12,9 @@ use crate::status::{self, RETRY_AFTER, Surface};
 /// What is said when all is well.
 pub(crate) const OK: &[u8] = br#"{"status":"ok"}"#;
 
+/// How the paths begin that a probe asks for.
+pub(crate) const PATHS: &str = "/health/";
+
 /// The process answers.
 pub(crate) fn live() -> Answer {
     answer::json(StatusCode::OK, OK.into())

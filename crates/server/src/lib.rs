@@ -34,6 +34,7 @@ pub mod openapi;
 mod pages;
 mod passed;
 mod patience;
+mod percent;
 mod pipeline;
 mod rest;
 mod route;

@@ -45,6 +45,7 @@ impl Up {
     fn until(&self, end: &str) -> Vec<String> {
         loop {
             let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line that ends with {end:?}"));
+            assert!(!line.contains("ERROR"), "what goes as it should is no error: {line}");
             if line.ends_with(end) {
                 return line.split_whitespace().map(str::to_owned).collect();
             }

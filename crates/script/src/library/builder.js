@@ -2,6 +2,7 @@
 
 import { native, ask, placed } from "./native.js";
 import { DatabaseError } from "./errors.js";
+import { Raw } from "./request.js";
 
 const text = (value) => {
   if (value instanceof Date) return value.toISOString();
@@ -29,11 +30,29 @@ function squeezed(columns) {
     .join("");
 }
 
-const columnsOf = (rows) => {
-  const names = new Set();
-  for (const row of rows) for (const name in row) names.add(name);
-  return [...names].map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`).join(",");
-};
+const columnsOf = (rows) =>
+  native
+    .columns(rows)
+    .map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`)
+    .join(",");
+
+// What is written, as pieces of JSON: between each two of them stands the request's body as it came.
+function written(rows) {
+  if (Array.isArray(rows) || typeof rows?.toJSON === "function" || !Object.values(rows ?? {}).some(Raw.is)) {
+    return [JSON.stringify(rows)];
+  }
+  const pieces = [];
+  let piece = "{";
+  for (const [name, value] of Object.entries(rows)) {
+    const text = Raw.is(value) ? "" : JSON.stringify(value);
+    if (text === undefined) continue;
+    piece += `${piece === "{" && pieces.length === 0 ? "" : ","}${JSON.stringify(name)}:${text}`;
+    if (text !== "") continue;
+    pieces.push(piece);
+    piece = "";
+  }
+  return [...pieces, `${piece}}`];
+}
 
 const tooMany = (count) => ({
   code: "PGRST116",
@@ -105,7 +124,7 @@ export class Builder extends Query {
     this.#method = head ? "HEAD" : method;
     this.#prefer = count ? [...prefer, `count=${count}`] : prefer;
     this.#query = query;
-    this.#body = rows === undefined ? undefined : JSON.stringify(rows);
+    this.#body = rows === undefined ? [] : written(rows);
   }
 
   #add(name, value) {
@@ -210,8 +229,8 @@ export class Builder extends Query {
     const query = this.#query.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
     const one = this.#one === "single" || (this.#one === "maybe" && this.#method !== "GET");
     const prefer = this.#prefer.join(",");
-    native.database(id, [this.#method, this.#collection, query.join("&"), prefer, this.#body], one, picture);
-    this.#body = undefined;
+    native.database(id, [this.#method, this.#collection, query.join("&"), prefer, ...this.#body], one, picture);
+    this.#body = [];
   }
 }
 

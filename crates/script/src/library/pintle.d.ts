@@ -44,6 +44,11 @@ interface Request<Params = any, Body = any> {
   readonly headers: { readonly [name: string]: string | undefined };
   /** JSON as its value, text as a string, anything else as a `Uint8Array`; `undefined` without one. */
   readonly body: Body;
+  /**
+   * A JSON body as it came, for a json field: `db.from("posts").insert({ data: request.raw })` stores it without making values of it, and
+   * keeps every digit of its numbers. Of another body the same as `body`.
+   */
+  readonly raw: Body;
   /** Who asks. */
   readonly caller: Caller;
   /** The address of who asks; empty on a route with a `cache`. */

@@ -41,6 +41,23 @@ function headers() {
   return made;
 }
 
+// The JSON body that no script has made values of: a write passes it on as it came.
+export class Raw {
+  #marked = true;
+
+  // Whoever makes text of it elsewhere gets the same, only later.
+  toJSON() {
+    return native.body();
+  }
+
+  static is(value) {
+    return typeof value === "object" && value !== null && #marked in value;
+  }
+}
+
+// The body's values stay alive up to the call's end, which needs them one by one no more: its memory is taken back as a whole.
+let held;
+
 // Each part is made when it is first looked at: most scripts look at one or two.
 const parts = {
   method: () => native.text("method"),
@@ -49,7 +66,8 @@ const parts = {
   search: () => native.text("query"),
   query: () => object(parseQuery(native.text("query"))),
   headers,
-  body: () => native.body(),
+  body: () => (held = native.body()),
+  raw: () => (native.isJson() ? new Raw() : native.body()),
   caller: () => native.caller(),
   remote: () => native.text("remote"),
   id: () => native.text("id"),
@@ -57,10 +75,12 @@ const parts = {
 
 const lazy = {};
 for (const [name, make] of Object.entries(parts)) {
+  // It is the body once more: whoever takes the request as a whole has that.
+  const enumerable = name !== "raw";
   const define = (request, value) =>
-    Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(request, name, { value, writable: true, enumerable, configurable: true });
   lazy[name] = {
-    enumerable: true,
+    enumerable,
     configurable: true,
     get() {
       const value = make();

@@ -34,6 +34,8 @@ const stage = (kept) => ({
   text: () => "",
   params: () => ({ id: 1 }),
   body: () => JSON.parse("{}"),
+  isJson: () => true,
+  columns: (rows) => Object.keys(rows[0]),
   database: (id) => Promise.resolve().then(() => settle(id, undefined, [200, [{ id: 1 }], null])),
   sql: (id) => Promise.resolve().then(() => settle(id, undefined, [200, [{ id: 1 }], null])),
   answer: (...parts) => kept.push(parts),

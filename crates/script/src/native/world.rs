@@ -1,15 +1,16 @@
 //! The request, the answer, and what is asked of the host.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rquickjs::function::Opt;
-use rquickjs::{Ctx, Exception, Object, Result, Value};
+use rquickjs::{Array, Atom, Ctx, Exception, Object, Result, Value};
 
 use super::{Octets, bytes, json, set};
 use crate::failure::Failure;
-use crate::state::{Asked, Shared, State};
+use crate::state::{Asked, Clock, Shared, State};
 use crate::{Body, DbRequest, FetchRequest, Level, Request, Response};
 
 pub(super) fn add<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
@@ -50,6 +51,10 @@ fn request<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
         Body::Bytes(bytes) => Octets::new_copy(ctx, bytes).map(Octets::into_value),
     })?;
     let state = Arc::clone(shared);
+    set(native, "isJson", move |ctx: Ctx<'js>| -> Result<bool> {
+        Ok(matches!(asked(&ctx, &state)?.body, Body::Json(_)))
+    })?;
+    let state = Arc::clone(shared);
     set(native, "caller", move |ctx: Ctx<'js>| -> Result<Object<'js>> {
         let request = asked(&ctx, &state)?;
         let caller = Object::new(ctx.clone())?;
@@ -81,24 +86,24 @@ fn object<'js>(ctx: &Ctx<'js>, text: &[u8]) -> Result<Value<'js>> {
 /// The app's data.
 fn data<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
     let state = Arc::clone(shared);
-    type Parts = (String, String, String, String, Option<String>);
     let database =
         move |ctx: Ctx<'js>, id: u32, parts: Vec<Option<String>>, single: bool, picture: Opt<Option<String>>| {
             let mut parts = parts.into_iter();
-            let mut next = || parts.next().flatten();
-            let (method, collection, query, prefer, body): Parts = (
-                next().unwrap_or_default(),
-                next().unwrap_or_default(),
-                next().unwrap_or_default(),
-                next().unwrap_or_default(),
-                next(),
-            );
+            let mut next = || parts.next().flatten().unwrap_or_default();
+            let (method, collection, query, prefer) = (next(), next(), next(), next());
             let method = ["GET", "HEAD", "POST", "PATCH", "DELETE"].into_iter().find(|known| *known == method);
             let method = method.ok_or_else(|| Exception::throw_type(&ctx, "no such method"))?;
-            let request = DbRequest { method, collection, query, prefer, single, body: body.map(Bytes::from) };
+            let mut pieces: Vec<String> = parts.flatten().collect();
+            let body = match pieces.len() {
+                0 | 1 => pieces.pop().map(Bytes::from),
+                _ => Some(around(&pieces, &asked(&ctx, &state)?.body)),
+            };
+            let request = DbRequest { method, collection, query, prefer, single, body };
             ask(&ctx, &state, Asked::Database { id, request, picture: picture.0.flatten() })
         };
     set(native, "database", database)?;
+    let state = Arc::clone(shared);
+    set(native, "columns", move |ctx: Ctx<'js>, rows: Array<'js>| columns(&ctx, &rows, &state.clock))?;
     let state = Arc::clone(shared);
     set(native, "sql", move |ctx: Ctx<'js>, id: u32, text: String, params: String, picture: Opt<Option<String>>| {
         ask(&ctx, &state, Asked::Sql { id, text, params: Bytes::from(params), picture: picture.0.flatten() })
@@ -113,6 +118,36 @@ fn data<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
         let rows = rows.ok_or_else(|| Exception::throw_type(&ctx, "what is yielded is something that JSON has"))?;
         ask(&ctx, &state, Asked::Batch { id, rows: Bytes::from(rows) })
     })
+}
+
+/// What is written: between each two of its pieces stands the request's JSON body as it came.
+fn around(pieces: &[String], body: &Body) -> Bytes {
+    let json = if let Body::Json(json) = body { &json[..] } else { b"null" };
+    let pieces: Vec<&[u8]> = pieces.iter().map(String::as_bytes).collect();
+    Bytes::from(pieces.join(json))
+}
+
+/// The names that rows have, each once. Most rows have those of the one before, in its order.
+fn columns<'js>(ctx: &Ctx<'js>, rows: &Array<'js>, clock: &Clock) -> Result<Vec<Value<'js>>> {
+    let (mut known, mut names, mut last) = (HashSet::new(), Vec::new(), Vec::new());
+    for row in rows.iter::<Value<'js>>() {
+        if clock.is_over() {
+            return Err(Exception::throw_message(ctx, "the time is over"));
+        }
+        let row = row?;
+        let Some(row) = row.as_object() else { continue };
+        let keys: Vec<Atom<'js>> = row.keys().collect::<Result<_>>()?;
+        if keys == last {
+            continue;
+        }
+        for key in &keys {
+            if known.insert(key.clone()) {
+                names.push(key.to_value()?);
+            }
+        }
+        last = keys;
+    }
+    Ok(names)
 }
 
 /// The network and the log.

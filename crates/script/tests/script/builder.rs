@@ -1,8 +1,11 @@
 //! `db.from(…)`: the requests that postgrest-js sends for the same words, and what becomes of the answers.
 
-use pintle_script::{DbAnswer, DbRequest};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::host::{World, answer_in, call, compile, failure};
+use pintle_script::{Body, DbAnswer, DbRequest, Request};
+
+use crate::host::{World, answer_in, call, compile, engine, failure, request};
 
 /// What is asked of the database by `await` and this expression.
 fn asked(expression: &str) -> DbRequest {
@@ -132,6 +135,54 @@ fn a_write_says_what_it_wants_in_its_preferences() {
             (method, query, prefer, body),
             "{expression}"
         );
+    }
+}
+
+#[test]
+fn rows_that_differ_name_all_their_columns_once_in_their_order() {
+    let cases = [
+        ("[{ b: 1, a: 2 }, { b: 3, a: 4 }]", r#""b","a""#),
+        ("[{ a: 1 }, { b: 2 }, { c: 3, a: 4 }, { a: 5 }]", r#""a","b","c""#),
+        // What is undefined is a column all the same: it is null.
+        ("[{ a: undefined }, { a: undefined }]", r#""a""#),
+        ("[{ 'x\\\"y': 1, é: 2, 7: 3 }]", r#""7","x\"y","é""#),
+        ("[{ a: 1 }, null, 5, Object.create({ inherited: 1 }, { hidden: { value: 1 } })]", r#""a""#),
+        ("[{ a: 1, [Symbol('s')]: 2 }]", r#""a""#),
+    ];
+    for (rows, columns) in cases {
+        let asked = asked(&format!("db.from('x').insert({rows})"));
+        assert_eq!(decoded(&asked.query), format!("columns={columns}"), "{rows}");
+    }
+    assert_eq!(asked("db.from('x').insert([])").query, "");
+}
+
+#[test]
+fn a_body_is_written_as_it_came() {
+    // Made by `JSON.stringify`, the number would be rounded and the spaces would be gone.
+    let came = r#"{ "n": 9007199254740993, "é": [1.10] }"#;
+    let cases = [
+        ("insert({ data: request.raw })", format!(r#"{{"data":{came}}}"#)),
+        ("update({ a: 1, no: undefined, data: request.raw, z: 'é' })", format!(r#"{{"a":1,"data":{came},"z":"é"}}"#)),
+        ("insert({ data: request.raw, again: request.raw })", format!(r#"{{"data":{came},"again":{came}}}"#)),
+        // Elsewhere it is what its values are.
+        ("insert([{ data: request.raw }])", r#"[{"data":{"n":9007199254740992,"é":[1.1]}}]"#.to_owned()),
+        ("insert({ data: { deep: request.raw } })", r#"{"data":{"deep":{"n":9007199254740992,"é":[1.1]}}}"#.to_owned()),
+        ("insert({ data: request.body })", r#"{"data":{"n":9007199254740992,"é":[1.1]}}"#.to_owned()),
+    ];
+    for (expression, body) in cases {
+        let text = format!("export default async (request) => {{ await db.from('x').{expression} }}");
+        let mut world = World::default();
+        let request = Request { body: Body::Json(came.into()), ..request() };
+        engine().call(&compile(&text), &Arc::new(request), Duration::from_secs(60), &mut world).unwrap();
+        assert_eq!(world.asked[0].body.as_deref().map(|body| std::str::from_utf8(body).unwrap()), Some(&*body));
+    }
+    assert_eq!(answer_in("return request.raw", &mut World::default()), r#"{"n":[1,2]}"#);
+    for (body, raw) in [(Body::Text("a".to_owned()), r#"["string","a"]"#), (Body::None, r#"["undefined",null]"#)] {
+        let program = compile("export default ({ raw }) => [typeof raw, raw]");
+        let request = Request { body, ..request() };
+        let time = Duration::from_secs(60);
+        let response = engine().call(&program, &Arc::new(request), time, &mut World::default()).unwrap();
+        assert_eq!(response.body, raw.as_bytes());
     }
 }
 

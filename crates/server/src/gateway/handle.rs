@@ -21,6 +21,7 @@ use crate::grpc::Call;
 use crate::handle::{log_failure, without_body};
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
+use crate::passed::PINTLE_SERVICE;
 use crate::routes::Endpoint;
 use crate::{compress, docs, grpc, pipeline};
 
@@ -51,6 +52,11 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     let mut told = Told::default();
     let mut answer = match owner {
         Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body, &mut told)).await {
+            // The documentation of one service, where it has no page: here it is that of the whole app.
+            Ok(answer) if head.uri.path() == "/" && answer.headers().contains_key(PINTLE_SERVICE) => {
+                let answer = documentation(front, &head).await;
+                own(front, &head, &id, answer)
+            }
             Ok(answer) => passed_back(front, &head, answer),
             Err(failure) => own(front, &head, &id, Err(failure)),
         },
@@ -139,6 +145,11 @@ fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failu
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer.map(Either::Left)
+}
+
+/// That of the whole app.
+async fn documentation(front: &Front, head: &Parts) -> Result<Answer, Failure> {
+    Ok(compress::answer(docs::answer(&front.docs, head).await?, head).await)
 }
 
 /// What the gateway knows without a service.

@@ -18,6 +18,7 @@ use crate::body;
 use crate::etag;
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::percent;
 use crate::routes::Mounted;
 
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -39,9 +40,7 @@ pub(crate) async fn one(ask: Ask<'_>, mounted: &Mounted, part: &str, body: Incom
     if method == Method::OPTIONS {
         return Ok(answer::options(mounted.allow.clone()));
     }
-    let key = percent_decode_str(part)
-        .decode_utf8()
-        .map_err(|_| Failure::bad_request(format!("the key `{part}` is no UTF-8 once it is percent-decoded")))?;
+    let key = percent::of_path(part).map_err(|undecoded| Failure::undecoded("the key", part, undecoded))?;
     no_parameters(&ask)?;
     match method {
         Method::GET | Method::HEAD => get::answer(ask, mounted, &key).await,

@@ -23,6 +23,7 @@ use crate::Exposure;
 use crate::answer::{self, Answer};
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::percent;
 
 const ALLOW: HeaderValue = HeaderValue::from_static("OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE");
 const VARY: HeaderValue = HeaderValue::from_static("Accept, Prefer, Range");
@@ -61,9 +62,17 @@ fn profile(head: &Parts) -> Result<(), Failure> {
 }
 
 /// The collection of a name that is written otherwise than it is, with `%`: it means the same (RFC 3986, 6.2.2.2).
-pub(crate) fn written_otherwise(exposure: &Exposure, model: &Model, part: &str) -> Option<CollectionId> {
-    let name = percent_decode_str(part).decode_utf8().ok()?;
-    exposure.collections.iter().copied().find(|id| model.collection(*id).name == name)
+///
+/// # Errors
+/// When it is no text.
+pub(crate) fn written_otherwise(
+    exposure: &Exposure,
+    model: &Model,
+    part: &str,
+) -> Result<Option<CollectionId>, Failure> {
+    let undecoded = |why| Failure::undecoded("the name", part, why).code("PGRST125");
+    let name = percent::of_path(part).map_err(undecoded)?;
+    Ok(exposure.collections.iter().copied().find(|id| model.collection(*id).name == name))
 }
 
 /// There is no such collection among these; perhaps one with a name like it.

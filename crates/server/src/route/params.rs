@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use hyper::header::HeaderName;
-use percent_encoding::percent_decode;
 use pintle_model::likeness::meant;
 use pintle_model::{DefaultValue, Field, ParamPlace, Route, RouteAnswer, Value};
 use pintle_query::rest::Asker;
@@ -11,7 +10,12 @@ use pintle_query::rest::Asker;
 use super::faults::{Faults, shortened};
 use crate::failure::Failure;
 use crate::handle::Ask;
+use crate::percent::{Decoded, NO_UTF_8, of_path, of_query};
 use crate::routes::Found;
+
+/// What a script sees as it is of whole numbers: its numbers are doubles.
+const SAFE_MAX: u64 = (1 << 53) - 1;
+const ROUNDED: &str = "a script would see another number than a larger one: the manifest can take it as text";
 
 /// Reads what a route declares: one value for each of its parameters, in order.
 ///
@@ -31,16 +35,22 @@ fn read_from<'t>(
 ) -> Result<Vec<Value>, Failure> {
     let mut faults = Faults::default();
     let mut given = query_texts(route, query, &mut faults);
+    let in_script = matches!(route.answer, RouteAnswer::Script(_));
     let values = route.params.iter().zip(&mut given).map(|(param, in_query)| {
         let field = &param.field;
         let text = match param.place {
-            ParamPlace::Path => part(&field.name).map(|text| decoded(text, false)),
+            ParamPlace::Path => part(&field.name).map(of_path),
             ParamPlace::Query => in_query.take(),
             ParamPlace::Header => header_name(&field.name)
                 .and_then(header)
                 .map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NO_UTF_8)),
         };
-        value(field, text, asker, &mut faults)
+        let value = value(field, text, asker, &mut faults);
+        if matches!(value, Value::Integer(n) if n.unsigned_abs() > SAFE_MAX && in_script) {
+            let fault = format!("`{}` must be from -{SAFE_MAX} to {SAFE_MAX}", field.name);
+            faults.add(&field.name, fault, Some(ROUNDED.to_owned()));
+        }
+        value
     });
     let values = values.collect();
     faults.end()?;
@@ -59,12 +69,12 @@ fn query_texts<'t>(route: &Route, query: &'t str, faults: &mut Faults) -> Vec<Op
         |name: &str| route.params.iter().position(|param| param.place == ParamPlace::Query && param.field.name == name);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = decoded(name, true).unwrap_or(Cow::Borrowed(name));
+        let name = of_query(name).unwrap_or(Cow::Borrowed(name));
         match declared(&name) {
             Some(at) if given[at].is_some() => {
                 faults.add(&name, format!("`{name}` is given twice"), Some("give it once".to_owned()));
             }
-            Some(at) => given[at] = Some(decoded(text, true)),
+            Some(at) => given[at] = Some(of_query(text)),
             None if !matches!(route.answer, RouteAnswer::Script(_)) => unknown(route, &name, faults),
             None => {}
         }
@@ -80,27 +90,6 @@ fn unknown(route: &Route, name: &str, faults: &mut Faults) {
         None => format!("its parameters are {}", known().collect::<Vec<_>>().join(", ")),
     };
     faults.add(name, format!("`{}` is no parameter of this route", shortened(name)), Some(hint));
-}
-
-/// Why a text cannot be percent-decoded: what is wrong, and what would be right.
-type Undecoded = (&'static str, &'static str);
-type Decoded<'t> = Result<Cow<'t, str>, Undecoded>;
-
-const STRAY: Undecoded = ("holds a % that no two hexadecimal digits follow", "write a % itself as %25");
-const NO_UTF_8: Undecoded =
-    ("holds bytes that are no UTF-8", "percent-encode the UTF-8 bytes of each character: é is %C3%A9");
-
-/// What stands percent-encoded. In a query string `+` is a space.
-fn decoded(text: &str, plus: bool) -> Decoded<'_> {
-    let spaced = if plus && text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-    if !spaced.contains('%') {
-        return Ok(spaced);
-    }
-    let is_escape = |after: &str| after.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
-    if !spaced.split('%').skip(1).all(is_escape) {
-        return Err(STRAY);
-    }
-    percent_decode(spaced.as_bytes()).decode_utf8().map(|text| Cow::Owned(text.into_owned())).map_err(|_| NO_UTF_8)
 }
 
 /// A parameter's value, or null and a fault.
@@ -258,5 +247,17 @@ mod tests {
         let read = |query| read_from(&route, &|_| None, query, &|_| None, &asker);
         assert_eq!(read("data.KEY=1&a=2&b=3").unwrap(), [Value::Integer(2)]);
         assert_eq!(faults(read("b=3&a=x")).len(), 1);
+        assert_eq!(read("a=-9007199254740991").unwrap(), [Value::Integer(-9_007_199_254_740_991)]);
+        let rounded = "a: `a` must be from -9007199254740991 to 9007199254740991";
+        for a in ["9007199254740992", "-9007199254740993", "-9223372036854775808"] {
+            let query = format!("a={a}");
+            assert_eq!(faults(read_from(&route, &|_| None, &query, &|_| None, &asker)), [rounded], "{a}");
+        }
+    }
+
+    #[test]
+    fn sql_takes_whole_numbers_that_a_script_would_round() {
+        let a = || vec![param(QUERY, "a", Type::Integer)];
+        assert_eq!(asked(a(), &[], "a=9223372036854775807", b"").unwrap(), [Value::Integer(i64::MAX)]);
     }
 }

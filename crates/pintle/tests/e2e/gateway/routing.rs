@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::fake::Fake;
 use super::{app, gateway, nowhere, until_ready};
-use crate::common::{App, pintle};
+use crate::common::{App, Server, pintle};
 
 #[tokio::test]
 async fn a_path_goes_to_its_service_with_all_of_its_methods_and_its_parameters() {
@@ -57,6 +57,30 @@ async fn services_behind_a_gateway_answer_as_one_process_does() {
     let head = gateway.ask(reqwest::Method::HEAD, "/rest/v1/things").await.has(200);
     assert_eq!(head.header("content-range"), "0-1/*");
     gateway.get("/rest/v1/persons").token("nonsense").await.has(401);
+}
+
+#[tokio::test]
+async fn where_pages_have_none_for_the_root_it_shows_the_documentation_of_all_services() {
+    let app = App::of(
+        "pintle: 1\nname: split\ncollections: { persons: { policies: { select: 'true' } } }\npublic: web\n\
+         services: { data: { collections: [persons] }, page: { pages: true } }\n",
+    );
+    let web = app.folder.path().join("web");
+    std::fs::create_dir_all(web.join("map")).unwrap();
+    std::fs::write(web.join("map/index.html"), "the map").unwrap();
+    let page = Server::start(&mut pintle(&["serve", app.path(), "--service", "page", "--listen", "127.0.0.1:0"]));
+    let upstreams = [format!("data={}", nowhere()), format!("page={}", page.origin)];
+    let mut command = pintle(&["gateway", app.path(), "--listen", "127.0.0.1:0"]);
+    command.args(["--upstream", &upstreams[0], "--upstream", &upstreams[1]]);
+    let gateway = Server::start(&mut command);
+    while gateway.get("/health").await.json()["services"]["page"] != "ok" {}
+    assert_eq!(gateway.get("/map/").await.has(200).text, "the map");
+    let (root, docs) = (gateway.get("/").await.has(200), gateway.get("/docs").await.has(200));
+    assert_eq!(root.text, docs.text);
+    assert_eq!(root.header("pintle-service"), "");
+    // A page that is there is shown.
+    std::fs::write(web.join("index.html"), "home").unwrap();
+    assert_eq!(gateway.get("/").await.has(200).text, "home");
 }
 
 #[tokio::test]

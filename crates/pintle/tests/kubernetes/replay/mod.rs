@@ -27,8 +27,8 @@ use deployed::Deployed;
 use load::{Endpoints, Load};
 use pod::{Container, Pod};
 
-/// How long a server may take until callers reach it.
-const READY_MAX: Duration = Duration::from_secs(2);
+/// How long a server may take until callers reach it: a second of its own, up to two of its probes, which ask each second.
+const READY_MAX: Duration = Duration::from_secs(3);
 /// How often all replicas are replaced, unless `PINTLE_TEST_ROUNDS` says so.
 const ROUNDS: usize = 2;
 

@@ -210,9 +210,21 @@ impl Pod {
         let name = &self.container.name;
         let after =
             state.ready_after.unwrap_or_else(|| panic!("{name} is not ready: {:?}\n{}", state.dead, self.log()));
-        // What it did not work it waited, on a busy machine mostly for a processor.
-        eprintln!("{name} is ready after {after:?}, and has worked for {:?}", self.worked());
-        after
+        // What it did not work it waited; for a processor that others had is no fault of its own.
+        let waited = self.waited();
+        eprintln!("{name} is ready after {after:?}, has worked for {:?}, and waited {waited:?}", self.worked());
+        after.saturating_sub(waited)
+    }
+
+    /// How long it has waited for a processor: the thread that did so longest.
+    fn waited(&self) -> Duration {
+        let id = self.child.lock().expect("the process").id();
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
+        let waited = threads.filter_map(|thread| {
+            let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            stat.split(' ').nth(1)?.parse().ok()
+        });
+        Duration::from_nanos(waited.max().unwrap_or_default())
     }
 
     /// The processors' time that it has taken.
