@@ -15,7 +15,7 @@ const OPEN = 9 * HOUR;
 /** How long it takes from one booth to the next. */
 const WALK = 3 * MINUTE;
 /** How many rows are stored at once. */
-const BATCH = 1000;
+const BATCH = 5000;
 
 const whole = (name, value, least, most) => {
   if (!Number.isInteger(value) || value < least || value > most) throw new RangeError(`${name} is a whole number from ${least} to ${most}`);

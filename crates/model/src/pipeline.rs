@@ -46,7 +46,7 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Batch {
-        Batch { records: 1000, wait: Duration::from_millis(5) }
+        Batch { records: 4000, wait: Duration::from_millis(5) }
     }
 }
 

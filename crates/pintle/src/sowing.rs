@@ -5,7 +5,9 @@ use pintle_model::{Collection, CollectionId, KeyOrigin};
 use pintle_query::rest::{Preferences, Resolution};
 use pintle_query::{Details, Fault, Planner, Write};
 use pintle_store::{Error, Mode, Store};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use crate::intake::asker;
@@ -13,17 +15,37 @@ use crate::intake::asker;
 /// Faults of rows that are told at once.
 const FAULTS_MAX: usize = 5;
 
-/// What a seed yields at once: collections and rows, in its order.
+/// What a seed yields at once: collections and rows, in its order; rows as they stand there, since they are read as a request's are.
 pub(crate) struct Batch {
-    rows: Map<String, Value>,
+    rows: Vec<(String, Box<RawValue>)>,
 }
 
 impl Batch {
     pub(crate) fn read(json: &[u8]) -> Result<Batch, String> {
-        match serde_json::from_slice(json) {
-            Ok(Value::Object(rows)) => Ok(Batch { rows }),
-            _ => Err("no object of collections and rows, such as { places: [{ name: \"a\" }] }".to_owned()),
+        serde_json::from_slice(json)
+            .map_err(|_| "no object of collections and rows, such as { places: [{ name: \"a\" }] }".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Batch, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Batch;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Batch, A::Error> {
+                let mut rows = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    rows.push(member);
+                }
+                Ok(Batch { rows })
+            }
         }
+        deserializer.deserialize_map(Members)
     }
 }
 
@@ -94,7 +116,7 @@ impl Sower<'_> {
             told.rows.push((name.clone(), count(&write)));
             writes.push(write);
         }
-        let names: Vec<&str> = batch.rows.keys().map(String::as_str).collect();
+        let names: Vec<&str> = batch.rows.iter().map(|(name, _)| name.as_str()).collect();
         let stored = self.runtime.block_on(
             self.store
                 .transaction(Mode::Write, move |tx| writes.iter().try_for_each(|write| tx.write(write).map(|_| ()))),
@@ -114,15 +136,15 @@ impl Sower<'_> {
     }
 
     /// The write of rows; nothing where there are none.
-    fn planned(&self, id: CollectionId, collection: &Collection, rows: &Value) -> Result<Option<Write>, String> {
-        if !rows.is_array() {
+    fn planned(&self, id: CollectionId, collection: &Collection, rows: &RawValue) -> Result<Option<Write>, String> {
+        if !rows.get().starts_with('[') {
             return Err(format!("`{}` is an array of rows", collection.name));
         }
         let resolution = self.again.then_some(Resolution::MergeDuplicates);
         let prefer = Preferences { resolution, ..Preferences::default() };
         let target = if self.again { tells(collection, rows).flatten() } else { None };
         let query = target.map(|fields| format!("on_conflict={}", fields.join(","))).unwrap_or_default();
-        let planned = self.planner.rest_insert(id, &query, rows.to_string().as_bytes(), &prefer, &asker());
+        let planned = self.planner.rest_insert(id, &query, rows.get().as_bytes(), &prefer, &asker());
         planned.map(|planned| planned.write).map_err(|fault| told(collection, &fault))
     }
 
@@ -140,8 +162,10 @@ fn count(write: &Write) -> u64 {
 }
 
 /// What tells the rows from others: their key (`Some(None)`), or the fields of a unique index; nothing where they have neither.
-fn tells<'c>(collection: &'c Collection, rows: &Value) -> Option<Option<Vec<&'c str>>> {
-    let Some(first) = rows.get(0).and_then(Value::as_object) else { return Some(None) };
+fn tells<'c>(collection: &'c Collection, rows: &RawValue) -> Option<Option<Vec<&'c str>>> {
+    let rows: Option<Vec<Value>> = serde_json::from_str(rows.get()).ok();
+    let first = rows.as_ref().and_then(|rows| rows.first()).and_then(Value::as_object);
+    let Some(first) = first else { return Some(None) };
     let given = |at: usize| first.get(&collection.fields[at].name).is_some_and(|value| !value.is_null());
     let key: Vec<usize> = (0..collection.key.len).collect();
     if collection.key.origin == KeyOrigin::Given || key.iter().all(|at| given(*at)) {

@@ -73,5 +73,5 @@ fn pipelines_lead_into_collections() {
     let letters = |id: usize| &model.pipeline(PipelineId(id)).dead_letters;
     assert_eq!((letters(0).records, letters(0).keep.map(|keep| keep.as_secs())), (7, Some(7200)));
     assert_eq!((letters(2).records, letters(2).keep), (100_000, None));
-    assert_eq!((visits.batch.records, visits.batch.wait.as_millis(), visits.access), (1000, 5, RouteAccess::Optional));
+    assert_eq!((visits.batch.records, visits.batch.wait.as_millis(), visits.access), (4000, 5, RouteAccess::Optional));
 }

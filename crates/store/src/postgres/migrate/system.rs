@@ -59,12 +59,12 @@ pub(super) fn rest(watched: &[String]) -> Vec<String> {
         "CREATE OR REPLACE FUNCTION _pintle_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 BEGIN
-  IF TG_OP <> 'TRUNCATE' THEN
-    IF NOT EXISTS (SELECT FROM changed) THEN
-      RETURN NULL;
-    END IF;
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO _pintle_changed VALUES (pg_current_xact_id(), TG_TABLE_NAME) ON CONFLICT DO NOTHING;
+  ELSE
+    INSERT INTO _pintle_changed SELECT pg_current_xact_id(), TG_TABLE_NAME WHERE EXISTS (SELECT FROM changed)
+      ON CONFLICT DO NOTHING;
   END IF;
-  INSERT INTO _pintle_changed VALUES (pg_current_xact_id(), TG_TABLE_NAME) ON CONFLICT DO NOTHING;
   RETURN NULL;
 END $$"
             .to_owned(),
