@@ -94,6 +94,13 @@ impl Nats {
         }
     }
 
+    /// Sends it a signal by its name: `STOP` has it hang, `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        if let Some(server) = &self.server {
+            let _ = Command::new("kill").arg(format!("-{name}")).arg(server.id().to_string()).status();
+        }
+    }
+
     /// Starts it again on the same port, with the same folder.
     ///
     /// # Panics

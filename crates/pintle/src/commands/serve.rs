@@ -97,6 +97,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     reload::migrate(&store, &app, &args.store)?;
     let pages = reload::pages_of(app.model());
     let watcher = args.watch.then(|| Watcher::start(&app.folder, pages.as_deref())).transpose()?;
+    if queue.is_some() {
+        tracing::info!("records of pipelines wait in the queue until `pintle worker` stores them");
+    }
     let kept = (location.dialect(), store, queue);
     let ended = runtime.block_on(serve(args, &app, server, kept, (&places, listeners), watcher));
     drop(inside);

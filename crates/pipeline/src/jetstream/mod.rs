@@ -260,6 +260,8 @@ impl JetStream {
         let answer = tokio::select! {
             biased;
             answer = self.0.client.send_request(subject, request) => answer,
+            // The client keeps its own time only once it has sent it, which a server that hangs can hold up.
+            () = tokio::time::sleep(ANSWER_MAX) => return Err(QueueError::away("the queue did not answer in time")),
             _ = breaks.changed() => return Err(QueueError::away("the connection to the queue broke")),
         };
         answer.map_err(|error| match error.kind() {

@@ -87,8 +87,10 @@ impl Publisher {
                 }
             }
         };
+        let all = messages(&self.planner, self.id, &Sender::of(&asker.caller), records);
+        let alone = all.len() == 1 && !patient;
         let mut by_partition = [const { Vec::new() }; PARTITIONS];
-        for message in messages(&self.planner, self.id, &Sender::of(&asker.caller), records) {
+        for message in all {
             by_partition[message.partition].push(message);
         }
         let wanted = self.stream.wanted();
@@ -96,7 +98,7 @@ impl Publisher {
         let partitions = by_partition.into_iter().filter(|messages| !messages.is_empty()).map(async |messages| {
             for Message { partition, records, json } in messages {
                 let subject = format!("{}.{partition}.{records}", wanted.subject);
-                self.publish(&subject, json.into(), until, patient).await?;
+                self.publish(&subject, json.into(), if alone { begun } else { until }, patient).await?;
             }
             Ok(())
         });

@@ -41,3 +41,20 @@ async fn a_stream_of_records_waits_for_a_nats_that_is_back_soon_before_postgres(
     let stored = "pintle_pipeline_records_total{pipeline=\"places\",outcome=\"stored\"}";
     until("all are stored", async || metric(&worker, stored).await == 3000.0).await;
 }
+
+#[tokio::test]
+async fn a_nats_that_hangs_keeps_nobody_waiting_for_long_before_postgres() {
+    let through = Through::of(MANIFEST);
+    let (server, _worker) = (through.serve(), through.worker());
+    server.post("/places", json!({ "n": 1 })).await.has(202);
+    through.nats.signal("STOP");
+    let begun = std::time::Instant::now();
+    let many = (0..20).map(|n| server.post("/places", json!({ "n": n })).into_future());
+    for answer in many.map(tokio::spawn).collect::<Vec<_>>() {
+        answer.await.unwrap().has(503);
+    }
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+    through.nats.signal("CONT");
+    until("it goes on", async || server.post("/places", json!({ "n": 100 })).await.status == 202).await;
+    until("it is stored", async || count(&server, "/rest/v1/places?n=eq.100").await > 0).await;
+}
