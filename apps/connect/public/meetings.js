@@ -1,26 +1,24 @@
 // Whom somebody met: what the API answers, by person and by stay.
 
-/** Who was at the same place within so many milliseconds has met; others were there at another time. */
-export const TOGETHER = 15 * 60_000;
 /** Places of one person at one booth belong to one stay, if no more than this lies between two of them. */
 const STAY = 45 * 60_000;
-/** The plane and the ellipsoid differ by less than this part. */
-const SLACK = 1.005;
 
 /**
- * `answer` is what `/api/persons/{id}/connection` says of a day. Each person in it, with `stays` in the order of time, those that were there
+ * `near` is what `/api/persons/{id}/connection` says of a day, and `pairs` what `/api/persons/{id}/encounters` does: who was there within
+ * 15 minutes; the others were there at another time. Each person in it, with `stays` in the order of time, those that were there
  * at the same time first: `{ person, stays: [{ from, to, x, y, where, booth, together }], together, first }`.
  */
-export function meetings(answer, subject, distance, day, venue) {
-  const track = day.track(subject);
+export function meetings(near, pairs, venue) {
+  // Pairs come in the order of the subject's time: the first is kept.
+  const met = new Map(pairs.toReversed().map(({ subject, other }) => [other.id, Date.parse(subject.creation_time)]));
   const found = new Map();
-  for (const { location, person } of answer) {
+  for (const { location, person } of near) {
     const time = Date.parse(location.creation_time);
     const place = { time, ...venue.plane.at(Number(location.longitude), Number(location.latitude)) };
     if (!found.has(person.id)) found.set(person.id, { person, places: [] });
-    const mine = met(track, place, distance);
+    const mine = met.get(location.id);
     // From the later one's time on both were there.
-    found.get(person.id).places.push({ ...place, time: Math.max(time, mine?.time ?? 0), together: Boolean(mine) });
+    found.get(person.id).places.push({ ...place, time: Math.max(time, mine ?? 0), together: mine !== undefined });
   }
   const all = [...found.values()].map(({ person, places }) => {
     const stays = group(places.sort((a, b) => a.time - b.time), venue);
@@ -28,11 +26,6 @@ export function meetings(answer, subject, distance, day, venue) {
     return { person, stays, together: Boolean(first), first: (first ?? stays[0]).from };
   });
   return all.sort((a, b) => b.together - a.together || a.first - b.first);
-}
-
-/** The place of a track that is near another one, in space and time. */
-function met(track, place, distance) {
-  return track.find(({ time, x, y }) => Math.abs(time - place.time) <= TOGETHER && Math.hypot(x - place.x, y - place.y) <= distance * SLACK);
 }
 
 function group(places, venue) {

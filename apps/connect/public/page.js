@@ -200,8 +200,9 @@ export class Page {
     const question = this.#question;
     let found = { met: null, fault: null };
     try {
-      const answer = await this.api.get(`/api/persons/${chosen.id}/connection?start_date=${day.date}&end_date=${day.date}&distance=${distance}`);
-      found.met = meetings(answer, chosen.id, distance, day, venue);
+      const ask = (what) => this.api.get(`/api/persons/${chosen.id}/${what}?start_date=${day.date}&end_date=${day.date}&distance=${distance}`);
+      const [near, pairs] = await Promise.all([ask("connection"), ask("encounters")]);
+      found.met = meetings(near, pairs, venue);
     } catch (error) {
       found.fault = `Whom they met is not known: ${error.message}.`;
     }

@@ -16,7 +16,9 @@ use crate::{Error, Manifest, workload};
 
 /// The image of PostgreSQL's own programs.
 pub(crate) const IMAGE: &str = "docker.io/library/postgres:17";
-/// Whom that image's server runs as.
+/// The same with PostGIS, which points need.
+const IMAGE_OF_POINTS: &str = "docker.io/postgis/postgis:17-3.5";
+/// Whom those images' servers run as.
 const USER: i64 = 999;
 /// The name of the database, and of its user.
 pub(crate) const DATABASE: &str = "app";
@@ -77,6 +79,7 @@ fn server(plan: &Plan<'_>) -> k8s_openapi::api::core::v1::PodSpec {
         ("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --no-locale"),
         ("PGDATA", "/var/lib/postgresql/data/pgdata"),
     ];
+    let has_points = plan.model.collections.iter().any(|collection| !collection.positions.is_empty());
     let kit = Kit::default().variables(variables.map(|(name, value)| plain(name, value))).secret(plan, PASSWORD);
     let mut kit = kit.scratch("run", "/var/run/postgresql").scratch("tmp", "/tmp");
     kit.mounts.push(k8s_openapi::api::core::v1::VolumeMount {
@@ -94,7 +97,7 @@ fn server(plan: &Plan<'_>) -> k8s_openapi::api::core::v1::PodSpec {
     };
     let container = Container {
         name: "postgres".to_owned(),
-        image: Some(IMAGE.to_owned()),
+        image: Some(if has_points { IMAGE_OF_POINTS } else { IMAGE }.to_owned()),
         args: Some(vec!["-c".to_owned(), CONNECTIONS.to_owned()]),
         env: Some(kit.environment),
         ports: Some(vec![ContainerPort { container_port: i32::from(POSTGRES_PORT), ..ContainerPort::default() }]),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use pintle_model::{
-    Collection, CollectionId, DefaultValue, Model, Role, Route, RouteAccess, RouteId, Service, ServiceId,
+    Collection, CollectionId, DefaultValue, Model, PipelineId, Role, Route, RouteAccess, RouteId, Service, ServiceId,
 };
 
 use crate::app::App;
@@ -100,7 +100,11 @@ impl Banner<'_> {
             services.iter().map(|id| format!("{}  {}", origin(*address), model.service(*id).name))
         });
         let mounted = self.collections().filter_map(|(origin, c)| Some(format!("{origin}{}", c.mount.as_ref()?.path)));
-        let mut api = few(mounted.collect());
+        let pipelines = model.pipelines.iter().enumerate().filter_map(|(at, pipeline)| {
+            let origin = self.origin_of(|service| service.pipelines.contains(&PipelineId(at)))?;
+            Some(format!("{origin}{}", pipeline.path))
+        });
+        let mut api = few(mounted.chain(pipelines).collect());
         let mut rest: Vec<_> = match apart {
             true => self.collections().map(|(origin, _)| format!("{origin}/rest/v1")).collect(),
             false => self.origins().map(|origin| format!("{origin}/rest/v1")).collect(),
@@ -139,11 +143,12 @@ impl Banner<'_> {
     fn first_call(&self) -> String {
         let model = self.app.model();
         let policied = self.collections().any(|(_, c)| c.policies.insert.is_some());
+        let open = self.collections().any(|(_, c)| takes_all(c));
         // Where routes write, nobody is meant to go past the policies for it.
         let by_routes = model.routes.iter().any(|route| route.method != "GET") || self.collections().next().is_none();
         match (policied || !by_routes, self.dev) {
-            (true, true) => format!("\n  Write:\n\n{}", self.first_write(None)),
-            (true, false) => format!(
+            (true, dev) if dev || open => format!("\n  Write:\n\n{}", self.first_write(None)),
+            (true, _) => format!(
                 "\n  To write, make a token (it is shown once), and send it along:\n\n{}{}",
                 self.token(if policied { "authenticated" } else { "service_role" }),
                 self.first_write(Some("Authorization: Bearer $TOKEN"))
@@ -182,7 +187,8 @@ impl Banner<'_> {
     fn example(&self) -> Option<(String, String)> {
         let refers = |c: &Collection| c.fields.iter().any(|field| field.reference.is_some());
         let fit = || self.collections().filter(|(_, c)| !refers(c));
-        let mut wanted = fit().filter(|(_, c)| c.policies.insert.is_some()).chain(fit());
+        let open = fit().filter(|(_, c)| takes_all(c));
+        let mut wanted = open.chain(fit().filter(|(_, c)| c.policies.insert.is_some())).chain(fit());
         wanted.find_map(|(origin, collection)| {
             let record = pintle_server::openapi::example(collection)?;
             let place = match &collection.mount {
@@ -192,6 +198,11 @@ impl Banner<'_> {
             Some((place, record.to_string()))
         })
     }
+}
+
+/// Whether anybody may add any record.
+fn takes_all(collection: &Collection) -> bool {
+    collection.policies.insert.as_ref().is_some_and(|policy| policy.source.trim() == "true")
 }
 
 /// The first ones: a long list would push the rest off the screen, and the documentation has all.

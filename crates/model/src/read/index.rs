@@ -14,12 +14,16 @@ impl Reader<'_> {
         let Some(items) = self.items(node, at, "indexes", "indexes", Empty::Allowed) else { return };
         for item in items {
             let again = if speaks_of_space(item) {
-                let Some(space) = self.space(item, collection) else { continue };
+                let Some(space) = self.space(item, collection) else {
+                    // What asks for it further on has no other mistake.
+                    self.doubtful.push(collection.name.clone());
+                    continue;
+                };
                 let again = collection.spaces.contains(&space);
                 collection.spaces.push(space);
                 again
             } else {
-                let Some(index) = self.index(item, &collection.fields) else { continue };
+                let Some(index) = self.index(item, collection) else { continue };
                 let again = collection.indexes.contains(&index);
                 collection.indexes.push(index);
                 again
@@ -37,6 +41,10 @@ impl Reader<'_> {
         let (of, name) = space?;
         let name = name?;
         let Some((position, _)) = collection.position(name) else {
+            // That it is none has its reason, which has been told.
+            if self.doubtful.contains(&format!("{}.{name}", collection.name)) {
+                return None;
+            }
             let names: Vec<&str> = collection.positions.iter().map(|position| position.name.as_str()).collect();
             let help = match suggest(name, &names, &[]) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -76,7 +84,7 @@ impl Reader<'_> {
         found.map(|at| (at, &fields[at]))
     }
 
-    fn index(&mut self, node: &Node, fields: &[Field]) -> Option<Index> {
+    fn index(&mut self, node: &Node, collection: &Collection) -> Option<Index> {
         let (items, unique) = match &node.kind {
             Kind::List(_) => (self.items(node, node.span, "index", "fields", Empty::Refused)?, false),
             Kind::Map(_) => {
@@ -93,7 +101,7 @@ impl Reader<'_> {
         };
         let mut parts: Vec<IndexPart> = Vec::with_capacity(items.len());
         for item in items {
-            let part = self.part(item, node.span, fields)?;
+            let part = self.part(item, node.span, collection)?;
             if parts.iter().any(|other| (other.field, &other.path) == (part.field, &part.path)) {
                 self.error(item.span, "this part stands in the index already");
                 return None;
@@ -103,7 +111,8 @@ impl Reader<'_> {
         Some(Index { parts, unique })
     }
 
-    fn part(&mut self, node: &Node, at: Span, fields: &[Field]) -> Option<IndexPart> {
+    fn part(&mut self, node: &Node, at: Span, collection: &Collection) -> Option<IndexPart> {
+        let fields = &collection.fields;
         let text = self.text(node, at, "index")?.trim();
         let (place, descending) = match text.rsplit_once(char::is_whitespace) {
             Some((place, "desc")) => (place.trim_end(), true),
@@ -117,6 +126,7 @@ impl Reader<'_> {
         let Some(field) = fields.iter().position(|field| field.name == name) else {
             let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
             let help = match suggest(name, &names, &[]) {
+                _ if collection.position(name).is_some() => format!("it is a point: write `{{ space: {name} }}`"),
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None if super::name::well_formed(name) => format!("fields are {}", list(&names)),
                 None => FORM.to_owned(),

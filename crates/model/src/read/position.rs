@@ -48,7 +48,10 @@ impl Reader<'_> {
                     self.error_help(key.span, format!("`{}` is not for a point of two fields", key.text), help);
                 }
             }
-            let Some((longitude, latitude)) = self.numbers(collection, derived) else { continue };
+            let Some((longitude, latitude)) = self.numbers(collection, derived) else {
+                self.doubtful.extend([collection.name.clone(), format!("{}.{}", collection.name, field.name)]);
+                continue;
+            };
             let of = PositionOf::Numbers { longitude, latitude };
             collection.positions.push(Position { name: field.name, of, description: field.description });
         }

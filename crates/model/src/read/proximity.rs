@@ -245,9 +245,23 @@ impl Reader<'_> {
             self.error_help(at.span, "`embed` is of the other's records", "leave it out, or name a `subject`");
             return Vec::new();
         }
+        let items = self.names(node, "embed", "names and fields");
+        let within = items.iter().any(|(_, node)| matches!(&node.kind, Kind::Scalar { text, .. } if text == PLACE));
+        let fields: Vec<&str> = collection.fields.iter().map(|field| field.name.as_str()).collect();
+        let taken = match shape {
+            ProximityShape::Places if within => &[][..],
+            ProximityShape::Places => &fields[..],
+            ProximityShape::Pairs => &["subject", "other", "metres", "seconds"],
+            ProximityShape::Subjects => &["other", "count", "first", "last", "nearest"],
+        };
         let mut embed = Vec::new();
-        for (key, node) in self.names(node, "embed", "names and fields") {
+        for (key, node) in items {
             self.name_form(&key.text, key.span);
+            if taken.contains(&key.text.as_str()) {
+                let message = format!("the answer has its own `{}`", key.text);
+                self.error_help(key.span, message, format!("its members are {}: take another name", list(taken)));
+                continue;
+            }
             let Some(name) = self.text(node, key.span, &key.text) else { continue };
             if name == PLACE {
                 if shape != ProximityShape::Places {

@@ -340,6 +340,10 @@ impl Lower<'_> {
         for expr in exprs {
             let typed = self.expr(expr)?;
             let known: Known = self.alone(typed)?;
+            if is_untold(known.ty) {
+                let message = format!("{} cannot be told apart on both stores alike", known.ty.name());
+                return Err(self.wrong(message, place(expr)).help("group by a field of another type"));
+            }
             parts.push(self.equal_key(&known));
         }
         Ok(Fragment::list(parts, ", "))

@@ -124,12 +124,17 @@ impl Planner {
             Some(from) if from == to => Ok(expr),
             Some(from) if castable(from, to) => Ok(Expr::Cast(Box::new(expr), to)),
             from => {
+                let point = from == Some(Type::Point);
                 let from = from.map_or("unknown", Type::pg_name);
                 Err(Fault::new(
                     FaultKind::Unsupported,
                     format!("casts from {from} to {} are not supported", to.pg_name()),
                 )
-                .hint("every type can be cast to text, and text to every type"))
+                .hint(if point {
+                    "a point is answered as GeoJSON, and not cast"
+                } else {
+                    "every type but points can be cast to text, and text to every one of them"
+                }))
             }
         }
     }
@@ -182,6 +187,11 @@ fn not_a_point(ty: Type) -> Fault {
 }
 
 fn no_operator(ty: Type, operator: &str) -> Fault {
+    if ty == Type::Point {
+        let message = format!("operator does not exist: {} {operator} unknown", ty.pg_name());
+        return Fault::new(FaultKind::UndefinedOperator, message)
+            .hint("points are not compared: `dwithin`, `bbox` and `within` ask where they are, and `is.null` whether there is one");
+    }
     Fault::new(FaultKind::UndefinedOperator, format!("operator does not exist: {} {operator} unknown", ty.pg_name()))
         .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
 }

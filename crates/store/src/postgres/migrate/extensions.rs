@@ -19,12 +19,17 @@ pub(super) async fn missing(session: &Session, model: &Model) -> Result<Vec<Stri
         !collection.positions.is_empty() || collection.fields.iter().any(|field| field.ty == Type::Point)
     };
     if model.collections.iter().any(has_points) {
-        needed.push(("postgis", "points need PostGIS", "postgresql-15-postgis-3"));
+        needed.push(("postgis", "points need PostGIS", "-postgis-3"));
     }
     if model.collections.iter().flat_map(|collection| &collection.spaces).any(|space| space.time.is_some()) {
-        needed.push(("btree_gist", "indexes of space and time need btree_gist", "postgresql-15 (or -contrib)"));
+        needed.push(("btree_gist", "indexes of space and time need btree_gist", ""));
     }
     let mut sql = Vec::new();
+    if needed.is_empty() {
+        return Ok(sql);
+    }
+    let version = "SELECT current_setting('server_version_num')::int / 10000";
+    let version: i32 = session.one(version, &[]).await?.map_or(15, |row| row.get(0));
     for (name, why, package) in needed {
         let look = format!(
             "SELECT (SELECT count(*) FROM pg_available_extensions WHERE name = {0}) > 0, n.nspname::text, \
@@ -46,8 +51,8 @@ pub(super) async fn missing(session: &Session, model: &Model) -> Result<Vec<Stri
             _ if available => sql.push(format!("{CREATE}{name}")),
             _ => {
                 return Err(Error::Migration(format!(
-                    "{why}, and the server does not have it: install the package {package} where PostgreSQL runs, or \
-                     another of its version"
+                    "{why}, and the server does not have it: install it where PostgreSQL runs, which is version {version} \
+                     (Debian's package is postgresql-{version}{package})"
                 )));
             }
         }
