@@ -36,6 +36,11 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIME_MAX: Duration = Duration::from_secs(20);
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
+/// Bytes of a request's body, over HTTP/2, that may come before anybody reads them; and of all on a connection. What is sent in many small
+/// frames, as records are by gRPC, costs more than its bytes: h2 takes it as long as that is less than half of a connection's bytes,
+/// and else ends the connection. So the first must be small beside the second.
+const STREAM_BYTES_MAX: u32 = 64 << 10;
+const CONNECTION_BYTES_MAX: u32 = 16 << 20;
 /// Bytes of a request's head beside its URL.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long to wait when the system has no more files for connections.
@@ -239,6 +244,8 @@ fn builder(url_bytes: u64) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_BYTES_MAX)
+        .initial_connection_window_size(CONNECTION_BYTES_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIME_MAX);
     builder

@@ -1,15 +1,13 @@
 //! Records by gRPC, from a client that was made of the published protocol.
 
-mod client;
+mod body;
+pub(crate) mod client;
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame};
 use prost_reflect::prost::Message as _;
 use prost_reflect::prost::encoding::decode_varint;
 use prost_reflect::prost_types::FileDescriptorProto;
@@ -18,12 +16,14 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::common::{App, Place, Server};
+use body::{Again, Endless};
 use client::{Client, With, compiled};
 
 in_every_way!(
     records_are_stored_and_each_fault_is_told,
     each_record_is_answered_while_others_are_sent,
     a_stream_of_any_length_takes_the_same_memory,
+    records_may_each_come_in_a_frame_of_its_own,
     who_may_not_is_told_so_by_a_status,
     what_is_no_message_costs_itself_alone,
     tools_learn_the_protocol_from_the_server;
@@ -167,6 +167,22 @@ async fn a_stream_of_any_length_takes_the_same_memory(place: Place) {
     assert_eq!(count(&server).await, "100");
     let grown = memory(&server).saturating_sub(before);
     assert!(grown < 32, "of 96 MB it kept {grown} MB");
+}
+
+/// As Python and Go send them, faster than they are stored.
+async fn records_may_each_come_in_a_frame_of_its_own(place: Place) {
+    let (_app, server, client) = served(place).await;
+    let record = client.place_with_id(1, "");
+    let framed = Bytes::from([&[0, 0, 0, 0, u8::try_from(record.len()).unwrap()][..], &record].concat());
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let calls = (0..3).map(|_| {
+        let request = http2.post(format!("{}{TAKE}", server.origin)).header("content-type", "application/grpc");
+        request.header("te", "trailers").body(reqwest::Body::wrap(Again(framed.clone(), 15_000))).send()
+    });
+    for answer in futures_util::future::join_all(calls).await {
+        let read = reqwest::Body::from(answer.unwrap()).collect().await.unwrap();
+        assert_eq!(read.trailers().unwrap()["grpc-status"], "0");
+    }
 }
 
 async fn who_may_not_is_told_so_by_a_status(place: Place) {
@@ -316,18 +332,6 @@ async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {
         from += 4000;
     }
     assert_eq!(count(&server).await, stored.to_string());
-}
-
-/// A body of one piece, and of what never comes.
-struct Endless(Option<Vec<u8>>);
-
-impl Body for Endless {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        self.0.take().map_or(Poll::Pending, |piece| Poll::Ready(Some(Ok(Frame::data(piece.into())))))
-    }
 }
 
 async fn a_call_ends_when_its_time_is_over(place: Place) {

@@ -10,7 +10,8 @@ use crate::common::{App, PATIENCE, Place, Server};
 
 in_every_way!(
     a_stream_is_answered_while_it_is_sent,
-    a_long_stream_is_stored_whole_and_once;
+    a_long_stream_is_stored_whole_and_once,
+    an_array_of_too_many_is_refused_before_any_is_read;
     what_is_too_much_is_refused_with_a_time_to_wait,
 );
 
@@ -111,6 +112,18 @@ async fn a_long_stream_is_stored_whole_and_once(place: Place) {
     }
     let count = server.get("/rest/v1/places?select=n&limit=1").header("Prefer", "count=exact").await.has(206);
     assert_eq!(count.headers["content-range"], "0-0/4995");
+}
+
+async fn an_array_of_too_many_is_refused_before_any_is_read(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    // Each would be answered by a hundred times its own bytes.
+    let refused =
+        server.post("/places", format!("[{}1]", "1,".repeat(500_000))).header("Content-Type", "application/json");
+    let refused = refused.await.has(413);
+    assert_eq!(refused.json()["message"], "an array holds at most 10000 records");
+    let most = server.post("/places", format!("[{}1]", "1,".repeat(9_999))).header("Content-Type", "application/json");
+    assert_eq!(most.await.has(207).json().as_array().unwrap().len(), 10_000);
 }
 
 async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {

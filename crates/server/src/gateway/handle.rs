@@ -1,6 +1,8 @@
 //! The life of a request at the gateway.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use http_body_util::Either;
@@ -53,11 +55,11 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     let mut answer = match owner {
         Some(service) => match Box::pin(passed_on(front, service, remote, &id, &head, body, &mut told)).await {
             // The documentation of one service, where it has no page: here it is that of the whole app.
-            Ok(answer) if head.uri.path() == "/" && answer.headers().contains_key(PINTLE_SERVICE) => {
+            Ok((answer, _)) if head.uri.path() == "/" && answer.headers().contains_key(PINTLE_SERVICE) => {
                 let answer = documentation(front, &head).await;
                 own(front, &head, &id, answer)
             }
-            Ok(answer) => passed_back(front, &head, answer),
+            Ok((answer, moved)) => passed_back(front, &head, answer, moved),
             Err(failure) => own(front, &head, &id, Err(failure)),
         },
         None => {
@@ -88,7 +90,7 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     answer
 }
 
-/// Has a service answer.
+/// Has a service answer; what counts the pieces of the request that it takes meanwhile.
 async fn passed_on(
     front: &Front,
     service: &Service,
@@ -97,7 +99,7 @@ async fn passed_on(
     head: &Parts,
     body: Incoming,
     told: &mut Told,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<(Response<Incoming>, Arc<AtomicU64>), Failure> {
     let limits = &front.model().limits;
     let headers = headers::onward(head, remote, id, &front.key);
     trace::id(&headers).clone_into(&mut told.trace);
@@ -109,20 +111,21 @@ async fn passed_on(
         Lender::new(body::check_length(head, body, limits).await?, limits.body_bytes)
     };
     let time = limits.timeout + super::GRACE;
+    let moved = body.moved();
     let onward = Onward { service, head, headers, body, due: tokio::time::Instant::now() + time, time };
     let (answer, tries) = onward.answer().await;
     told.tries = tries;
-    answer
+    Ok((answer?, moved))
 }
 
 /// A service's answer as the caller gets it.
-fn passed_back(front: &Front, asked: &Parts, answer: Response<Incoming>) -> Answered {
+fn passed_back(front: &Front, asked: &Parts, answer: Response<Incoming>, moved: Arc<AtomicU64>) -> Answered {
     let (mut head, body) = answer.into_parts();
     headers::without_connection(&mut head.headers);
     // The answers of a stream wait for what the caller sends.
     let timeout = front.model().limits.timeout;
     let stall = if pipeline::is_stream(asked) { timeout + pipeline::IDLE_MAX } else { timeout };
-    let mut answer = Response::new(Either::Right(Passing::new(body, stall)));
+    let mut answer = Response::new(Either::Right(Passing::new(body, stall, moved)));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;
     answer

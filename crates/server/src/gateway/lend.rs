@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ struct Shared {
     /// There is nothing in it.
     empty: bool,
     begun: AtomicBool,
+    /// Counts the pieces that were taken.
+    moved: Arc<AtomicU64>,
     stream: Mutex<Stream>,
 }
 
@@ -45,11 +47,16 @@ impl Lender {
         let empty = body.is_end_stream();
         let left = most.saturating_add(body::DISCARD_BYTES_MAX as u64);
         let stream = Mutex::new(Stream { body, most, left, wrong: None });
-        Lender(Arc::new(Shared { empty, begun: AtomicBool::new(false), stream }))
+        Lender(Arc::new(Shared { empty, begun: AtomicBool::new(false), moved: Arc::default(), stream }))
     }
 
     pub(super) fn lend(&self) -> Lent {
         Lent(Arc::clone(&self.0))
+    }
+
+    /// Counts the pieces that replicas have taken of it.
+    pub(super) fn moved(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.moved)
     }
 
     /// Whether all of it can still be sent: nothing was taken, or there is nothing.
@@ -73,7 +80,10 @@ impl Body for Lent {
         let Poll::Ready(frame) = Pin::new(&mut stream.body).poll_frame(cx) else { return Poll::Pending };
         let Some(frame) = frame else { return Poll::Ready(None) };
         let frame = match frame {
-            Ok(frame) => frame,
+            Ok(frame) => {
+                self.0.moved.fetch_add(1, Ordering::Relaxed);
+                frame
+            }
             Err(error) => {
                 stream.wrong = Some(body::broke_off(&error));
                 return Poll::Ready(Some(Err(error.into())));

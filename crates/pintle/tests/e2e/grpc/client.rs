@@ -25,7 +25,7 @@ impl FileResolver for Published {
 }
 
 /// The messages of a protocol.
-pub(super) fn compiled(text: &str) -> DescriptorPool {
+pub(crate) fn compiled(text: &str) -> DescriptorPool {
     let mut resolver = ChainFileResolver::new();
     resolver.add(Published(text.to_owned()));
     resolver.add(GoogleFileResolver::new());
@@ -76,31 +76,31 @@ impl Decoder for Plain {
 
 /// What a call is sent with.
 #[derive(Default, Clone, Copy)]
-pub(super) struct With<'w> {
-    pub(super) token: Option<&'w str>,
-    pub(super) time: Option<Duration>,
-    pub(super) gzip: bool,
+pub(crate) struct With<'w> {
+    pub(crate) token: Option<&'w str>,
+    pub(crate) time: Option<Duration>,
+    pub(crate) gzip: bool,
 }
 
 /// A connection to a server, and the protocol that it published.
-pub(super) struct Client {
+pub(crate) struct Client {
     channel: Channel,
-    pub(super) pool: DescriptorPool,
+    pub(crate) pool: DescriptorPool,
 }
 
 impl Client {
-    pub(super) async fn of(server: &Server) -> Client {
+    pub(crate) async fn of(server: &Server) -> Client {
         let published = server.get("/docs/pipelines.proto").await.has(200);
         let endpoint = Channel::from_shared(server.origin.clone()).unwrap();
         Client { channel: endpoint.connect().await.unwrap(), pool: compiled(&published.text) }
     }
 
-    pub(super) fn message(&self, name: &str) -> MessageDescriptor {
+    pub(crate) fn message(&self, name: &str) -> MessageDescriptor {
         self.pool.get_message_by_name(name).unwrap_or_else(|| panic!("there is no {name}"))
     }
 
     /// A message of these fields.
-    pub(super) fn record(&self, name: &str, fields: &[(&str, Value)]) -> Vec<u8> {
+    pub(crate) fn record(&self, name: &str, fields: &[(&str, Value)]) -> Vec<u8> {
         let mut message = DynamicMessage::new(self.message(name));
         for (name, value) in fields {
             message.set_field_by_name(name, value.clone());
@@ -124,7 +124,7 @@ impl Client {
     }
 
     /// Sends records, and reads the summary as JSON.
-    pub(super) async fn take<S>(
+    pub(crate) async fn take<S>(
         &self,
         path: &'static str,
         records: S,
@@ -140,7 +140,7 @@ impl Client {
     }
 
     /// Sends records, and reads what is answered to each.
-    pub(super) async fn stream<S>(&self, path: &'static str, records: S, with: With<'_>) -> Result<Answers<'_>, Status>
+    pub(crate) async fn stream<S>(&self, path: &'static str, records: S, with: With<'_>) -> Result<Answers<'_>, Status>
     where
         S: futures_util::Stream<Item = Vec<u8>> + Send + 'static,
     {
@@ -151,7 +151,7 @@ impl Client {
     }
 
     /// Sends messages of another protocol, and reads all that is answered.
-    pub(super) async fn raw(&self, path: &'static str, messages: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
+    pub(crate) async fn raw(&self, path: &'static str, messages: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
         let (mut grpc, request) = self.call(futures_util::stream::iter(messages), With::default());
         grpc.ready().await.unwrap();
         let mut answers = grpc.streaming(request, PathAndQuery::from_static(path), Plain).await?.into_inner();
@@ -188,14 +188,14 @@ fn json(value: &Value) -> serde_json::Value {
 }
 
 /// What is answered to a stream.
-pub(super) struct Answers<'c> {
+pub(crate) struct Answers<'c> {
     client: &'c Client,
     of: String,
     messages: Streaming<Vec<u8>>,
 }
 
 impl Answers<'_> {
-    pub(super) async fn next(&mut self) -> Result<Option<serde_json::Value>, Status> {
+    pub(crate) async fn next(&mut self) -> Result<Option<serde_json::Value>, Status> {
         Ok(self.messages.message().await?.map(|message| self.client.json(&self.of, &message)))
     }
 }

@@ -1,9 +1,12 @@
 //! What comes by each door, and what becomes of it.
 
+use futures_util::stream;
+use prost_reflect::Value as Proto;
 use serde_json::{Value, json};
 
 use super::{Through, count, metric, until, words};
 use crate::common::{App, finish, pintle};
+use crate::grpc::client::{Client, With};
 
 fn place_of(person: i64, longitude: f64) -> Value {
     json!({ "person_id": person, "longitude": longitude, "latitude": 50.1, "creation_time": "2020-08-15T10:37:06Z" })
@@ -21,6 +24,13 @@ async fn what_comes_by_each_door_goes_through_nats_into_postgres() {
 
     let many = server.post("/api/locations", json!([place_of(1, 7.2), place_of(1, 7.3)])).await.has(202).json();
     assert_eq!(words(&many), ["accepted", "accepted"]);
+    let phone = Client::of(&server).await;
+    let fields = [("person_id", Proto::I64(1)), ("longitude", Proto::F64(7.7)), ("latitude", Proto::F64(50.1))];
+    let records =
+        stream::iter([phone.record("connect.LocationsRecord", &fields), phone.record("connect.LocationsRecord", &[])]);
+    let summary = phone.take("/connect.LocationsPipeline/Take", records, With::default()).await.unwrap();
+    assert_eq!((&summary["accepted"], &summary["refused"]), (&json!(1), &json!(1)), "{summary}");
+    until("it is stored", async || count(&server, "/rest/v1/locations?longitude=eq.7.7").await == 1).await;
     let mixed = server.post("/api/locations", json!([place_of(1, 7.4), place_of(1, 777.0)])).await.has(207).json();
     assert_eq!(words(&mixed), ["accepted", "refused"]);
     let lines = format!("{}\n{}\n{{}}\n", place_of(1, 7.5), place_of(1, 7.6));
@@ -33,13 +43,13 @@ async fn what_comes_by_each_door_goes_through_nats_into_postgres() {
     assert_eq!(words(&json!(answers)), ["accepted", "accepted", "refused"]);
     let minimal = stream("return=minimal").await.has(200).text;
     assert_eq!(minimal.lines().last(), Some(r#"{"records":3,"accepted":2,"stored":0,"refused":1,"dead":0}"#));
-    until("all are stored", async || count(&server, "/rest/v1/locations").await == 8).await;
+    until("all are stored", async || count(&server, "/rest/v1/locations").await == 9).await;
     until("nothing waits", async || metric(&server, "pintle_queue_pending{").await == 0.0).await;
     assert_eq!(
         metric(&server, "pintle_pipeline_records_total{pipeline=\"locations\",outcome=\"accepted\"}").await,
-        8.0
+        9.0
     );
-    assert_eq!(metric(&worker, "pintle_pipeline_records_total{pipeline=\"locations\",outcome=\"stored\"}").await, 8.0);
+    assert_eq!(metric(&worker, "pintle_pipeline_records_total{pipeline=\"locations\",outcome=\"stored\"}").await, 9.0);
     worker.get("/health/ready").await.has(200);
     worker.get("/api/persons").await.has(404);
 
