@@ -5,6 +5,7 @@
 //! of a pipeline at the most as its manifest says; of one more nothing is kept, and who sent it is told to wait.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics::Gauge;
@@ -44,8 +45,13 @@ pub struct DeadLetters {
     planner: Arc<Planner>,
     store: Store,
     collection: CollectionId,
+    /// Of one that cannot be kept its sender can be told to wait.
+    bounded: bool,
     /// How many there are, once somebody has looked.
     known: Mutex<Known>,
+    /// Whether there was no room, and whether the store is asked.
+    full: AtomicBool,
+    asking: AtomicBool,
     gauge: Gauge,
 }
 
@@ -69,10 +75,26 @@ pub(crate) struct Dead<'r> {
 }
 
 impl DeadLetters {
-    pub(crate) fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store, gauge: Gauge) -> Option<DeadLetters> {
+    pub(crate) fn new(
+        id: PipelineId,
+        planner: &Arc<Planner>,
+        store: &Store,
+        gauge: Gauge,
+        bounded: bool,
+    ) -> Option<DeadLetters> {
         let (collection, _) = planner.model().find(COLLECTION)?;
         let (planner, store, known) = (Arc::clone(planner), store.clone(), Mutex::default());
-        Some(DeadLetters { id, planner, store, collection, known, gauge })
+        Some(DeadLetters {
+            id,
+            planner,
+            store,
+            collection,
+            bounded,
+            known,
+            full: AtomicBool::new(false),
+            asking: AtomicBool::new(false),
+            gauge,
+        })
     }
 
     fn pipeline(&self) -> &Pipeline {
@@ -92,9 +114,7 @@ impl DeadLetters {
         if rows.is_empty() {
             return Ok(());
         }
-        self.room(rows.len() as u64, asker).await?;
-        self.store.write(write(self.insert()?, rows, asker)).await?;
-        Ok(())
+        self.add(rows, asker).await
     }
 
     /// Keeps the JSON of a record that cannot be read any more.
@@ -102,10 +122,39 @@ impl DeadLetters {
         let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
         let counted = self.planner.model().collection(self.pipeline().into).key.origin == KeyOrigin::Counted;
         let id = if counted { (asker.new_uuid)().to_string() } else { hashed([&sender, "\0", json].concat()) };
-        self.room(1, asker).await?;
         let row = self.row(id, json.to_owned(), sender, error, asker);
-        self.store.write(write(self.insert()?, vec![row], asker)).await?;
+        self.add(vec![row], asker).await
+    }
+
+    async fn add(&self, rows: Vec<Vec<Value>>, asker: &Asker) -> Result<(), Error> {
+        let count = rows.len() as u64;
+        self.room(count, asker).await?;
+        let kept = self.store.write(write(self.insert()?, rows, asker)).await?.affected;
+        // Others were there already.
+        let mut known = self.known.lock().await;
+        known.count = known.count.saturating_sub(count.saturating_sub(kept));
+        self.gauge.set(known.count as f64);
         Ok(())
+    }
+
+    /// Whether there is no room, as far as is known: nobody waits for the store, which is asked meanwhile.
+    pub(crate) fn is_full(self: &Arc<Self>, asker: &Asker) -> bool {
+        // Who holds it is asking.
+        let Ok(known) = self.known.try_lock() else { return self.full.load(Ordering::Relaxed) };
+        let full = known.count >= self.pipeline().dead_letters.records;
+        self.full.store(full, Ordering::Relaxed);
+        if known.at.is_none_or(|at| at.elapsed() > FULL_BELIEVED) && !self.asking.swap(true, Ordering::Relaxed) {
+            let (letters, asker) = (Arc::clone(self), asker.clone());
+            tokio::spawn(async move {
+                // A store that is away does not refuse what can wait for it.
+                if let Ok((count, _)) = letters.counted(&asker).await {
+                    let mut known = letters.known.lock().await;
+                    (known.count, known.at) = (count, Some(Instant::now()));
+                }
+                letters.asking.store(false, Ordering::Relaxed);
+            });
+        }
+        full
     }
 
     fn row(&self, id: String, record: String, sender: String, error: &StoreError, asker: &Asker) -> Vec<Value> {
@@ -153,7 +202,7 @@ impl DeadLetters {
             let (count, _) = self.counted(asker).await?;
             (known.count, known.at) = (count, Some(Instant::now()));
         }
-        if known.count + more > most {
+        if known.count + more > most && self.bounded {
             if known.told.is_none_or(|at| at.elapsed() > TOLD) {
                 known.told = Some(Instant::now());
                 let pipeline = &self.pipeline().name;

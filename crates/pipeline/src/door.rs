@@ -85,11 +85,12 @@ impl Door {
     #[must_use]
     pub fn new(id: PipelineId, planner: &Arc<Planner>, store: &Store, queue: Option<&JetStream>) -> Option<Door> {
         let metrics = Arc::new(Metrics::new(&planner.model().pipeline(id).name));
+        let storing = Storing::new(id, planner, store, &metrics)?;
         Some(Door {
             id,
             planner: Arc::clone(planner),
-            storing: Storing::new(id, planner, store, &metrics)?,
-            publisher: queue.map(|queue| Publisher::new(queue, planner, id, &metrics)),
+            publisher: queue.map(|queue| Publisher::new(queue, &storing, &metrics)),
+            storing,
             room: Semaphore::new(usize::try_from(planner.model().pipeline(id).queue).unwrap_or(Semaphore::MAX_PERMITS)),
             large: Mutex::default(),
             metrics,

@@ -46,11 +46,31 @@ impl Storing {
         store: &Store,
         metrics: &Arc<Metrics>,
     ) -> Option<Storing> {
+        Storing::with(id, planner, store, metrics, true)
+    }
+
+    /// The same for a worker: what it takes was answered, so it keeps every dead letter, also above their bound.
+    pub(crate) fn of_worker(
+        id: PipelineId,
+        planner: &Arc<Planner>,
+        store: &Store,
+        metrics: &Arc<Metrics>,
+    ) -> Option<Storing> {
+        Storing::with(id, planner, store, metrics, false)
+    }
+
+    fn with(
+        id: PipelineId,
+        planner: &Arc<Planner>,
+        store: &Store,
+        metrics: &Arc<Metrics>,
+        bounded: bool,
+    ) -> Option<Storing> {
         let plans = Role::ALL.map(|role| {
             let of = |shown: bool| [false, true].map(|counted| planner.pipeline_plan(id, role, counted, shown));
             Plans { one: of(true), many: of(false) }
         });
-        let dead = Arc::new(DeadLetters::new(id, planner, store, metrics.letters.clone())?);
+        let dead = Arc::new(DeadLetters::new(id, planner, store, metrics.letters.clone(), bounded)?);
         let (planner, store, metrics) = (Arc::clone(planner), store.clone(), Arc::clone(metrics));
         Some(Storing { id, planner, store, plans, dead, metrics })
     }

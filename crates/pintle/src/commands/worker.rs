@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pintle_model::{Model, PipelineId};
+use pintle_model::{Durability, Model, PipelineId};
 use pintle_pipeline::JetStream;
 use pintle_pipeline::jetstream::Worker;
 use pintle_server::{Environment, Exposes, Server, Settings};
@@ -65,7 +65,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     let inside = runtime.enter();
     let listener = listen_for(args.listen, None)?;
-    let store = Store::open(&location, app.model(), Access::Serve)
+    // What is acknowledged is removed from the queue, so it must be on disk, whatever is enough for who waits for an answer.
+    let lasting = Arc::new(Model { durability: Durability::Full, ..Model::clone(app.model()) });
+    let store = Store::open(&location, &lasting, Access::Serve)
         .map_err(|error| Failure::because("cannot open the store", &error))?;
     let queue = runtime.block_on(queue::open(&url, app.model()))?;
     reload::migrate(&store, &app, &args.store)?;
@@ -115,15 +117,20 @@ async fn work(
     ui::out(&banner(app, address, &names, Look::of_out()));
     let (end, ends) = watch::channel(false);
     let told = |mut ends: watch::Receiver<bool>| async move { drop(ends.wait_for(|ended| *ended).await) };
-    let working = tokio::spawn(worker.run(told(ends.clone())));
+    let mut working = tokio::spawn(worker.run(told(ends.clone())));
     let serving = tokio::spawn(pintle_server::run(vec![listener], server, told(ends)));
-    ended.await;
+    let broken = tokio::select! {
+        () = ended => None,
+        broken = &mut working => Some(broken),
+    };
     // Both hear it; an error is that neither listens any more.
     let _ = end.send(true);
-    if tokio::time::timeout(DRAIN, working).await.is_err() {
+    if broken.is_none() && tokio::time::timeout(DRAIN, working).await.is_err() {
         tracing::warn!("stopped amid a batch: what is not stored of it comes again");
     }
     match serving.await {
+        Ok(_) if broken.is_some() => Err(Failure::new("the worker stopped: a part of it panicked, a defect")
+            .help("start it again, and report what the log says: what it took comes again")),
         Ok(served) => served.map_err(|error| stopped(&error)),
         Err(error) => Err(stopped(&error)),
     }

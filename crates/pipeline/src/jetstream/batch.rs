@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use async_nats::{Message, Subject};
+use pintle_model::{Caller, Role};
 use pintle_query::pipeline::Record;
 use pintle_query::rest::Asker;
 use pintle_store::Error as StoreError;
 use serde_json::value::RawValue;
 
-use super::message::Waiting;
-use super::partition::Work;
+use super::QueueError;
+use super::message::{Unread, Waiting};
+use super::worker::Work;
 use crate::door::Error;
 use crate::letter::Sender;
 
-/// How often a record is tried alone that the store, though it answers, calls an error of its own.
+/// How often a record is tried alone that the store, though it answers, calls an error of its own, or takes too long for.
 const ALONE_MAX: u32 = 3;
 /// How fast fewer are tried at once.
 const FEWER: usize = 4;
@@ -65,24 +67,26 @@ impl Batch {
         self.messages.iter().filter(|(number, _)| *number <= last).count() as u64
     }
 
-    /// Where to tell of each that it is done with, and the word for it: nothing, or that it is to be given up.
-    pub(super) fn answers(self) -> Vec<(Subject, &'static str)> {
-        let answer = |(_, message): (u64, Message)| {
-            let word = if readable(&message).is_ok() { "" } else { "+TERM" };
-            message.reply.map(|reply| (reply, word))
-        };
-        self.messages.into_iter().filter_map(answer).collect()
+    /// Where to tell of each that it is done with.
+    pub(super) fn answers(self) -> Vec<Subject> {
+        self.messages.into_iter().filter_map(|(_, message)| message.reply).collect()
     }
 
     /// Stores what they hold, in its order; what cannot be stored is kept with the reason.
     pub(super) async fn store(&self, work: &Work, chunk: &mut usize) -> Result<(), Error> {
         let mut open: Option<Run> = None;
         for (number, message) in &self.messages {
-            let Ok(Waiting { sender, records }) = readable(message) else {
-                work.unreadable.increment(1);
-                let (subject, bytes) = (message.subject.as_str(), message.payload.len());
-                tracing::error!(subject, number, bytes, "a message of the queue is none of Pintle's: it is removed");
-                continue;
+            let Waiting { sender, records, .. } = match Waiting::read(&message.payload) {
+                Ok(waiting) => waiting,
+                Err(Unread::Newer) => {
+                    let what =
+                        "a message was written by a newer version of Pintle: it waits for a worker of that version";
+                    return Err(Error::Queue(QueueError::told(what)));
+                }
+                Err(Unread::Foreign) => {
+                    keep_foreign(work, *number, message).await?;
+                    continue;
+                }
             };
             if open.as_ref().is_none_or(|run| run.sender != sender) {
                 let run = open.replace(Run { asker: asker(&sender), sender, records: Vec::new() });
@@ -100,18 +104,30 @@ impl Batch {
     }
 }
 
-fn readable(message: &Message) -> Result<Waiting<'_>, serde_json::Error> {
-    serde_json::from_slice(&message.payload)
-}
-
 fn asker(sender: &Sender) -> Asker {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
     Asker { caller: Arc::new(sender.clone().caller()), now, new_uuid: uuid::Uuid::now_v7 }
 }
 
+/// Keeps what a message says, as text, and of nobody.
+async fn keep_foreign(work: &Work, number: u64, message: &Message) -> Result<(), Error> {
+    // Of what no text has, and of what PostgreSQL's JSON has not.
+    let text = String::from_utf8_lossy(&message.payload).replace('\0', "\u{fffd}");
+    let json = serde_json::Value::String(text).to_string();
+    let error =
+        StoreError::Constraint { code: "22P02", message: "the message of the queue is none of Pintle's".to_owned() };
+    work.storing.keep_unread(&json, &error, &asker(&Sender::of(&Caller::of(Role::Anon)))).await?;
+    work.unreadable.increment(1);
+    let (subject, bytes) = (message.subject.as_str(), message.payload.len());
+    tracing::error!(subject, number, bytes, "a message of the queue is none of Pintle's: it is kept as a dead letter");
+    Ok(())
+}
+
 /// Keeps a record that is none of the collection's any more.
 async fn keep(work: &Work, run: &Run, json: &RawValue, fault: &str) -> Result<(), Error> {
+    // Or not yet: a worker whose model is newer can read it.
+    work.store.ready().await?;
     let error = StoreError::Constraint { code: "22P02", message: fault.to_owned() };
     work.storing.keep_unread(json.get(), &error, &run.asker).await
 }
@@ -139,7 +155,9 @@ async fn store(work: &Work, run: Option<Run>, chunk: &mut usize) -> Result<(), E
                 alone = 0;
                 *chunk = (*chunk * 2).min(work.planner.model().pipeline(work.id).batch.records);
             }
-            (Err(Error::Store(error @ StoreError::Internal(_))), Some(spare)) if work.store.ready().await.is_ok() => {
+            (Err(Error::Store(error @ (StoreError::Internal(_) | StoreError::Timeout))), Some(spare))
+                if work.store.ready().await.is_ok() =>
+            {
                 alone += 1;
                 if alone < ALONE_MAX {
                     records = spare;

@@ -14,7 +14,7 @@ use crate::letter::Sender;
 /// How many partitions a pipeline has: what may be stored side by side. Another number would put what belongs together apart.
 pub(super) const PARTITIONS: usize = 8;
 /// Records of a message at the most.
-const RECORDS_MAX: usize = 256;
+pub(super) const RECORDS_MAX: usize = 256;
 /// Bytes of its records at the most, unless one alone has more.
 const BYTES_MAX: usize = 256 << 10;
 
@@ -26,16 +26,52 @@ pub(super) struct Message {
     pub(super) json: Vec<u8>,
 }
 
+/// How messages are written: another number where that changes.
+const VERSION: u32 = 1;
+
 /// A message, as it is read again.
 #[derive(Debug, Deserialize)]
 pub(super) struct Waiting<'m> {
+    version: u32,
     pub(super) sender: Sender,
     #[serde(borrow)]
     pub(super) records: Vec<&'m RawValue>,
 }
 
-/// Puts records into messages: those of a partition in their order.
-pub(super) fn messages(planner: &Planner, id: PipelineId, sender: &Sender, records: &[Record]) -> Vec<Message> {
+/// Why a message cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// A newer Pintle wrote it, and can read it.
+    Newer,
+    /// It is none of Pintle's.
+    Foreign,
+}
+
+impl Waiting<'_> {
+    pub(super) fn read(payload: &[u8]) -> Result<Waiting<'_>, Unread> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        match serde_json::from_slice::<Waiting<'_>>(payload) {
+            Ok(waiting) if waiting.version == VERSION => Ok(waiting),
+            _ => match serde_json::from_slice(payload) {
+                Ok(Version { version }) if version > VERSION => Err(Unread::Newer),
+                _ => Err(Unread::Foreign),
+            },
+        }
+    }
+}
+
+/// Puts records into messages: those of a partition in their order. A message has no more than so many bytes of records, unless one alone has more.
+pub(super) fn messages(
+    planner: &Planner,
+    id: PipelineId,
+    sender: &Sender,
+    records: &[Record],
+    most: usize,
+) -> Vec<Message> {
+    let most = most.min(BYTES_MAX);
     let pipeline = planner.model().pipeline(id);
     let sender = serde_json::to_string(sender).unwrap_or_default();
     let (mut done, mut open) = (Vec::new(), [const { None::<Message> }; PARTITIONS]);
@@ -46,15 +82,14 @@ pub(super) fn messages(planner: &Planner, id: PipelineId, sender: &Sender, recor
         };
         let partition = partition(&order);
         let json = planner.pipeline_json(id, record);
-        let full =
-            |message: &Message| message.records >= RECORDS_MAX as u64 || message.json.len() + json.len() > BYTES_MAX;
+        let full = |message: &Message| message.records >= RECORDS_MAX as u64 || message.json.len() + json.len() > most;
         if open[partition].as_ref().is_some_and(full) {
             done.extend(open[partition].take().map(Message::closed));
         }
         let message = open[partition].get_or_insert_with(|| Message {
             partition,
             records: 0,
-            json: format!("{{\"sender\":{sender},\"records\":[").into_bytes(),
+            json: format!("{{\"version\":{VERSION},\"sender\":{sender},\"records\":[").into_bytes(),
         });
         if message.records > 0 {
             message.json.push(b',');
@@ -91,6 +126,18 @@ fn partition(values: &[&Value]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_of_a_newer_pintle_is_told_from_what_is_none() {
+        let of = |version: u32| {
+            format!(r#"{{"version":{version},"sender":{{"role":"anon","user":null,"claims":{{}}}},"records":[1]}}"#)
+        };
+        assert_eq!(Waiting::read(of(VERSION).as_bytes()).unwrap().records.len(), 1);
+        assert_eq!(Waiting::read(of(VERSION + 1).as_bytes()).unwrap_err(), Unread::Newer);
+        for foreign in ["no JSON", "{}", &of(0), r#"{"version":1}"#] {
+            assert_eq!(Waiting::read(foreign.as_bytes()).unwrap_err(), Unread::Foreign, "{foreign}");
+        }
+    }
 
     #[test]
     fn partitions_are_those_of_every_version_and_all_are_used() {

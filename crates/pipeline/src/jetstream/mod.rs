@@ -134,6 +134,10 @@ impl JetStream {
             Login::Token(token) => options.token(token.clone()),
             Login::User(user, password) => options.user_and_password(user.clone(), password.clone()),
         };
+        // Also where the cluster names other servers, and one is connected to later.
+        if url.ca.is_some() || url.servers.iter().any(|server| server.starts_with("tls://")) {
+            options = options.require_tls(true);
+        }
         if let Some(ca) = &url.ca {
             options = options.add_root_certificates(ca.clone());
         }
@@ -169,6 +173,11 @@ impl JetStream {
     /// # Errors
     /// For a pipeline whose records can not.
     pub fn fits(model: &Model) -> Result<(), QueueError> {
+        // What an app is called that has no name.
+        if model.name == "app" && !model.pipelines.is_empty() {
+            let what = "the app has no name, by which this queue tells apps apart";
+            return Err(QueueError::told(what).help("give it one of its own in its manifest, such as `name: meetings`"));
+        }
         for pipeline in &model.pipelines {
             let collection = model.collection(pipeline.into);
             let of_key = pipeline.id.iter().all(|field| collection.is_key(*field));
@@ -228,8 +237,8 @@ impl JetStream {
     }
 
     /// Tells the stream that a message is done with, and waits until it knows.
-    async fn confirm(&self, reply: async_nats::Subject, word: &'static str) -> Result<(), QueueError> {
-        self.send(reply.to_string(), word.into()).await.map(drop)
+    async fn confirm(&self, reply: async_nats::Subject) -> Result<(), QueueError> {
+        self.send(reply.to_string(), Bytes::new()).await.map(drop)
     }
 
     /// Asks JetStream's API.

@@ -10,30 +10,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
-use metrics::Counter;
-use pintle_model::PipelineId;
-use pintle_query::Planner;
-use pintle_store::Store;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::presence::{Presence, Share};
-use super::stream::{self, Stream, Wanted};
+use super::stream::{self, Wanted};
+use super::worker::Work;
 use super::{ANSWER_MAX, JetStream, QueueError};
-use crate::storing::Storing;
 
 /// How long a request for messages stands.
 const PULL: Duration = Duration::from_secs(2);
 /// Messages and bytes that are asked for at a time; one message of the largest kind fits in any case.
 const MESSAGES_MAX: usize = 1000;
 const BYTES_MAX: usize = 1 << 20;
-/// How long the server keeps a consumer that asks for nothing.
-const INACTIVE: Duration = Duration::from_secs(20);
+/// How long the server keeps a consumer that asks for nothing, at the least: a worker that stores asks for nothing meanwhile. Of one that
+/// is gone others remove it.
+const INACTIVE: Duration = Duration::from_secs(600);
+/// As many statements as a batch may come to, each with all its time.
+const STATEMENTS: u32 = 20;
 /// How long the server waits for an acknowledgement. A worker that is gone is noticed in other ways.
 const ACK_WAIT: Duration = Duration::from_secs(600);
+/// How often it is logged that records wait.
+const TOLD: Duration = Duration::from_secs(60);
 /// How soon a partition that another worker has is looked at again.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long is waited after something broke, at first and at the most.
@@ -42,22 +43,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// JetStream's number for a second consumer of a partition.
 const NOT_UNIQUE: u64 = 10100;
 
-/// What the partitions of a pipeline share.
-#[derive(Debug)]
-pub(super) struct Work {
-    pub(super) queue: JetStream,
-    pub(super) stream: Arc<Stream>,
-    pub(super) planner: Arc<Planner>,
-    pub(super) id: PipelineId,
-    pub(super) storing: Storing,
-    pub(super) store: Store,
-    pub(super) share: Share,
-    pub(super) presence: Arc<Presence>,
-    pub(super) again: Counter,
-    pub(super) unreadable: Counter,
-}
-
-/// One of them.
+/// A partition.
 #[derive(Debug)]
 pub(super) struct Partition {
     work: Arc<Work>,
@@ -69,6 +55,8 @@ pub(super) struct Partition {
     last: u64,
     /// Records that are stored at once; fewer where that went wrong.
     chunk: usize,
+    /// When it was logged that they wait.
+    warned: Option<Instant>,
 }
 
 /// Why it is no longer taken from.
@@ -89,7 +77,7 @@ pub(super) enum Left {
 impl Partition {
     pub(super) fn new(work: &Arc<Work>, at: usize, stop: watch::Receiver<bool>) -> Partition {
         let chunk = work.planner.model().pipeline(work.id).batch.records;
-        Partition { work: Arc::clone(work), at, stop, made: 0, last: 0, chunk }
+        Partition { work: Arc::clone(work), at, stop, made: 0, last: 0, chunk, warned: None }
     }
 
     /// Takes from it whenever it may, until the worker stops.
@@ -119,12 +107,13 @@ impl Partition {
         }
     }
 
-    fn tell(&self, broken: &Left, pause: Duration) {
+    fn tell(&mut self, broken: &Left, pause: Duration) {
         let reason = super::reasons(broken);
         let pipeline = &self.work.planner.model().pipeline(self.work.id).name;
         // What passes at once is nothing to look after, and a queue that does not answer is told once, where it is looked at.
         let told = matches!(broken, Left::Queue(error) if !error.told);
-        if pause == 2 * PAUSE && !told {
+        if pause >= 2 * PAUSE && !told && self.warned.is_none_or(|at| at.elapsed() > TOLD) {
+            self.warned = Some(Instant::now());
             tracing::warn!(pipeline, partition = self.at, reason, "the queue's records wait");
         } else {
             tracing::debug!(pipeline, partition = self.at, reason, "begun anew");
@@ -141,6 +130,9 @@ impl Partition {
     /// Takes from it as long as nothing is against it; also tells whether anything was stored.
     async fn hold(&mut self) -> (Left, bool) {
         let wanted = self.work.stream.wanted();
+        if let Err(other) = self.work.fits().await {
+            return (other.into(), false);
+        }
         let mut reader = match self.reader(&wanted).await {
             Ok(Some(reader)) => reader,
             Ok(None) => {
@@ -174,6 +166,7 @@ impl Partition {
         if batch.is_empty() {
             return Ok(false);
         }
+        self.work.fits().await?;
         // Meanwhile the next ones come.
         reader.pull().await?;
         let first = batch.first();
@@ -191,6 +184,7 @@ impl Partition {
         let (queue, filter) = (&self.work.queue, stream::filter(wanted, self.at));
         self.made += 1;
         let name = format!("{}-{}-{}", self.at, self.work.presence.id, self.made);
+        let limit = self.work.planner.model().limits.timeout;
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let config = json!({ "stream_name": wanted.name, "config": {
             "name": name,
@@ -201,7 +195,7 @@ impl Partition {
             "ack_wait": nanos(ACK_WAIT),
             "max_deliver": -1,
             "max_ack_pending": MESSAGES_MAX * 4,
-            "inactive_threshold": nanos(INACTIVE),
+            "inactive_threshold": nanos(INACTIVE.max(limit * STATEMENTS)),
         }});
         let at = format!("CONSUMER.CREATE.{}.{name}.{filter}", wanted.name);
         match queue.ask::<Json>(&at, &config).await {
@@ -297,26 +291,14 @@ impl Reader {
                     until.get_or_insert_with(|| Instant::now() + wait);
                 }
                 Ok(Some(status)) => {
-                    self.due = 0;
-                    if self.told(&status).await? && batch.is_empty() {
+                    let came = std::mem::take(&mut self.due) < MESSAGES_MAX;
+                    if told(&status, came)? && batch.is_empty() {
                         break;
                     }
                 }
             }
         }
         Ok(batch)
-    }
-
-    /// Whether a request for messages has ended in good order.
-    async fn told(&self, message: &Message) -> Result<bool, QueueError> {
-        let status = message.status.map_or(0, |status| status.as_u16());
-        let words = message.description.as_deref().unwrap_or_default();
-        match status {
-            404 | 408 => Ok(true),
-            // It has delivered all the bytes that it may.
-            409 if words.contains("MaxBytes") || words.contains("Batch Completed") => Ok(false),
-            _ => Err(QueueError::away(format!("the consumer is gone: {status} {words}"))),
-        }
     }
 
     /// Puts a message into the batch, if it is the one behind the last.
@@ -334,18 +316,32 @@ impl Reader {
     /// Tells the stream that these are done with; it removes them then. The last one is answered, and with it all before it.
     async fn acknowledge(&self, batch: Batch) -> Result<(), QueueError> {
         let mut answers = batch.answers();
-        let Some((last, word)) = answers.pop() else { return Ok(()) };
-        for (reply, word) in answers {
-            let sent = self.queue.0.client.publish(reply, word.into()).await;
+        let Some(last) = answers.pop() else { return Ok(()) };
+        for reply in answers {
+            let sent = self.queue.0.client.publish(reply, Bytes::new()).await;
             sent.map_err(|error| QueueError::away(super::reasons(&error)))?;
         }
-        self.queue.confirm(last, word).await
+        self.queue.confirm(last).await
     }
 
     async fn close(mut self) {
         // Who reads no more asks for no more; where this does not arrive the server removes it by itself.
         let _ = self.messages.unsubscribe().await;
         let _ = remove(&self.queue, &self.stream, &self.name).await;
+    }
+}
+
+/// Whether a request for messages, upon which some came or none, has ended since there are none.
+fn told(message: &Message, came: bool) -> Result<bool, QueueError> {
+    let status = message.status.map_or(0, |status| status.as_u16());
+    let words = message.description.as_deref().unwrap_or_default();
+    match status {
+        404 | 408 => Ok(true),
+        // It has delivered all the bytes that it may.
+        409 if came && words.contains("MaxBytes") || words.contains("Batch Completed") => Ok(false),
+        409 if words.contains("MaxBytes") => Err(QueueError::told("a message is larger than NATS' `max_payload`")
+            .help("raise `max_payload` to what it was when the message came")),
+        _ => Err(QueueError::away(format!("the consumer is gone: {status} {words}"))),
     }
 }
 

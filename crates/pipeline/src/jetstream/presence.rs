@@ -1,4 +1,4 @@
-//! Which workers there are, so that each takes its share of the partitions: all tell each other, each second.
+//! Which workers a pipeline has, so that each takes its share of the partitions: all tell each other, each second.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::message::PARTITIONS;
 const TELL: Duration = Duration::from_secs(1);
 const THERE: Duration = Duration::from_millis(3500);
 
-/// The workers of an app, as this one hears of them.
+/// The workers of a pipeline, as this one hears of them.
 #[derive(Debug)]
 pub(super) struct Presence {
     /// This worker.
@@ -44,9 +44,9 @@ impl Presence {
     }
 
     /// Tells of this worker and hears of others, forever.
-    pub(super) async fn keep(self: Arc<Presence>, queue: JetStream) {
+    pub(super) async fn keep(self: Arc<Presence>, queue: JetStream, pipeline: String) {
         let (prefix, app) = &queue.0.name;
-        let subject = format!("{prefix}.{app}.workers");
+        let subject = format!("{prefix}.{app}.workers.{pipeline}");
         let mut ticks = tokio::time::interval(TELL);
         loop {
             let Ok(mut heard) = queue.0.client.subscribe(subject.clone()).await else {

@@ -15,9 +15,11 @@ use tokio::time::Instant;
 use super::message::{Message, PARTITIONS, messages};
 use super::stream::Stream;
 use super::{ANSWER_MAX, JetStream, QueueError};
+use crate::dead::DeadLetters;
 use crate::door::Error;
 use crate::letter::Sender;
 use crate::metrics::Metrics;
+use crate::storing::Storing;
 
 /// How long who can wait does so: for room, or for the queue to answer again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +40,7 @@ pub(crate) struct Publisher {
     stream: Arc<Stream>,
     planner: Arc<Planner>,
     id: PipelineId,
+    dead: Arc<DeadLetters>,
     metrics: Arc<Metrics>,
 }
 
@@ -49,8 +52,10 @@ struct Kept {
 }
 
 impl Publisher {
-    pub(crate) fn new(queue: &JetStream, planner: &Arc<Planner>, id: PipelineId, metrics: &Arc<Metrics>) -> Publisher {
+    pub(crate) fn new(queue: &JetStream, storing: &Storing, metrics: &Arc<Metrics>) -> Publisher {
+        let (planner, id) = (&storing.planner, storing.id);
         Publisher {
+            dead: Arc::clone(&storing.dead),
             stream: queue.stream(planner.model(), id),
             queue: queue.clone(),
             planner: Arc::clone(planner),
@@ -61,9 +66,8 @@ impl Publisher {
 
     /// Whether a message can hold the record, which came in so many bytes.
     pub(crate) fn fits(&self, record: &Record, bytes: usize) -> Result<(), Fault> {
-        let payload = self.queue.0.client.max_payload();
-        let most = payload.saturating_sub(AROUND.min(payload / 4));
-        if bytes <= SMALL || payload == 0 || self.planner.pipeline_json(self.id, record).len() <= most {
+        let most = self.most();
+        if bytes <= SMALL || self.planner.pipeline_json(self.id, record).len() <= most {
             return Ok(());
         }
         Err(Fault::new(
@@ -72,11 +76,25 @@ impl Publisher {
         ))
     }
 
+    /// Bytes of records that a message may have.
+    fn most(&self) -> usize {
+        match self.queue.0.client.max_payload() {
+            // The server has not said it.
+            0 => usize::MAX,
+            payload => payload - AROUND.min(payload / 4),
+        }
+    }
+
     /// Publishes records: those that belong together in their order. The patient wait for room.
     pub(crate) async fn take(&self, records: &[Record], asker: &Asker, patient: bool) -> Result<(), Error> {
         let begun = Instant::now();
         let until = begun + if patient { PATIENCE } else { ANSWER_MAX };
         let count = records.len() as u64;
+        // What a worker takes it keeps in any case, so the bound of the dead letters holds here.
+        if self.dead.is_full(asker) {
+            self.metrics.turned_away.increment(count);
+            return Err(Error::Letters(self.planner.model().pipeline(self.id).dead_letters.records));
+        }
         let flying = loop {
             match self.stream.room(count) {
                 Ok(flying) => break flying,
@@ -87,7 +105,7 @@ impl Publisher {
                 }
             }
         };
-        let all = messages(&self.planner, self.id, &Sender::of(&asker.caller), records);
+        let all = messages(&self.planner, self.id, &Sender::of(&asker.caller), records, self.most());
         let alone = all.len() == 1 && !patient;
         let mut by_partition = [const { Vec::new() }; PARTITIONS];
         for message in all {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::Notify;
 
-use super::message::PARTITIONS;
+use super::message::{PARTITIONS, RECORDS_MAX};
 use super::{Connection, JetStream, QueueError};
 
 /// How often it is looked at, and how often where there was no room.
@@ -53,7 +53,7 @@ impl Wanted {
     fn config(&self) -> Json {
         json!({
             "name": self.name,
-            "subjects": [format!("{}.>", self.subject)],
+            "subjects": (0..PARTITIONS).map(|at| filter(self, at)).collect::<Vec<_>>(),
             "retention": "workqueue",
             "storage": "file",
             "discard": "new",
@@ -93,6 +93,8 @@ struct Info {
 
 #[derive(Debug, Deserialize)]
 struct State {
+    #[serde(default)]
+    messages: u64,
     /// Messages of each subject.
     #[serde(default)]
     subjects: Option<BTreeMap<String, u64>>,
@@ -158,15 +160,15 @@ impl Stream {
     pub(super) async fn ensure(&self) -> Result<(), QueueError> {
         let (queue, wanted) = (self.queue()?, self.wanted());
         let mut ensured = self.ensured.lock().await;
-        if ensured.as_ref() != Some(&wanted) {
-            Stream::bring(&queue, &wanted).await?;
+        if ensured.as_ref() != Some(&wanted) && Stream::bring(&queue, &wanted).await? {
             *ensured = Some(wanted);
         }
         Ok(())
     }
 
-    async fn bring(queue: &JetStream, wanted: &Wanted) -> Result<(), QueueError> {
-        let config = wanted.config();
+    /// Whether it is all that it is to be: a lower bound waits until little is left.
+    async fn bring(queue: &JetStream, wanted: &Wanted) -> Result<bool, QueueError> {
+        let mut config = wanted.config();
         let at = |verb: &str| format!("STREAM.{verb}.{}", wanted.name);
         let failed = |error: QueueError| QueueError {
             message: format!("the stream `{}`: {}", wanted.name, error.message),
@@ -177,10 +179,30 @@ impl Stream {
             Err(error) if error.code == NOT_FOUND => {
                 let _: Json = queue.ask(&at("CREATE"), &config).await.map_err(failed)?;
                 tracing::info!(stream = wanted.name, "made the stream of the pipeline `{}`", wanted.pipeline);
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => return Err(failed(error)),
         };
+        let other = |key: &str| {
+            let what = format!(
+                "the stream `{}` is there with `{key}: {}`, and must have {}",
+                wanted.name, there.config[key], config[key]
+            );
+            QueueError::told(what).help(
+                "it is another app's, or was made by hand: remove it, give the app another `name`, or name another `prefix` in the queue's URL",
+            )
+        };
+        for key in ["retention", "storage", "subjects"] {
+            if there.config[key] != config[key] {
+                return Err(other(key));
+            }
+        }
+        // JetStream removes the oldest messages above a bound that is lowered, whatever else it is told.
+        let before = there.config["max_msgs"].as_u64();
+        let late = there.state.messages > wanted.queue / 2 && before.is_none_or(|before| before > wanted.queue);
+        if late {
+            config["max_msgs"] = there.config["max_msgs"].clone();
+        }
         // What the operator sets beside (compression, placement, a description) stays.
         let mut merged = there.config.clone();
         for (key, value) in config.as_object().into_iter().flatten() {
@@ -188,19 +210,13 @@ impl Stream {
             if is == value {
                 continue;
             }
-            if ["retention", "storage"].contains(&key.as_str()) {
-                let what = format!("the stream `{}` is there with `{key}: {is}`, and must have {value}", wanted.name);
-                return Err(QueueError::told(what).help(
-                    "it is not Pintle's, or was made by hand: remove it, or name another `prefix` in the queue's URL",
-                ));
-            }
             tracing::info!(stream = wanted.name, key, from = %is, to = %value, "the stream is changed");
             merged[key] = value.clone();
         }
         if merged != there.config {
             let _: Json = queue.ask(&at("UPDATE"), &merged).await.map_err(failed)?;
         }
-        Ok(())
+        Ok(!late)
     }
 
     /// Looks at it from time to time, as long as anybody holds the connection; makes it again where it is gone.
@@ -241,8 +257,13 @@ impl Stream {
             }
             info => info?,
         };
-        let records =
-            info.state.subjects.iter().flatten().map(|(subject, messages)| messages * records_of(subject)).sum();
+        let records = info
+            .state
+            .subjects
+            .iter()
+            .flatten()
+            .map(|(subject, messages)| messages.saturating_mul(records_of(subject)))
+            .fold(0, u64::saturating_add);
         self.waiting.store(records, Ordering::Relaxed);
         self.since.fetch_sub(published, Ordering::Relaxed);
         Ok(records)
@@ -273,9 +294,13 @@ impl Drop for Flying<'_> {
     }
 }
 
-/// How many records a message of this subject has: its last part says it.
+/// How many records a message of this subject has: its last part says it, where Pintle wrote it.
 pub(super) fn records_of(subject: &str) -> u64 {
-    subject.rsplit('.').next().and_then(|records| records.parse().ok()).unwrap_or(1)
+    subject
+        .rsplit('.')
+        .next()
+        .and_then(|records| records.parse().ok())
+        .map_or(1, |records: u64| records.clamp(1, RECORDS_MAX as u64))
 }
 
 /// The subjects of a partition.

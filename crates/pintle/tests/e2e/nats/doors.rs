@@ -75,6 +75,7 @@ async fn what_cannot_be_stored_out_of_nats_is_kept_in_postgres_and_tried_again()
 
 const OWNED: &str = "
 pintle: 1
+name: through
 public: none
 collections:
   notes:
@@ -125,24 +126,66 @@ async fn a_full_nats_queue_refuses_until_a_worker_has_stored_into_postgres() {
 }
 
 #[tokio::test]
+async fn what_waits_in_nats_stays_when_less_may_wait_and_is_stored_in_postgres() {
+    let through = Through::of(OWNED);
+    let ada = through.app.token_of("ada", "authenticated", Some("ada"));
+    let server = through.serve();
+    for n in 0..4 {
+        server.post("/notes", json!({ "id": n.to_string(), "owner": "ada" })).token(&ada).await.has(202);
+    }
+    drop(server);
+    through.app.manifest(&OWNED.replace("queue: 4", "queue: 2"));
+    let server = through.serve();
+    until("it knows", async || metric(&server, "pintle_queue_pending{").await == 4.0).await;
+    server.post("/notes", json!({ "id": "z", "owner": "ada" })).token(&ada).await.has(429);
+    let _worker = through.worker();
+    until("all are stored", async || count(&server, "/rest/v1/notes").await == 4).await;
+    let bound = || through.tell("$JS.API.STREAM.INFO.pintle-through-notes", "").contains("\"max_msgs\":2,");
+    until("the stream has the new bound", async || bound()).await;
+}
+
+#[tokio::test]
+async fn full_dead_letters_hold_up_nothing_that_waits_in_nats_on_its_way_to_postgres() {
+    let letters = OWNED.replace("limits: { queue: 4 }", "dead_letters: { records: 2 }");
+    let through = Through::of(&letters);
+    let ada = through.app.token_of("ada", "authenticated", Some("ada"));
+    let server = through.serve();
+    let post = |id: String, owner: &'static str| server.post("/notes", json!({ "id": id, "owner": owner })).token(&ada);
+    for n in 0..20 {
+        post(format!("bob-{n}"), "bob").await.has(202);
+        post(format!("ada-{n}"), "ada").await.has(202);
+    }
+    let worker = through.worker();
+    until("all that can be are stored", async || count(&server, "/rest/v1/notes").await == 20).await;
+    let dead = "pintle_pipeline_records_total{pipeline=\"notes\",outcome=\"dead\"}";
+    until("no other is lost", async || metric(&worker, dead).await == 20.0).await;
+    until("no more are taken", async || post("more".to_owned(), "ada").await.status == 429).await;
+    let (code, _, err) =
+        finish(pintle(&["dead-letters", "remove", through.app.path(), "notes", "--all"]).args(through.app.store()));
+    assert_eq!(code, 0, "{err}");
+    until("there is room again", async || post("more".to_owned(), "ada").await.status == 202).await;
+}
+
+#[tokio::test]
 async fn a_message_in_nats_that_is_none_of_pintles_holds_up_nothing_on_its_way_to_postgres() {
     let through = Through::of(&OWNED.replace("queue: 4", "queue: 100"));
     let server = through.serve();
     let ada = through.app.token_of("ada", "authenticated", Some("ada"));
     for partition in 0..8 {
-        let kept = through.tell(&format!("pintle.app.notes.{partition}.1"), "no JSON");
+        let kept = through.tell(&format!("pintle.through.notes.{partition}.1"), "no JSON");
         assert!(kept.contains("\"seq\""), "{kept}");
         if partition == 3 {
             // Of another version of the app: its field is another one.
             let sender = json!({ "role": "service_role", "user": null, "claims": {} });
-            let old = json!({ "sender": sender, "records": [{ "id": "old", "owner": "o", "n": "many" }] });
-            through.tell("pintle.app.notes.3.1", &old.to_string());
+            let old =
+                json!({ "version": 1, "sender": sender, "records": [{ "id": "old", "owner": "o", "n": "many" }] });
+            through.tell("pintle.through.notes.3.1", &old.to_string());
         }
     }
     let worker = through.worker();
-    until("all are removed", async || metric(&worker, "pintle_queue_unreadable_total{").await == 8.0).await;
+    until("all are kept", async || metric(&worker, "pintle_queue_unreadable_total{").await == 8.0).await;
     until("nothing waits", async || metric(&worker, "pintle_queue_pending{").await == 0.0).await;
     server.post("/notes", json!({ "id": "a", "owner": "ada" })).token(&ada).await.has(202);
     until("it is stored", async || count(&server, "/rest/v1/notes").await == 1).await;
-    assert_eq!(through.replay("notes"), "notes: 0 stored, 1 left", "what cannot be read any more is kept");
+    assert_eq!(through.replay("notes"), "notes: 0 stored, 2 left", "what cannot be read is kept, the same once");
 }

@@ -17,6 +17,7 @@ use crate::common::{App, PATIENCE, Place, Server, finish, pintle};
 /// Anybody may post numbers.
 const MANIFEST: &str = "
 pintle: 1
+name: through
 public: none
 collections:
   places:
@@ -47,8 +48,12 @@ impl Through {
     }
 
     fn worker(&self) -> Server {
+        self.worker_with(&[])
+    }
+
+    fn worker_with(&self, words: &[&str]) -> Server {
         let mut command = pintle(&["worker", self.app.path(), "--listen", "127.0.0.1:0", "--queue", &self.nats.url()]);
-        Server::start(command.args(self.app.store()))
+        Server::start(command.args(words).args(self.app.store()))
     }
 
     /// What `pintle replay` says.

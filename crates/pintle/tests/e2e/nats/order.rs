@@ -8,6 +8,7 @@ use crate::common::Server;
 /// Each link of a chain refers to the one before it: one that is stored too early is dead.
 const CHAINS: &str = "
 pintle: 1
+name: through
 public: none
 collections:
   links:
@@ -43,6 +44,33 @@ async fn send(server: &Server, links: std::ops::Range<usize>) {
         all,
         format!("{{\"records\":{records},\"accepted\":{records},\"stored\":0,\"refused\":0,\"dead\":0}}\n")
     );
+}
+
+const SERVICES: &str = "
+pintle: 1
+name: through
+public: none
+collections:
+  a: { key: { id: text }, fields: { n: integer }, policies: { select: 'true', insert: 'true' } }
+  b: { key: { id: text }, fields: { n: integer }, policies: { select: 'true', insert: 'true' } }
+services: { one: { collections: [a], pipelines: [a] }, two: { collections: [b], pipelines: [b] } }
+pipelines: { a: { path: /a, into: a }, b: { path: /b, into: b } }
+";
+
+#[tokio::test]
+async fn workers_of_two_services_each_take_all_that_nats_has_for_theirs_into_postgres() {
+    let through = Through::of(SERVICES);
+    let (one, two) = (through.worker_with(&["--service", "one"]), through.worker_with(&["--service", "two"]));
+    for worker in [&one, &two] {
+        until("it has all of its own", async || metric(worker, "pintle_worker_partitions{").await == 8.0).await;
+    }
+    // They have heard of each other by now, if they ever do.
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 3 {
+        for worker in [&one, &two] {
+            assert_eq!(metric(worker, "pintle_worker_partitions{").await, 8.0);
+        }
+    }
 }
 
 #[tokio::test]

@@ -17,13 +17,18 @@ fn refused(app: &App, words: &[&str]) -> String {
 async fn what_the_queue_nats_cannot_do_is_told_at_the_start_on_postgres() {
     let counted = |id: &str| {
         App::of(&format!(
-            "pintle: 1\npublic: none\ncollections: {{ a: {{ fields: {{ n: {{ type: text, unique: true }} }} }} }}\n\
+            "pintle: 1\nname: through\npublic: none\ncollections: {{ a: {{ fields: {{ n: {{ type: text, unique: true }} }} }} }}\n\
              pipelines: {{ p: {{ path: /p, into: a{id} }} }}\n"
         ))
         .on(Place::Postgres)
     };
     let nats = Nats::start().unwrap();
     let queue = ["--queue", &nats.url()];
+    assert_eq!(
+        refused(&App::of(&MANIFEST.replace("name: through\n", "")).on(Place::Postgres), &queue),
+        "error: the app cannot be served: the app has no name, by which this queue tells apps apart\n  help: give it one of its own in its \
+         manifest, such as `name: meetings`"
+    );
     assert_eq!(
         refused(&counted(""), &queue),
         "error: the app cannot be served: the pipeline `p` cannot use this queue: the store counts the key of `a`\n  help: a record needs \
@@ -82,7 +87,7 @@ async fn a_stream_in_nats_is_made_and_brought_to_what_the_manifest_says_before_p
     let serve = |queue: &str| drop(Server::start(&mut through.app.serving(&["--queue", queue])));
     serve(&through.nats.url());
     let config = || -> Value {
-        let info: Value = serde_json::from_str(&through.tell("$JS.API.STREAM.INFO.pintle-app-places", "")).unwrap();
+        let info: Value = serde_json::from_str(&through.tell("$JS.API.STREAM.INFO.pintle-through-places", "")).unwrap();
         info["config"].clone()
     };
     let made = config();
@@ -98,12 +103,17 @@ async fn a_stream_in_nats_is_made_and_brought_to_what_the_manifest_says_before_p
     through.app.manifest(&MANIFEST.replace("into: places", "into: places, limits: { queue: 77 }"));
     serve(&through.nats.url());
     assert_eq!(config()["max_msgs"], 77);
-    let foreign = r#"{"name":"own-app-places","subjects":["own.app.places.>"],"retention":"limits"}"#;
-    through.tell("$JS.API.STREAM.CREATE.own-app-places", foreign);
+    let foreign = r#"{"name":"own-through-places","subjects":["own.through.places.>"],"retention":"limits"}"#;
+    through.tell("$JS.API.STREAM.CREATE.own-through-places", foreign);
     let told = refused(&through.app, &["--queue", &format!("{}?prefix=own", through.nats.url())]);
     assert_eq!(
         told,
-        "error: cannot open the queue: the stream `own-app-places` is there with `retention: \"limits\"`, and must have \"workqueue\"\n  help: \
-         it is not Pintle's, or was made by hand: remove it, or name another `prefix` in the queue's URL"
+        "error: cannot open the queue: the stream `own-through-places` is there with `retention: \"limits\"`, and must have \"workqueue\"\n  help: \
+         it is another app's, or was made by hand: remove it, give the app another `name`, or name another `prefix` in the queue's URL"
     );
+    let foreign = foreign.replace("own-", "two-").replace("own.", "t.wo.").replace("limits", "workqueue");
+    through.tell("$JS.API.STREAM.CREATE.two-through-places", &foreign);
+    let told = refused(&through.app, &["--queue", &format!("{}?prefix=two", through.nats.url())]);
+    let begins = "error: cannot open the queue: the stream `two-through-places` is there with `subjects: [\"t.wo.through.places.>\"]`";
+    assert!(told.starts_with(begins), "{told}");
 }
