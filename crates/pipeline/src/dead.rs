@@ -143,7 +143,8 @@ impl DeadLetters {
         let Ok(known) = self.known.try_lock() else { return self.full.load(Ordering::Relaxed) };
         let full = known.count >= self.pipeline().dead_letters.records;
         self.full.store(full, Ordering::Relaxed);
-        if known.at.is_none_or(|at| at.elapsed() > FULL_BELIEVED) && !self.asking.swap(true, Ordering::Relaxed) {
+        let believed = if full { FULL_BELIEVED } else { BELIEVED };
+        if known.at.is_none_or(|at| at.elapsed() > believed) && !self.asking.swap(true, Ordering::Relaxed) {
             let (letters, asker) = (Arc::clone(self), asker.clone());
             tokio::spawn(async move {
                 // A store that is away does not refuse what can wait for it.

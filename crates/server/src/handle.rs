@@ -151,7 +151,7 @@ async fn answered(state: &Arc<State>, sent: Sent<'_>, body: Incoming, found: &Fo
         return answer;
     }
     if let Endpoint::Call(call @ (Call::Reflection | Call::Health)) = found.route.endpoint {
-        let ready = async { health::ready(&state.store, state.queue.as_ref()).await.is_ok() };
+        let ready = async { health::ready(&state.store, state.needed_queue()).await.is_ok() };
         return grpc::tell(call, exposed.protocol(state.model()), ready, head, body).await;
     }
     let surface = found.route.surface();
@@ -200,8 +200,8 @@ async fn open(state: &State, exposed: &Exposed, head: &Parts, endpoint: &Endpoin
     }
     Some(match endpoint {
         Endpoint::Live => Ok(health::live()),
-        Endpoint::Ready => health::ready(&state.store, state.queue.as_ref()).await.map(|answer| exposed.signed(answer)),
-        Endpoint::Health => Ok(health::both(&state.store).await),
+        Endpoint::Ready => health::ready(&state.store, state.needed_queue()).await.map(|answer| exposed.signed(answer)),
+        Endpoint::Health => Ok(health::both(&state.store, state.queue.as_ref()).await),
         _ => Ok(metrics::answer()),
     })
 }

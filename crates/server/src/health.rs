@@ -20,7 +20,7 @@ pub(crate) fn live() -> Answer {
     answer::json(StatusCode::OK, OK.into())
 }
 
-/// Requests should be sent here: the store answers and its tables are the model's, and so does the queue, if there is one.
+/// Requests should be sent here: the store answers and its tables are the model's, and so does the queue, where nothing goes on without it.
 pub(crate) async fn ready(store: &Store, queue: Option<&JetStream>) -> Result<Answer, Failure> {
     store.ready().await.map_err(not_ready)?;
     if let Some(Err(error)) = queue.map(JetStream::ready) {
@@ -31,9 +31,17 @@ pub(crate) async fn ready(store: &Store, queue: Option<&JetStream>) -> Result<An
 }
 
 /// Both, in the words that older monitors know.
-pub(crate) async fn both(store: &Store) -> Answer {
+pub(crate) async fn both(store: &Store, queue: Option<&JetStream>) -> Answer {
     match store.ready().await {
-        Ok(()) => answer::json(StatusCode::OK, br#"{"app":"ok","db":"Success"}"#.as_slice().into()),
+        Ok(()) => {
+            let body: &[u8] = match queue.map(JetStream::ready) {
+                None => br#"{"app":"ok","db":"Success"}"#,
+                Some(Ok(())) => br#"{"app":"ok","db":"Success","queue":"Success"}"#,
+                // Reads go on, so nobody is to be sent elsewhere.
+                Some(Err(_)) => br#"{"app":"ok","db":"Success","queue":"Failure: the queue does not answer"}"#,
+            };
+            answer::json(StatusCode::OK, body.into())
+        }
         Err(error) => {
             let message = not_ready(error).message;
             let body = serde_json::json!({ "app": "ok", "db": format!("Failure: {message}") });

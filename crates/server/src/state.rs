@@ -25,7 +25,7 @@ use crate::routes::Routes;
 use crate::script::Habits;
 use crate::script::fetch::Fetcher;
 use crate::script::outbox::Outbox;
-use crate::{App, Error, Exposure, Scripts, Settings, openapi};
+use crate::{App, Error, Exposes, Exposure, Scripts, Settings, openapi};
 
 /// An app as it is served.
 #[derive(Debug)]
@@ -141,6 +141,11 @@ impl State {
 
     pub(crate) fn model(&self) -> &Model {
         self.planner.model()
+    }
+
+    /// The queue, where nothing goes on without it: a worker's. A server reads without it.
+    pub(crate) fn needed_queue(&self) -> Option<&JetStream> {
+        self.queue.as_ref().filter(|_| self.settings.listeners.contains(&Exposes::Nothing))
     }
 
     /// Who asks, now.

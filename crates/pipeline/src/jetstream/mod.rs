@@ -164,7 +164,29 @@ impl JetStream {
         for at in 0..model.pipelines.len() {
             self.stream(model, PipelineId(at)).ensure().await?;
         }
+        self.tell_of_left(model).await;
         Ok(())
+    }
+
+    /// Warns of records that wait for a pipeline that the app has no more: nobody stores them.
+    async fn tell_of_left(&self, model: &Model) {
+        let (prefix, app) = &self.0.name;
+        let (names, subjects) = (format!("{prefix}-{app}-"), format!("{prefix}.{app}."));
+        // Who may not list what is there can work all the same.
+        let Ok(there) = self.ask::<Json>("STREAM.LIST", &Json::Null).await else { return };
+        for stream in there["streams"].as_array().into_iter().flatten() {
+            let name = stream["config"]["name"].as_str().unwrap_or_default();
+            let Some(pipeline) = name.strip_prefix(&names) else { continue };
+            let own = stream["config"]["subjects"][0].as_str().is_some_and(|subject| subject.starts_with(&subjects));
+            let messages = stream["state"]["messages"].as_u64().unwrap_or(0);
+            if own && messages > 0 && model.pipelines.iter().all(|there| there.name != pipeline) {
+                tracing::warn!(
+                    stream = name,
+                    messages,
+                    "records wait for the pipeline `{pipeline}`, which the app has no more: nobody stores them"
+                );
+            }
+        }
     }
 
     /// Whether a model's records can wait in a queue: each must be known by an id that it has from the door on, since it may come

@@ -163,10 +163,10 @@ impl Partition {
             batch = reader.batch(records, wait) => batch?,
             _ = self.stop.changed() => return Err(Left::Stopped),
         };
+        self.work.fits().await?;
         if batch.is_empty() {
             return Ok(false);
         }
-        self.work.fits().await?;
         // Meanwhile the next ones come.
         reader.pull().await?;
         let first = batch.first();

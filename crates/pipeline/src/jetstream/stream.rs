@@ -24,6 +24,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 const NOT_FOUND: u64 = 10059;
 
 const PENDING: &str = "pintle_queue_pending";
+const ANSWERS: &str = "pintle_queue_answers";
 
 /// What a stream is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,11 +222,12 @@ impl Stream {
 
     /// Looks at it from time to time, as long as anybody holds the connection; makes it again where it is gone.
     pub(super) async fn look_after(stream: std::sync::Arc<Stream>) {
-        let pending = Stream::gauge(&stream.wanted().pipeline);
+        let (pending, answers) = Stream::gauges(&stream.wanted().pipeline);
         while let Ok(queue) = stream.queue() {
             let wanted = stream.wanted();
             let looked = stream.look(&queue, &wanted).await;
             drop(queue);
+            answers.set(f64::from(u8::from(looked.is_ok())));
             match looked {
                 Ok(records) => {
                     pending.set(records as f64);
@@ -269,9 +271,11 @@ impl Stream {
         Ok(records)
     }
 
-    fn gauge(pipeline: &str) -> Gauge {
+    fn gauges(pipeline: &str) -> (Gauge, Gauge) {
         metrics::describe_gauge!(PENDING, Unit::Count, "Records that wait in the queue, by pipeline");
-        metrics::gauge!(PENDING, "pipeline" => pipeline.to_owned())
+        metrics::describe_gauge!(ANSWERS, Unit::Count, "1 while the queue of a pipeline answers, else 0");
+        let labels = [("pipeline", pipeline.to_owned())];
+        (metrics::gauge!(PENDING, &labels), metrics::gauge!(ANSWERS, &labels))
     }
 }
 

@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::{MANIFEST, Through, count, metric, until};
 
+/// What a server says of its health without a queue.
+const AWAY: &str = r#"{"app":"ok","db":"Success","queue":"Failure: the queue does not answer"}"#;
+
 #[tokio::test]
 async fn a_nats_that_goes_away_is_told_and_all_goes_on_when_it_is_back_before_postgres() {
     let mut through = Through::of(MANIFEST);
@@ -12,16 +15,17 @@ async fn a_nats_that_goes_away_is_told_and_all_goes_on_when_it_is_back_before_po
     through.nats.kill();
     let away = server.post("/places", json!({ "n": 2 })).await.has(503);
     assert_eq!((away.header("retry-after"), away.json()["message"].as_str()), ("1", Some("the queue does not answer")));
-    for process in [&server, &worker] {
-        until("it is not ready", async || process.get("/health/ready").await.status == 503).await;
-        process.get("/health/live").await.has(200);
-    }
+    until("it is not ready", async || worker.get("/health/ready").await.status == 503).await;
+    worker.get("/health/live").await.has(200);
+    until("it tells", async || server.get("/health").await.has(200).text == AWAY).await;
+    until("it counts", async || metric(&server, "pintle_queue_answers{").await == 0.0).await;
     // What does not need the queue goes on.
+    server.get("/health/ready").await.has(200);
     server.get("/rest/v1/places").await.has(200);
     through.nats.restart();
-    for process in [&server, &worker] {
-        until("it is ready again", async || process.get("/health/ready").await.status == 200).await;
-    }
+    until("it is ready again", async || worker.get("/health/ready").await.status == 200).await;
+    let there = AWAY.replace("Failure: the queue does not answer", "Success");
+    until("it tells again", async || server.get("/health").await.has(200).text == there).await;
     server.post("/places", json!({ "n": 3 })).await.has(202);
     until("both are stored", async || count(&server, "/rest/v1/places?n=in.(1,3)").await == 2).await;
 }
@@ -34,7 +38,7 @@ async fn a_stream_of_records_waits_for_a_nats_that_is_back_soon_before_postgres(
     let lines: String = (0..3000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
     let ask = server.post("/places", lines).header("Content-Type", "application/x-ndjson");
     let answer = tokio::spawn(ask.header("Prefer", "return=minimal").into_future());
-    until("it waits", async || server.get("/health/ready").await.status == 503).await;
+    until("it waits", async || server.get("/health").await.text == AWAY).await;
     through.nats.restart();
     let answer = answer.await.unwrap().has(200).text;
     assert_eq!(answer, "{\"records\":3000,\"accepted\":3000,\"stored\":0,\"refused\":0,\"dead\":0}\n");

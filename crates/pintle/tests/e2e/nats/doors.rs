@@ -1,11 +1,12 @@
 //! What comes by each door, and what becomes of it.
 
 use futures_util::stream;
+use pintle_testbed::Nats;
 use prost_reflect::Value as Proto;
 use serde_json::{Value, json};
 
 use super::{Through, count, metric, until, words};
-use crate::common::{App, finish, pintle};
+use crate::common::{App, Place, finish, pintle};
 use crate::grpc::client::{Client, With};
 
 fn place_of(person: i64, longitude: f64) -> Value {
@@ -142,6 +143,21 @@ async fn what_waits_in_nats_stays_when_less_may_wait_and_is_stored_in_postgres()
     until("all are stored", async || count(&server, "/rest/v1/notes").await == 4).await;
     let bound = || through.tell("$JS.API.STREAM.INFO.pintle-through-notes", "").contains("\"max_msgs\":2,");
     until("the stream has the new bound", async || bound()).await;
+}
+
+#[tokio::test]
+async fn a_nats_of_small_messages_takes_many_records_that_belong_together_for_postgres() {
+    let app = App::of(&OWNED.replace(", limits: { queue: 4 }", ", order: owner"));
+    let file = app.file("nats.conf");
+    std::fs::write(&file, "max_payload: 65536\n").unwrap();
+    let nats = Nats::start_with(&["-c", &file]).unwrap();
+    let through = Through { app: app.on(Place::Postgres), nats };
+    let (server, _worker) = (through.serve(), through.worker());
+    let ada = through.app.token_of("ada", "authenticated", Some("ada"));
+    let long = "x".repeat(1000);
+    let many: Vec<Value> = (0..200).map(|n| json!({ "id": format!("{n}-{long}"), "owner": "ada" })).collect();
+    server.post("/notes", Value::Array(many)).token(&ada).await.has(202);
+    until("all are stored", async || count(&server, "/rest/v1/notes").await == 200).await;
 }
 
 #[tokio::test]
