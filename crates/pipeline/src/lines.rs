@@ -1,6 +1,6 @@
 //! A stream, cut into lines.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 /// What some programs write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -32,26 +32,28 @@ impl Lines {
         Lines { rest: BytesMut::new(), most, passing: false, first: true }
     }
 
-    /// Hands each line that is whole now to `each`, without its end; in the place of one that is too long, that it is. Lines with
-    /// nothing in them are left out.
-    pub fn push(&mut self, chunk: &Bytes, mut each: impl FnMut(Line<'_>)) {
-        let mut left = &chunk[..];
-        while let Some(end) = left.iter().position(|byte| *byte == b'\n') {
-            let (piece, rest) = (&left[..end], &left[end + 1..]);
-            left = rest;
-            if self.rest.is_empty() {
-                self.line(piece, &mut each);
-            } else {
-                self.keep(piece, &mut each);
-                let whole = std::mem::take(&mut self.rest);
-                self.line(&whole, &mut each);
-                // The room is kept for the next.
-                self.rest = whole;
-                self.rest.clear();
-            }
-            self.passing = false;
+    /// Takes the next line off what came and hands it to `each`, without its end; in the place of one that is too long, that it is.
+    /// Lines with nothing in them are left out. Whether there may be more.
+    pub fn next(&mut self, chunk: &mut Bytes, mut each: impl FnMut(Line<'_>)) -> bool {
+        let Some(end) = chunk.iter().position(|byte| *byte == b'\n') else {
+            self.keep(chunk, &mut each);
+            chunk.clear();
+            return false;
+        };
+        let piece = &chunk[..end];
+        if self.rest.is_empty() {
+            self.line(piece, &mut each);
+        } else {
+            self.keep(piece, &mut each);
+            let whole = std::mem::take(&mut self.rest);
+            self.line(&whole, &mut each);
+            // The room is kept for the next.
+            self.rest = whole;
+            self.rest.clear();
         }
-        self.keep(left, &mut each);
+        self.passing = false;
+        chunk.advance(end + 1);
+        true
     }
 
     /// Hands over what stands behind the last end of a line.
@@ -101,7 +103,8 @@ mod tests {
             found.push(line.map_or_else(|_| "too long".to_owned(), |line| String::from_utf8_lossy(line).into()));
         };
         for chunk in chunks {
-            lines.push(&Bytes::from_static(chunk.as_bytes()), &mut each);
+            let mut chunk = Bytes::from_static(chunk.as_bytes());
+            while lines.next(&mut chunk, &mut each) {}
         }
         lines.end(each);
         found

@@ -1,6 +1,7 @@
 //! Records by gRPC, from a client that was made of the published protocol.
 
 mod body;
+mod bounds;
 pub(crate) mod client;
 
 use std::time::Duration;
@@ -17,16 +18,19 @@ use tonic::Code;
 
 use crate::common::{App, Place, Server};
 use body::{Again, Endless};
+use bounds::{what_anybody_may_ask_is_small_and_is_answered_soon, what_is_compressed_takes_no_more_memory};
 use client::{Client, With, compiled};
 
 in_every_way!(
     records_are_stored_and_each_fault_is_told,
     each_record_is_answered_while_others_are_sent,
     a_stream_of_any_length_takes_the_same_memory,
+    what_is_compressed_takes_no_more_memory,
     records_may_each_come_in_a_frame_of_its_own,
     who_may_not_is_told_so_by_a_status,
     what_is_no_message_costs_itself_alone,
-    tools_learn_the_protocol_from_the_server;
+    tools_learn_the_protocol_from_the_server,
+    what_anybody_may_ask_is_small_and_is_answered_soon;
     what_is_too_much_is_refused_with_a_time_to_wait,
     a_call_ends_when_its_time_is_over,
     a_revoked_token_ends_its_streams,
@@ -143,10 +147,10 @@ async fn each_record_is_answered_while_others_are_sent(place: Place) {
     assert_eq!(answers.next().await.unwrap(), None);
 }
 
-/// Megabytes that a process holds.
-fn memory(server: &Server) -> u64 {
+/// Megabytes that a process holds, or held at the most.
+fn memory(server: &Server, of: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
@@ -161,11 +165,11 @@ async fn a_stream_of_any_length_takes_the_same_memory(place: Place) {
     };
     let summary = client.take(TAKE, all(1_000), With::default()).await.unwrap();
     assert_eq!(summary, json!({ "records": 1000, "stored": 1000 }));
-    let before = memory(&server);
+    let before = memory(&server, "VmRSS:");
     let summary = client.take(TAKE, all(12_000), With::default()).await.unwrap();
     assert_eq!(summary, json!({ "records": 12_000, "stored": 12_000 }));
     assert_eq!(count(&server).await, "100");
-    let grown = memory(&server).saturating_sub(before);
+    let grown = memory(&server, "VmRSS:").saturating_sub(before);
     assert!(grown < 32, "of 96 MB it kept {grown} MB");
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use flate2::read::GzDecoder;
 
 use crate::failure::Failure;
@@ -28,38 +28,41 @@ impl Messages {
         Messages { rest: BytesMut::new(), most, gzip, skip: 0 }
     }
 
-    /// Hands each message that is whole now to `each`; in the place of one that is too long or broken, why it is refused.
+    /// Adds what came of the stream.
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        self.rest.extend_from_slice(chunk);
+    }
+
+    /// Hands the next message to `take`, or in its place, where it is too long or broken, why it is refused: one at a time, since what
+    /// is compressed may become a thousand times as much. Nothing where none is whole.
     ///
     /// # Errors
     /// Where messages cannot be told apart any more.
-    pub(crate) fn push(&mut self, chunk: Bytes, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<(), Failure> {
-        self.rest.extend_from_slice(&chunk);
-        loop {
-            let skipped = self.skip.min(self.rest.len());
-            self.rest.advance(skipped);
-            self.skip -= skipped;
-            let Some((head, rest)) = self.rest.split_first_chunk::<HEAD>() else { return Ok(()) };
-            let [coded, length @ ..] = *head;
-            let length = u32::from_be_bytes(length) as usize;
-            if coded > 1 || coded == 1 && !self.gzip {
-                return Err(Failure::bad_request("the stream holds what is no message of gRPC")
-                    .hint("a compressed message needs the header `grpc-encoding: gzip`"));
-            }
-            if length > self.most {
-                each(Err(self.too_long()));
-                self.skip = HEAD + length;
-                continue;
-            }
-            // Room is made as it comes, not as it says.
-            let Some(message) = rest.get(..length) else { return Ok(()) };
-            if coded == 1 {
-                let plain = self.inflate(message);
-                each(plain.as_deref().map_err(Clone::clone));
-            } else {
-                each(Ok(message));
-            }
-            self.rest.advance(HEAD + length);
+    pub(crate) fn next<T>(&mut self, take: impl FnOnce(Result<&[u8], Failure>) -> T) -> Result<Option<T>, Failure> {
+        let skipped = self.skip.min(self.rest.len());
+        self.rest.advance(skipped);
+        self.skip -= skipped;
+        let Some((head, rest)) = self.rest.split_first_chunk::<HEAD>() else { return Ok(None) };
+        let [coded, length @ ..] = *head;
+        let length = u32::from_be_bytes(length) as usize;
+        if coded > 1 || coded == 1 && !self.gzip {
+            return Err(Failure::bad_request("the stream holds what is no message of gRPC")
+                .hint("a compressed message needs the header `grpc-encoding: gzip`"));
         }
+        if length > self.most {
+            self.skip = HEAD + length;
+            return Ok(Some(take(Err(self.too_long()))));
+        }
+        // Room is made as it comes, not as it says.
+        let Some(message) = rest.get(..length) else { return Ok(None) };
+        let taken = if coded == 1 {
+            let plain = self.inflate(message);
+            take(plain.as_deref().map_err(Clone::clone))
+        } else {
+            take(Ok(message))
+        };
+        self.rest.advance(HEAD + length);
+        Ok(Some(taken))
     }
 
     /// Whether the stream ended between two messages.
@@ -102,13 +105,14 @@ mod tests {
     fn cut(chunks: &[&[u8]], gzip: bool) -> Result<(Vec<String>, bool), u16> {
         let (mut messages, mut found) = (Messages::new(9, gzip), Vec::new());
         for chunk in chunks {
-            let each = |message: Result<&[u8], Failure>| {
-                found.push(match message {
-                    Ok(message) => String::from_utf8_lossy(message).into(),
-                    Err(failure) => failure.status.as_str().to_owned(),
-                });
+            messages.push(chunk);
+            let told = |message: Result<&[u8], Failure>| match message {
+                Ok(message) => String::from_utf8_lossy(message).into_owned(),
+                Err(failure) => failure.status.as_str().to_owned(),
             };
-            messages.push(Bytes::copy_from_slice(chunk), each).map_err(|failure| failure.status.as_u16())?;
+            while let Some(message) = messages.next(told).map_err(|failure| failure.status.as_u16())? {
+                found.push(message);
+            }
         }
         Ok((found, messages.is_whole()))
     }
@@ -144,15 +148,14 @@ mod tests {
         let framed = |coded: u8, bytes: &[u8]| [&[coded, 0, 0, 0, u8::try_from(bytes.len()).unwrap()], bytes].concat();
         // With room for its own bytes, which are more than it holds.
         let cut = |bytes: &[u8], gzip| {
-            let (mut messages, mut found) = (Messages::new(40, gzip), Vec::new());
-            let pushed = messages.push(Bytes::copy_from_slice(bytes), |message| {
-                found.push(message.map(<[u8]>::to_vec).map_err(|failure| failure.status.as_u16()));
-            });
-            pushed.map(|()| found).map_err(|failure| failure.hint)
+            let mut messages = Messages::new(40, gzip);
+            messages.push(bytes);
+            let told = |message: Result<&[u8], Failure>| message.map(<[u8]>::to_vec).map_err(|it| it.status.as_u16());
+            messages.next(told).map_err(|failure| failure.hint)
         };
-        assert_eq!(cut(&framed(1, &gzip("a text")), true), Ok(vec![Ok(b"a text".to_vec())]));
-        assert_eq!(cut(&framed(1, &gzip(&"a".repeat(1000))), true), Ok(vec![Err(413)]));
-        assert_eq!(cut(&framed(1, b"garbage"), true), Ok(vec![Err(400)]));
+        assert_eq!(cut(&framed(1, &gzip("a text")), true), Ok(Some(Ok(b"a text".to_vec()))));
+        assert_eq!(cut(&framed(1, &gzip(&"a".repeat(1000))), true), Ok(Some(Err(413))));
+        assert_eq!(cut(&framed(1, b"garbage"), true), Ok(Some(Err(400))));
         assert!(cut(&framed(1, &gzip("a text")), false).unwrap_err().unwrap().contains("grpc-encoding"));
         assert!(cut(&framed(7, b""), true).is_err());
     }

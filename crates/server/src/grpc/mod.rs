@@ -5,11 +5,13 @@
 //! 2. A call is a request whose path is a service and a method (`routes`). Who calls is found out as for any other request.
 //! 3. Its body is cut into [`Messages`]; a record's message is written as the JSON that its pipeline's door reads ([`Layout`]),
 //!    so that all doors take the same. `pipeline` stores them, and [`mod@answers`] writes what is answered.
-//! 4. What went wrong is told in trailers ([`mod@status`]); also what goes wrong before a call is known to be one of ours.
+//! 4. What tools ask is answered by `reflection` and `health`, to whoever asks: so each answer is small, or waits for its reader.
+//! 5. What went wrong is told in trailers ([`mod@status`]); also what goes wrong before a call is known to be one of ours.
 
 mod answers;
 mod app;
 mod descriptor;
+mod health;
 mod messages;
 mod record;
 mod reflection;
@@ -23,8 +25,6 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName};
 use hyper::http::request::Parts;
@@ -46,10 +46,8 @@ use crate::failure::Failure;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-/// Bytes of a message of those that are not records.
-const MESSAGE_BYTES_MAX: usize = 64 << 10;
-/// Bytes of a compressed message, at the most, that is one of those.
-const CALL_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 5;
+/// Bytes of a message of those that are not records: it holds a name.
+const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,30 +159,10 @@ pub(crate) async fn tell(
     if call == Call::Reflection {
         tokio::spawn(reflection::answer(Arc::clone(protocol), messages, body, pieces, behind));
     } else {
-        let service = asked(messages, body).await?;
-        let mut piece = Vec::new();
-        let told = if service.is_empty() || protocol.services().any(|known| known == service) {
-            // SERVING, NOT_SERVING
-            let status = if ready.await { 1 } else { 2 };
-            messages::write(&mut piece, |out| wire::integer(out, 1, status));
-            status::good()
-        } else {
-            status::unknown(&format!("there is no service `{service}`"))
-        };
+        let (piece, told) = health::answer(protocol, messages, body, ready).await?;
         // There is room for it.
-        let _ = pieces.try_send(Bytes::from(piece));
+        let _ = pieces.try_send(piece);
         let _ = behind.send(told);
     }
     Ok(told(answer::streamed_before(trailers, GRPC, answers), head.version))
-}
-
-/// Of which service it is asked how it is doing; empty for all.
-async fn asked(mut messages: Messages, body: Incoming) -> Result<String, Failure> {
-    let whole = Limited::new(body, CALL_BYTES_MAX).collect().await;
-    let whole = whole.map_err(|error| crate::body::broke_off(&*error))?.to_bytes();
-    let mut service = Err(Failure::bad_request("the call has no message"));
-    messages.push(whole, |message| {
-        service = message.and_then(|message| reflection::text_of(message, 1));
-    })?;
-    service
 }

@@ -10,9 +10,9 @@ use pintle_model::Model;
 use tokio::sync::{mpsc, oneshot};
 
 use super::messages::{self, Messages};
-use super::schema::{Enum, Field, File, Kind, Message, Method, Service};
+use super::schema::File;
 use super::wire::{Fields, Raw, bytes, integer, message, text};
-use super::{app, descriptor, status};
+use super::{app, descriptor, health, status};
 use crate::Exposure;
 use crate::failure::Failure;
 use crate::pipeline::IDLE_MAX;
@@ -26,7 +26,7 @@ pub(crate) struct Protocol {
 
 impl Protocol {
     pub(crate) fn new(model: &Model, exposure: &Exposure) -> Protocol {
-        let files = app::file(model, exposure).into_iter().chain([app::timestamp(), health()]);
+        let files = app::file(model, exposure).into_iter().chain([app::timestamp(), health::file()]);
         Protocol {
             files: files.map(|file| (descriptor::write(&file), file)).map(|(bytes, file)| (file, bytes)).collect(),
         }
@@ -39,8 +39,7 @@ impl Protocol {
 
     /// Writes the answer to a request.
     pub(super) fn answer(&self, request: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-        let (host, question) = question(request)?;
-        text(out, 1, host);
+        let question = question(request)?;
         bytes(out, 2, request);
         let found = match question {
             Some((3, Raw::Bytes(name))) => self.files.iter().find(|(file, _)| file.name.as_bytes() == name),
@@ -79,16 +78,15 @@ impl Protocol {
 /// What is asked: the number of a field, and its value.
 type Question<'r> = Option<(u32, Raw<'r>)>;
 
-/// For which host it is asked, and what.
-fn question(request: &[u8]) -> Result<(&str, Question<'_>), Failure> {
-    let (mut fields, mut host, mut question) = (Fields(request), "", None);
+/// What is asked; for which host, the first field, does not matter.
+fn question(request: &[u8]) -> Result<Question<'_>, Failure> {
+    let (mut fields, mut question) = (Fields(request), None);
     while let Some(field) = fields.next().map_err(no_message)? {
-        match field {
-            (1, Raw::Bytes(name)) => host = std::str::from_utf8(name).unwrap_or_default(),
-            field => question = Some(field),
+        if field.0 != 1 {
+            question = Some(field);
         }
     }
-    Ok((host, question))
+    Ok(question)
 }
 
 /// The text of a message's field; empty where it is not there.
@@ -106,7 +104,8 @@ fn no_message(why: &str) -> Failure {
     Failure::bad_request(format!("the request is no message of this protocol: {why}"))
 }
 
-/// Answers requests while they come.
+/// Answers requests while they come, each before the next is read: nobody has to say who they are to ask, and an answer is far longer
+/// than a request.
 pub(super) async fn answer(
     protocol: Arc<Protocol>,
     mut messages: Messages,
@@ -124,19 +123,12 @@ pub(super) async fn answer(
             },
             () = pieces.closed() => return,
         };
-        let (mut out, mut wrong) = (Vec::new(), None);
-        let cut = messages.push(chunk, |request| {
-            let mut answer = Vec::new();
-            match request.and_then(|request| protocol.answer(request, &mut answer)) {
-                Ok(()) => messages::write(&mut out, |out| out.extend_from_slice(&answer)),
-                Err(failure) => wrong = Some(failure),
-            }
-        });
-        if !out.is_empty() && pieces.send(out.into()).await.is_err() {
-            return;
-        }
-        if let Err(failure) = cut.and(wrong.map_or(Ok(()), Err)) {
-            break Err(failure);
+        messages.push(&chunk);
+        match answer_each(&protocol, &mut messages, &pieces).await {
+            Ok(true) => {}
+            // Who has gone, or does not read, is told nothing more.
+            Ok(false) => return,
+            Err(failure) => break Err(failure),
         }
     };
     let trailers = ended.map_or_else(|failure| status::failed(&failure), |()| status::good());
@@ -144,34 +136,23 @@ pub(super) async fn answer(
     let _ = behind.send(trailers);
 }
 
-/// `grpc.health.v1`, of which this server has what probes ask.
-fn health() -> File {
-    let message = |name: &str, field| Message { name: name.to_owned(), about: String::new(), fields: vec![field] };
-    let full = |name: &str| format!("grpc.health.v1.{name}");
-    File {
-        name: "grpc/health/v1/health.proto",
-        package: "grpc.health.v1".to_owned(),
-        about: String::new(),
-        imports: Vec::new(),
-        services: vec![Service {
-            name: "Health".to_owned(),
-            about: String::new(),
-            methods: vec![Method {
-                name: "Check",
-                about: "",
-                takes: full("HealthCheckRequest"),
-                answers: full("HealthCheckResponse"),
-                streams: (false, false),
-            }],
-        }],
-        messages: vec![
-            message("HealthCheckRequest", Field::new("service", 1, Kind::Text, "")),
-            message("HealthCheckResponse", Field::new("status", 1, Kind::Enum(full("ServingStatus")), "")),
-        ],
-        enums: vec![Enum {
-            name: "ServingStatus",
-            about: "",
-            values: vec![("UNKNOWN", ""), ("SERVING", ""), ("NOT_SERVING", "")],
-        }],
+/// Answers what is whole of what came; whether the connection takes the answers.
+pub(super) async fn answer_each(
+    protocol: &Protocol,
+    messages: &mut Messages,
+    pieces: &mpsc::Sender<Bytes>,
+) -> Result<bool, Failure> {
+    let told = |request: Result<&[u8], Failure>| {
+        let (request, mut answer) = (request?, Vec::new());
+        protocol.answer(request, &mut answer)?;
+        Ok(answer)
+    };
+    while let Some(answer) = messages.next(told)? {
+        let (answer, mut out) = (answer?, Vec::new());
+        messages::write(&mut out, |out| out.extend_from_slice(&answer));
+        if !matches!(tokio::time::timeout(IDLE_MAX, pieces.send(out.into())).await, Ok(Ok(()))) {
+            return Ok(false);
+        }
     }
+    Ok(true)
 }

@@ -6,7 +6,7 @@ use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-use super::{Layout, Protocol, proto};
+use super::{Layout, Messages, Protocol, proto, reflection};
 use crate::Exposure;
 
 const MANIFEST: &str = "
@@ -81,6 +81,23 @@ fn reflection_hands_out_what_the_text_compiles_to() {
         }
     }
     assert_eq!(seen, 2, "the app's own file, and what it imports");
+}
+
+#[tokio::test]
+async fn a_tool_that_does_not_read_is_answered_no_more() {
+    let model = model();
+    let protocol = Protocol::new(&model, &Exposure::whole(&model));
+    let mut messages = Messages::new(100, false);
+    for _ in 0..500 {
+        // For each service's name.
+        messages.push(b"\0\0\0\0\x03\x3a\x01*");
+    }
+    let (pieces, mut answers) = tokio::sync::mpsc::channel(1);
+    let answering = tokio::spawn(async move { reflection::answer_each(&protocol, &mut messages, &pieces).await });
+    let first = answers.recv().await.unwrap();
+    assert_eq!(first.len(), 5 + usize::from(first[4]), "more than one answer was made");
+    drop(answers);
+    assert!(matches!(answering.await.unwrap(), Ok(false)));
 }
 
 #[test]

@@ -138,7 +138,7 @@ pub(crate) fn call(ask: &Ask<'_>, id: PipelineId, each: bool, body: Incoming) ->
     let posting = Posting::new(ask, id)?;
     let messages = Messages::new(posting.record_bytes(), grpc::is_gzip(ask.head)?);
     let until = grpc::time(ask.head)?.map(|time| Instant::now() + time);
-    let cut = Cut::Messages(messages, Arc::clone(&ask.state.layouts[id.0]));
+    let cut = Cut::Messages(messages, Arc::clone(&ask.state.layouts[id.0]), Vec::new());
     let form = if each { Form::Outcomes } else { Form::Summary(grpc::Summary::default()) };
     let (answers, trailers) = stream::begin(posting, cut, body, form, until);
     Ok(answer::streamed_before(trailers, grpc::GRPC, answers))

@@ -30,25 +30,23 @@ pub(super) enum Step {
 pub(super) enum Cut {
     /// Lines of JSON, and bytes of one at the most.
     Lines(Lines, usize),
-    /// Messages of gRPC, and how they are read.
-    Messages(Messages, Arc<Layout>),
+    /// Messages of gRPC, how they are read, and room for one as JSON.
+    Messages(Messages, Arc<Layout>, Vec<u8>),
 }
 
 impl Cut {
-    /// Hands each record that is whole now to `each`, as JSON.
-    fn push(&mut self, chunk: Bytes, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<(), Failure> {
+    /// Takes the next record off what came and hands it to `each`, as JSON. Whether there may be more.
+    fn next(&mut self, chunk: &mut Bytes, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<bool, Failure> {
         match self {
-            Cut::Lines(lines, most) => {
-                lines.push(&chunk, |line| each(line.map_err(|_| too_long(*most))));
-                Ok(())
-            }
-            Cut::Messages(messages, layout) => {
-                let mut json = Vec::new();
-                messages.push(chunk, |message| {
+            Cut::Lines(lines, most) => Ok(lines.next(chunk, |line| each(line.map_err(|_| too_long(*most))))),
+            Cut::Messages(messages, layout, json) => {
+                messages.push(&std::mem::take(chunk));
+                let taken = messages.next(|message| {
                     json.clear();
-                    let read = message.and_then(|message| layout.json(message, &mut json));
+                    let read = message.and_then(|message| layout.json(message, json));
                     each(read.map(|()| json.as_slice()));
-                })
+                });
+                Ok(taken?.is_some())
             }
         }
     }
@@ -57,7 +55,7 @@ impl Cut {
     fn end(&mut self, mut each: impl FnMut(Result<&[u8], Failure>)) -> Result<(), Failure> {
         match self {
             Cut::Lines(lines, most) => lines.end(|line| each(line.map_err(|_| too_long(*most)))),
-            Cut::Messages(messages, _) if !messages.is_whole() => {
+            Cut::Messages(messages, ..) if !messages.is_whole() => {
                 return Err(Failure::bad_request("the stream ended within a message"));
             }
             Cut::Messages(..) => {}
@@ -93,7 +91,7 @@ impl Reading {
         let mut due = None;
         loop {
             let until = due.unwrap_or_else(|| Instant::now() + IDLE_MAX);
-            let chunk = match tokio::time::timeout_at(until, body.frame()).await {
+            let mut chunk = match tokio::time::timeout_at(until, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(None) => break,
                 Ok(Some(Err(error))) => return Err(crate::body::broke_off(&error)),
@@ -109,21 +107,21 @@ impl Reading {
             };
             // A stream may take days.
             self.posting.again().await?;
-            let mut full = Vec::new();
-            let posting = &self.posting;
-            let cut = self.cut.push(chunk, |json| {
-                batch.push(posting, json);
-                if batch.len() >= batch_of.records || batch.bytes >= BATCH_BYTES_MAX {
-                    full.push(std::mem::take(&mut batch));
+            // No more is cut than a batch before that is handed on: what came may become far more than it is.
+            loop {
+                let posting = &self.posting;
+                match self.cut.next(&mut chunk, |json| batch.push(posting, json)) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(failure) => {
+                        self.hand_on(&mut batch).await;
+                        return Err(failure);
+                    }
                 }
-            });
-            for mut batch in full {
-                self.hand_on(&mut batch).await;
-                due = None;
-            }
-            if cut.is_err() {
-                self.hand_on(&mut batch).await;
-                return cut;
+                if batch.len() >= batch_of.records || batch.bytes >= BATCH_BYTES_MAX {
+                    self.hand_on(&mut batch).await;
+                    due = None;
+                }
             }
             if batch.len() > 0 && due.is_none() {
                 due = Some(Instant::now() + batch_of.wait);
