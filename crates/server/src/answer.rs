@@ -1,7 +1,7 @@
 //! Answers: a status, headers, and a body that is whole in memory; that of a file may come piece by piece, and so may what is
 //! made while it is sent.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,25 +18,34 @@ use tower_http::services::fs::ServeFileSystemResponseBody;
 /// An answer's body.
 pub(crate) type Body = Either<Full<Bytes>, Either<ServeFileSystemResponseBody, Streamed>>;
 
-/// A body whose pieces are made while it is sent. It ends when their sender is dropped.
+/// A body whose pieces are made while it is sent. It ends when their sender is dropped, and is broken off then where `finished` was
+/// to be told and was not.
 #[derive(Debug)]
 pub(crate) struct Streamed {
     first: Option<Bytes>,
     rest: mpsc::Receiver<Bytes>,
     /// What stands behind the last piece, as gRPC has it.
     trailers: Option<oneshot::Receiver<HeaderMap>>,
+    finished: Option<oneshot::Receiver<()>>,
 }
 
 impl hyper::body::Body for Streamed {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         if let Some(piece) = ready!(self.rest.poll_recv(cx)) {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if let Some(finished) = &mut self.finished {
+            let told = ready!(finished.poll_unpin(cx));
+            self.finished = None;
+            if told.is_err() {
+                return Poll::Ready(Some(Err(io::Error::other("the answer ended before its end"))));
+            }
         }
         let Some(trailers) = &mut self.trailers else { return Poll::Ready(None) };
         let told = ready!(trailers.poll_unpin(cx));
@@ -75,7 +84,7 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
 
 /// An answer that is sent piece by piece.
 pub(crate) fn streamed(status: StatusCode, media: HeaderValue, pieces: mpsc::Receiver<Bytes>) -> Answer {
-    streamed_behind(None, status, media, pieces)
+    made(Streamed { first: None, rest: pieces, trailers: None, finished: None }, status, media)
 }
 
 /// An answer that is sent piece by piece, with what stands behind the last.
@@ -84,17 +93,18 @@ pub(crate) fn streamed_before(
     media: HeaderValue,
     rest: mpsc::Receiver<Bytes>,
 ) -> Answer {
-    made(Streamed { first: None, rest, trailers: Some(trailers) }, StatusCode::OK, media)
+    made(Streamed { first: None, rest, trailers: Some(trailers), finished: None }, StatusCode::OK, media)
 }
 
-/// An answer that is sent piece by piece, of which the first is there.
+/// An answer that is sent piece by piece, of which the first is there. Unless it is told that it is finished, whoever takes it sees
+/// that it is not whole.
 pub(crate) fn streamed_behind(
     first: Option<Bytes>,
-    status: StatusCode,
-    media: HeaderValue,
     rest: mpsc::Receiver<Bytes>,
+    finished: oneshot::Receiver<()>,
+    media: HeaderValue,
 ) -> Answer {
-    made(Streamed { first, rest, trailers: None }, status, media)
+    made(Streamed { first, rest, trailers: None, finished: Some(finished) }, StatusCode::OK, media)
 }
 
 fn made(body: Streamed, status: StatusCode, media: HeaderValue) -> Answer {

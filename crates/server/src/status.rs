@@ -60,6 +60,7 @@ fn of_error(error: &Error) -> (StatusCode, &'static str) {
         Error::TooLarge(_) => (StatusCode::BAD_REQUEST, "54000"),
         Error::Timeout => (StatusCode::GATEWAY_TIMEOUT, "57014"),
         Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "53300"),
+        Error::Crowded => (StatusCode::TOO_MANY_REQUESTS, "53300"),
         Error::Full => (StatusCode::INSUFFICIENT_STORAGE, "53100"),
         Error::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "25006"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "PGRST001"),
@@ -97,7 +98,7 @@ pub(crate) fn error(error: Error, surface: Surface, role: Role) -> Failure {
     if status.is_server_error() {
         failure = failure.because(&error);
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         failure = failure.header(header::RETRY_AFTER, RETRY_AFTER);
     }
     match error {
@@ -110,6 +111,7 @@ pub(crate) fn error(error: Error, surface: Surface, role: Role) -> Failure {
         }
         Error::NotSingle(rows) => failure.details = not_single(rows),
         Error::MaxAffected(rows) => failure.details = Details::Text(format!("The query affects {rows} rows")),
+        Error::Crowded => failure.hint = Some("ask again in a moment, or for an array".to_owned()),
         Error::Policy(_) => return denied(failure, role),
         _ => {}
     }

@@ -49,6 +49,9 @@ pub enum Error {
     /// The write queue is full, or the store is closing: try again later.
     #[error("the store is busy")]
     Busy,
+    /// As many answers are sent as lines as may be at a time: try again later.
+    #[error("as many answers are being sent as lines as may be at a time")]
+    Crowded,
     /// Another one holds the number that [`crate::Mode::Claim`] names: nothing was written.
     #[error("another request holds this")]
     Claimed,
@@ -100,6 +103,7 @@ impl Error {
             Error::Full => Error::Full,
             Error::ReadOnly => Error::ReadOnly,
             Error::Busy => Error::Busy,
+            Error::Crowded => Error::Crowded,
             Error::Claimed => Error::Claimed,
             Error::Timeout => Error::Timeout,
             Error::Unavailable(source) => Error::Unavailable(source.to_string().into()),

@@ -16,6 +16,7 @@ pub mod copy;
 pub mod error;
 mod fault;
 mod json;
+mod lines;
 mod location;
 pub mod migrate;
 mod names;
@@ -223,10 +224,11 @@ impl Store {
     }
 
     /// Runs a read whose rows are sent as JSON, a line each, while they are found: it takes the same memory for any number. All of it,
-    /// the taking too, may last as long as a read. When it fails, what was sent before are whole lines.
+    /// the taking too, may last as long as a read, and a piece waits some seconds to be taken. When it fails, what was sent before are
+    /// whole lines.
     ///
     /// # Errors
-    /// As [`Store::read`].
+    /// As [`Store::read`], and [`Error::Crowded`].
     pub async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
         match self {
             Store::Sqlite(store) => store.lines(read, pieces).await,

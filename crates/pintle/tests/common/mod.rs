@@ -19,7 +19,7 @@ pub use way::Way;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use pintle_testbed::Database;
@@ -204,6 +204,8 @@ pub struct Server {
     /// What it printed on standard output until it was ready.
     pub banner: String,
     log: Arc<Mutex<String>>,
+    /// Told at each line of the log.
+    logged: Arc<Condvar>,
     client: reqwest::Client,
     /// The services that it leads to, if it is a gateway.
     behind: Vec<Server>,
@@ -219,8 +221,11 @@ impl Server {
     pub fn try_start(command: &mut Command) -> Result<Server, String> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let log = Arc::new(Mutex::new(String::new()));
+        let logged = Arc::new(Condvar::new());
         let (found, address) = mpsc::channel();
+        let tell = Arc::clone(&logged);
         follow(child.stderr.take().expect("standard error"), Arc::clone(&log), move |line| {
+            tell.notify_all();
             if let Some(address) = announced(line) {
                 // Nobody waits any more when a second line says so.
                 let _ = found.send(address);
@@ -242,7 +247,8 @@ impl Server {
         };
         whole.recv_timeout(PATIENCE).expect("the start-up lines");
         let banner = banner.lock().expect("the banner").clone();
-        Ok(Server { child, origin: format!("http://{address}"), banner, log, client: client(), behind: Vec::new() })
+        let (origin, client) = (format!("http://{address}"), client());
+        Ok(Server { child, origin, banner, log, logged, client, behind: Vec::new() })
     }
 
     pub fn pid(&self) -> u32 {
@@ -252,6 +258,13 @@ impl Server {
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
+    }
+
+    /// Waits until it has logged this.
+    pub fn has_logged(&self, text: &str) {
+        let log = self.log.lock().expect("the log");
+        let waited = self.logged.wait_timeout_while(log, PATIENCE, |log| !log.contains(text)).expect("the log");
+        assert!(!waited.1.timed_out(), "{text:?} is not logged:\n{}", *waited.0);
     }
 
     /// Sends a signal by its name: `TERM`, `INT`.

@@ -1,7 +1,8 @@
 //! Proximity as lines: an edge list of any length, sent while it is found.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,10 @@ use crate::common::{App, PATIENCE, Place, Server};
 
 on_both_stores!(
     lines_are_as_many_as_there_are_in_the_same_memory,
-    a_stream_that_nobody_takes_ends_with_its_time_and_says_so
+    a_stream_that_nobody_takes_ends_soon_and_says_so,
+    a_stream_whose_last_line_nobody_takes_is_broken_off,
+    a_client_that_leaves_is_no_error_and_frees_the_store,
+    lines_leave_most_connections_to_others
 );
 
 const MANIFEST: &str = "
@@ -45,8 +49,8 @@ async fn crowd(place: Place, time: &str) -> (App, Server) {
     (app, server)
 }
 
-/// Asks for lines, and hands over the connection behind the head of the answer.
-fn ask(server: &Server) -> BufReader<TcpStream> {
+/// Asks for lines: the head of the answer, and the connection behind it.
+fn open(server: &Server) -> (String, BufReader<TcpStream>) {
     let address = server.origin.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -57,8 +61,36 @@ fn ask(server: &Server) -> BufReader<TcpStream> {
     while !head.ends_with("\r\n\r\n") {
         assert!(answer.read_line(&mut head).unwrap() > 0, "{head}");
     }
+    (head, answer)
+}
+
+/// Asks for lines that are there.
+fn ask(server: &Server) -> BufReader<TcpStream> {
+    let (head, answer) = open(server);
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("application/x-ndjson"), "{head}");
     answer
+}
+
+/// Asks for lines, as often as they are too many.
+fn ask_patiently(server: &Server) -> BufReader<TcpStream> {
+    let begun = Instant::now();
+    loop {
+        let (head, answer) = open(server);
+        if head.starts_with("HTTP/1.1 200") {
+            return answer;
+        }
+        assert!(head.starts_with("HTTP/1.1 429") && begun.elapsed() < PATIENCE, "{head}");
+    }
+}
+
+/// The first line of rows.
+fn first_row(answer: &mut impl BufRead) -> Value {
+    let mut line = String::new();
+    while !line.starts_with('{') {
+        line.clear();
+        assert!(answer.read_line(&mut line).unwrap() > 0, "there is no line");
+    }
+    serde_json::from_str(&line).unwrap()
 }
 
 /// The most memory that a process had, in bytes.
@@ -85,26 +117,65 @@ async fn lines_are_as_many_as_there_are_in_the_same_memory(place: Place) {
     assert!(answer["message"].as_str().unwrap().contains("64 MiB"), "{answer}");
 }
 
-async fn a_stream_that_nobody_takes_ends_with_its_time_and_says_so(place: Place) {
-    let (_app, server) = crowd(place, "4s").await;
+async fn a_stream_that_nobody_takes_ends_soon_and_says_so(place: Place) {
+    let (_app, server) = crowd(place, "2m").await;
     let mut answer = ask(&server);
-    let mut first = String::new();
-    while !first.starts_with('{') {
-        first.clear();
-        answer.read_line(&mut first).unwrap();
-    }
-    serde_json::from_str::<Value>(&first).unwrap();
-    // What is sent and not taken waits, and then the time is over.
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !server.log().contains("lines ended before their end") {
-        assert!(std::time::Instant::now() < deadline, "{}", server.log());
-        tokio::task::yield_now().await;
-    }
+    first_row(&mut answer);
+    // What is sent and not taken waits for some seconds, far fewer than a request may take.
+    server.has_logged("lines ended before their end");
     let mut rest = String::new();
     answer.read_to_string(&mut rest).unwrap();
     let last = rest.lines().rfind(|line| line.starts_with('{')).unwrap();
     let error = &serde_json::from_str::<Value>(last).unwrap()["error"];
     assert_eq!(error["code"], "PT504", "{last}");
+    // The whole of it is told, so it ends as chunks do.
+    assert!(rest.ends_with("\r\n0\r\n\r\n"), "{last}");
     // The store is free again.
     server.get("/rest/v1/seen?limit=1").await.has(200);
+}
+
+async fn a_stream_whose_last_line_nobody_takes_is_broken_off(place: Place) {
+    let (_app, server) = crowd(place, "2m").await;
+    let mut answer = ask(&server);
+    first_row(&mut answer);
+    server.has_logged("nobody took its last line");
+    let mut rest = Vec::new();
+    // What the system had taken is there, but no end.
+    let _ = answer.read_to_end(&mut rest);
+    let end = String::from_utf8_lossy(&rest[rest.len().saturating_sub(200)..]).into_owned();
+    assert!(!end.ends_with("\r\n0\r\n\r\n") && !end.contains(r#"{"error""#), "{end}");
+}
+
+async fn a_client_that_leaves_is_no_error_and_frees_the_store(place: Place) {
+    let (_app, server) = crowd(place, "2m").await;
+    // More of them than may read at a time.
+    for _ in 0..4 {
+        let mut answer = ask_patiently(&server);
+        first_row(&mut answer);
+    }
+    let mut last = ask_patiently(&server);
+    first_row(&mut last);
+    let log = server.log();
+    assert!(!log.contains("ERROR") && !log.contains("lines ended"), "{log}");
+}
+
+async fn lines_leave_most_connections_to_others(place: Place) {
+    let (_app, server) = crowd(place, "2m").await;
+    let mut taken = Vec::new();
+    let refused = loop {
+        assert!(taken.len() < 16, "as many as ask keep a connection");
+        let (head, mut answer) = open(&server);
+        if head.starts_with("HTTP/1.1 200") {
+            first_row(&mut answer);
+            taken.push(answer);
+            continue;
+        }
+        break head;
+    };
+    assert!(!taken.is_empty() && refused.starts_with("HTTP/1.1 429"), "{refused}");
+    assert!(refused.to_ascii_lowercase().contains("retry-after: 1"), "{refused}");
+    // Not quick, on the connections that are left.
+    server.get("/rest/v1/seen?select=who&order=note.desc&limit=3").await.has(200);
+    drop(taken);
+    first_row(&mut ask_patiently(&server));
 }

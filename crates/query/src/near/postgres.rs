@@ -44,14 +44,16 @@ impl Near<'_> {
         };
         sql.word(" AS \"r1\" CROSS JOIN LATERAL (SELECT degrees(");
         self.reach(sql);
-        sql.word(" / 6335439) + 1e-7 AS \"high\") AS \"a\" CROSS JOIN LATERAL (SELECT CASE WHEN abs(");
+        sql.word(" / 6335439) + 1e-7 AS \"high\") AS \"a\" CROSS JOIN LATERAL (SELECT CASE WHEN \"wide\" < 180 THEN \"wide\" ELSE 360 END AS \"wide\"");
+        // Half of the way around to either side is all around; a narrower box may be turned, which finds nothing twice.
+        sql.word(" FROM (SELECT CASE WHEN abs(");
         self.middle(sql, false);
         // No parallel on the way is smaller than the one that lies furthest off.
-        sql.word(") + \"a\".\"high\" >= 89.999999 THEN 360 ELSE least(360, degrees(");
+        sql.word(") + \"a\".\"high\" >= 89.999999 THEN 360 ELSE degrees(");
         self.reach(sql);
         sql.word(" / (6378137 * cos(radians(abs(");
         self.middle(sql, false);
-        sql.word(") + \"a\".\"high\")))) + 1e-7) END AS \"wide\") AS \"b\"");
+        sql.word(") + \"a\".\"high\")))) + 1e-7 END AS \"wide\") AS \"w\") AS \"b\"");
         sql.word(" JOIN (VALUES (0::float8), (360), (-360)) AS \"turn\"(\"by\") ON \"turn\".\"by\" = 0 OR (\"b\".\"wide\" < 180 AND abs(");
         self.middle(sql, true);
         sql.word(" + \"turn\".\"by\" / 2) <= \"b\".\"wide\") CROSS JOIN ").name(table).word(" AS \"r2\"");

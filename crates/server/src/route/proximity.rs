@@ -27,7 +27,7 @@ const DAY: i64 = 86_400_000_000;
 /// What an answer depends on beside its address.
 const VARY: HeaderValue = HeaderValue::from_static("Accept");
 /// How long the last line waits for the connection.
-const LAST_LINE: Duration = Duration::from_secs(5);
+const LAST_LINE: Duration = Duration::from_secs(10);
 /// Pieces of lines that may wait for the connection.
 const PIECES_MAX: usize = 2;
 
@@ -50,7 +50,7 @@ pub(super) async fn answer(ask: &Ask<'_>, call: &Call<'_>, question: &ProximityA
 }
 
 /// Answers what was near a line for each, while they are found: as many as there are, in the same memory. What fails before the first of
-/// them is answered as ever; what fails later is told by the last line.
+/// them is answered as ever; what fails later is told by the last line, or if nobody takes that by an answer that is broken off.
 ///
 /// # Errors
 /// As [`answer`].
@@ -58,9 +58,15 @@ pub(super) async fn lines(ask: &Ask<'_>, call: &Call<'_>, question: &ProximityAn
     let (_, read) = asked(ask, call, question).await?;
     let (pieces, mut rest) = mpsc::channel(PIECES_MAX);
     let (failed, mut failure) = oneshot::channel();
+    let (finish, finished) = oneshot::channel();
     let mut first = None;
     if ask.head.method != Method::HEAD {
-        tokio::spawn(send(ask.state.store.clone(), read, pieces, failed, call.acting.caller.role));
+        let (store, role) = (ask.state.store.clone(), call.acting.caller.role);
+        tokio::spawn(async move {
+            if send(&store, read, pieces, failed, role).await {
+                let _ = finish.send(());
+            }
+        });
         first = rest.recv().await;
         // From here on it is told as a line.
         failure.close();
@@ -68,30 +74,46 @@ pub(super) async fn lines(ask: &Ask<'_>, call: &Call<'_>, question: &ProximityAn
             return Err(failure);
         }
     }
-    let mut answer = answer::streamed_behind(first, StatusCode::OK, NDJSON, rest);
+    let mut answer = answer::streamed_behind(first, rest, finished, NDJSON);
     answer.headers_mut().insert(header::VARY, VARY);
     Ok(answer)
 }
 
-/// The task that reads and sends.
+/// Reads and sends; whether all of it was handed on, or why not.
 async fn send(
-    store: Store,
+    store: &Store,
     read: Read,
     pieces: mpsc::Sender<Bytes>,
     failed: oneshot::Sender<Failure>,
     role: pintle_model::Role,
-) {
-    let Err(error) = store.lines(read, pieces.clone()).await else { return };
-    let failure = status::error(error, Surface::Plain, role);
-    if let Err(failure) = failed.send(failure) {
-        if failure.status.is_server_error() {
-            let reason = failure.cause.as_deref().unwrap_or(&failure.message);
-            tracing::error!(reason, "lines ended before their end");
-        }
-        let line = [br#"{"error":"#, &*failure.json(), b"}\n"].concat();
-        // Whoever does not take it has left, or takes nothing any more.
-        let _ = tokio::time::timeout(LAST_LINE, pieces.send(line.into())).await;
+) -> bool {
+    let outcome = tokio::select! {
+        biased;
+        outcome = store.lines(read, pieces.clone()) => outcome,
+        () = pieces.closed() => return left(),
+    };
+    let Err(error) = outcome else { return true };
+    if pieces.is_closed() {
+        return left();
     }
+    let failure = status::error(error, Surface::Plain, role);
+    let Err(failure) = failed.send(failure) else { return true };
+    if failure.status.is_server_error() {
+        let reason = failure.cause.as_deref().unwrap_or(&failure.message);
+        tracing::error!(reason, "lines ended before their end");
+    }
+    let line = [br#"{"error":"#, &*failure.json(), b"}\n"].concat();
+    let told = matches!(tokio::time::timeout(LAST_LINE, pieces.send(line.into())).await, Ok(Ok(())));
+    if !told {
+        tracing::warn!("an answer was broken off, since nobody took its last line");
+    }
+    told
+}
+
+/// Whoever asked has left, and the read with them: nothing is wrong.
+fn left() -> bool {
+    tracing::debug!("nobody takes the lines any more");
+    false
 }
 
 /// What is to be read, once the question is right and its subject is there.

@@ -46,6 +46,7 @@ use self::tx::Transaction;
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
 use crate::changes::Changes;
+use crate::lines::Turns;
 use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// How much longer than a statement may take its answer is waited for: the server breaks it off by itself, unless it or
@@ -64,6 +65,7 @@ struct Open {
     model: Arc<Model>,
     names: Arc<Names>,
     pool: Pool,
+    lines: Turns,
     watch: Arc<Watch>,
     changes: Arc<Changes>,
     /// The hash of the model's tables.
@@ -103,29 +105,36 @@ impl Postgres {
             watch.start();
             pool.begin();
         }
-        Ok(Postgres::of(url, model, pool, watch, changes))
+        let lines = Turns::of(url.connections_max());
+        Ok(Postgres::of(url, model, (pool, lines), watch, changes))
     }
 
     /// The same open database, for another model.
     pub(crate) fn with_model(&self, model: &Arc<Model>) -> Result<Postgres, Error> {
-        let Open { url, pool, watch, .. } = &*self.open;
+        let Open { url, pool, lines, watch, .. } = &*self.open;
         let pool = if requests(model) == requests(&self.open.model) {
             pool.clone()
         } else {
             Postgres::pool(url, model, pool.connector().also(url, requests(model)))?
         };
         let changes = Changes::new(model, self.open.changes.numbers());
-        Ok(Postgres::of(url, model, pool, Arc::clone(watch), changes))
+        Ok(Postgres::of(url, model, (pool, lines.clone()), Arc::clone(watch), changes))
     }
 
     fn pool(url: &PostgresUrl, model: &Model, connector: Connector) -> Result<Pool, Error> {
         Pool::new(connector, url.connections_max(), model.limits.timeout)
     }
 
-    fn of(url: &PostgresUrl, model: &Arc<Model>, pool: Pool, watch: Arc<Watch>, changes: Changes) -> Postgres {
+    fn of(
+        url: &PostgresUrl,
+        model: &Arc<Model>,
+        (pool, lines): (Pool, Turns),
+        watch: Arc<Watch>,
+        changes: Changes,
+    ) -> Postgres {
         let (names, wanted) = (Arc::new(Names::of(model)), migrate::hash(model));
         let (url, model, changes) = (url.clone(), Arc::clone(model), Arc::new(changes));
-        Postgres { open: Arc::new(Open { url, model, names, pool, watch, changes, wanted }) }
+        Postgres { open: Arc::new(Open { url, model, names, pool, lines, watch, changes, wanted }) }
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
@@ -144,10 +153,12 @@ impl Postgres {
     }
 
     pub(crate) async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
+        let _turn = self.open.lines.next().await?;
+        let due = Instant::now() + self.open.model.limits.timeout + GRACE;
         let mut again = true;
         loop {
             let mut conn = self.open.pool.get().await?;
-            match self.limited(pin!(read::lines(&mut conn, &read, &pieces))).await {
+            match self.limited(pin!(read::lines(&mut conn, &read, &pieces, due))).await {
                 Ok(()) => return Ok(()),
                 // Of others some rows may have been handed on.
                 Err(Fault::Unsent(_)) if again => again = false,

@@ -11,6 +11,7 @@ use futures_util::future::maybe_done;
 use pintle_query::plan::Inputs;
 use pintle_query::{Read, Statement};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_postgres::{Client, Statement as Prepared};
 
 use super::connect::told;
@@ -21,6 +22,7 @@ use super::pool::Conn;
 use super::run::{Around, ROW_CAPACITY, settle};
 use super::send::{Sent, begin, control, done, ended, query, send};
 use crate::json::Array;
+use crate::lines::hand_on;
 use crate::{Error, Rows, fault as shared};
 
 /// Room for a list without growing often.
@@ -58,7 +60,12 @@ pub(super) async fn read(conn: &mut Conn, read: &Read, around: Option<Around>) -
 }
 
 /// Runs a read whose rows are handed on as lines while they come. After an error the connection is not idle.
-pub(super) async fn lines(conn: &mut Conn, read: &Read, pieces: &mpsc::Sender<Bytes>) -> Result<(), Fault> {
+pub(super) async fn lines(
+    conn: &mut Conn,
+    read: &Read,
+    pieces: &mpsc::Sender<Bytes>,
+    due: Instant,
+) -> Result<(), Fault> {
     let plan = &*read.plan;
     let prepared = conn.prepared(&plan.rows.sql).await?;
     conn.idle = false;
@@ -74,7 +81,7 @@ pub(super) async fn lines(conn: &mut Conn, read: &Read, pieces: &mpsc::Sender<By
                 json::push(&mut lines, row, 0, &plan.columns, plan.strip_nulls)?;
             }
             if let Some(piece) = lines.piece(row.is_none()) {
-                pieces.send(piece).await.map_err(|_| Error::Timeout)?;
+                hand_on(pieces, piece, due).await?;
             }
             if row.is_none() {
                 return control(&conn.client, Some("COMMIT")).await;

@@ -35,7 +35,7 @@ use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use self::batch::Steps;
 use self::connection::{Conn, Purpose};
@@ -47,6 +47,7 @@ use self::tx::ReadTx;
 use self::wal::Wal;
 use self::writer::Writer;
 use crate::changes::{Changes, Numbers};
+use crate::lines::{self, Turns};
 use crate::{Access, Consent, Error, Ingested, MigrationPlan, Mode, Rows, Tx, Written};
 
 /// An open SQLite database. Cheap to clone; the last one closes it.
@@ -70,6 +71,7 @@ struct Of {
 struct Open {
     writer: Writer,
     readers: Arc<Readers>,
+    lines: Turns,
     /// Where other processes serve the file too.
     shared: Option<Arc<Shared>>,
     path: PathBuf,
@@ -107,7 +109,8 @@ impl Sqlite {
         let writer = Writer::start(conn, wal, Arc::clone(of.changes.numbers()), shared.clone())?;
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let readers = Arc::new(Readers::new(path.to_owned(), count));
-        Ok(Sqlite { of, open: Arc::new(Open { writer, readers, shared, path: path.to_owned(), _lock: lock }) })
+        let lines = Turns::of(count);
+        Ok(Sqlite { of, open: Arc::new(Open { writer, readers, lines, shared, path: path.to_owned(), _lock: lock }) })
     }
 
     /// The same open file, for another model.
@@ -126,14 +129,12 @@ impl Sqlite {
     }
 
     pub(crate) async fn lines(&self, read: Read, pieces: mpsc::Sender<Bytes>) -> Result<(), Error> {
+        let turn = self.open.lines.next().await?;
         let (due, runtime) = (Instant::now() + self.timeout(), Handle::current());
         let work = move |conn: &Conn| {
-            // Whoever does not take them in time keeps a connection and a snapshot.
-            let hand_on = |piece| match runtime.block_on(timeout_at(due, pieces.send(piece))) {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(Error::Timeout),
-            };
-            run::lines(&conn.db, &read, hand_on)
+            // Kept by the work, which ends a moment after its asker has left.
+            let _turn = turn;
+            run::lines(&conn.db, &read, |piece| runtime.block_on(lines::hand_on(&pieces, piece, due)))
         };
         self.open.readers.run(self.timeout(), work).await
     }

@@ -183,15 +183,29 @@ fn below(chance: &mut Chance, end: usize) -> i64 {
 }
 
 /// Where people are.
-const AROUND: [(f64, f64); 7] =
-    [(11.08, 49.42), (0.0, 0.0), (180.0, 12.0), (-180.0, 12.0), (30.0, 89.9999), (-100.0, -89.9999), (-70.0, 64.0)];
+const AROUND: [(f64, f64); 9] = [
+    (11.08, 49.42),
+    (0.0, 0.0),
+    (180.0, 12.0),
+    (-180.0, 12.0),
+    (30.0, 89.9999),
+    (-100.0, -89.9999),
+    (-70.0, 64.0),
+    // From the first of them more than half of all longitudes is within 25 km, and not all, across the 180th meridian too.
+    (170.0, 89.717),
+    (-170.0, 89.864),
+];
 
 fn world(chance: &mut Chance) -> Vec<Spot> {
-    let spots = (0..160).map(|id| {
+    let spots = (0..200).map(|id| {
         let (lon, lat) = *chance.pick(&AROUND);
         let spread = |chance: &mut Chance| (below(chance, 2001) - 1000) as f64 / 1000.0;
-        // Some tens of metres, at the poles all around.
-        let wide = if lat.abs() > 89.0 { 180.0 } else { 0.0004 / lat.to_radians().cos() };
+        // Some tens of metres, at the poles all around, near them some kilometres.
+        let wide = match lat.abs() {
+            89.9.. => 180.0,
+            89.0.. => 40.0,
+            lat => 0.0004 / lat.to_radians().cos(),
+        };
         let mut lon: f64 = lon + wide * spread(chance);
         if lon > 180.0 {
             lon -= 360.0;
