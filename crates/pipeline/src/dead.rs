@@ -4,22 +4,23 @@
 //! sent the record and of all that it says: so what is sent again is kept once, and what is not the same is kept too. There are so many
 //! of a pipeline at the most as its manifest says; of one more nothing is kept, and who sent it is told to wait.
 
+mod keeping;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use metrics::Gauge;
-use pintle_model::{CollectionId, DefaultValue, KeyOrigin, Pipeline, PipelineId, Role, Type, Value};
-use pintle_query::pipeline::Record;
-use pintle_query::request::{Comparison, Conflict, Filter, Order, ReadShape, Returning, Target, Test, WriteShape};
+use pintle_model::{CollectionId, Pipeline, PipelineId, Role, Type, Value};
+use pintle_query::request::{Comparison, Filter, Order, ReadShape, Returning, Target, Test, WriteShape};
 use pintle_query::rest::Asker;
-use pintle_query::{Fault, Planner, Read, Write, WritePlan};
+use pintle_query::{Fault, Planner, Read, Write};
 use pintle_store::{Error as StoreError, Rows, Store};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::door::Error;
-use crate::letter::{Letter, Sender, reason};
+use crate::letter::{Letter, reason};
 use crate::storing::write;
 
 /// The collection's name, and the places of its fields.
@@ -29,12 +30,6 @@ const ID: usize = 1;
 const RECEIVED_AT: usize = 7;
 const FIELDS: usize = 10;
 
-/// How long a count of letters is believed: others keep and remove some too.
-const BELIEVED: Duration = Duration::from_secs(5);
-/// The same where it says that there is no room.
-const FULL_BELIEVED: Duration = Duration::from_secs(1);
-/// How often it is logged that there is no room.
-const TOLD: Duration = Duration::from_secs(60);
 /// Letters that are removed at once, so that others do not wait for it long.
 const REMOVED_MAX: u64 = 500;
 
@@ -71,6 +66,8 @@ pub(crate) struct Dead<'r> {
     pub(crate) values: &'r [Value],
     /// The store would have counted its key.
     pub(crate) counted: bool,
+    /// Which of them the door filled in by the clock or by chance.
+    pub(crate) filled: &'r [usize],
     pub(crate) error: &'r StoreError,
 }
 
@@ -99,125 +96,6 @@ impl DeadLetters {
 
     fn pipeline(&self) -> &Pipeline {
         self.planner.model().pipeline(self.id)
-    }
-
-    /// Keeps records with their reasons; they are durable then.
-    pub(crate) async fn keep<'r>(&self, dead: impl IntoIterator<Item = Dead<'r>>, asker: &Asker) -> Result<(), Error> {
-        let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
-        let rows = dead.into_iter().map(|Dead { values, counted, error }| {
-            let record = Record { values: values.to_vec(), counted };
-            let id = self.letter_id(&record, &sender, asker);
-            let json = self.planner.pipeline_json(self.id, &record);
-            self.row(id, json, sender.clone(), error, asker)
-        });
-        let rows: Vec<_> = rows.collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.add(rows, asker).await
-    }
-
-    /// Keeps the JSON of a record that cannot be read any more.
-    pub(crate) async fn keep_unread(&self, json: &str, error: &StoreError, asker: &Asker) -> Result<(), Error> {
-        let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
-        let counted = self.planner.model().collection(self.pipeline().into).key.origin == KeyOrigin::Counted;
-        let id = if counted { (asker.new_uuid)().to_string() } else { hashed([&sender, "\0", json].concat()) };
-        let row = self.row(id, json.to_owned(), sender, error, asker);
-        self.add(vec![row], asker).await
-    }
-
-    async fn add(&self, rows: Vec<Vec<Value>>, asker: &Asker) -> Result<(), Error> {
-        let count = rows.len() as u64;
-        self.room(count, asker).await?;
-        let kept = self.store.write(write(self.insert()?, rows, asker)).await?.affected;
-        // Others were there already.
-        let mut known = self.known.lock().await;
-        known.count = known.count.saturating_sub(count.saturating_sub(kept));
-        self.gauge.set(known.count as f64);
-        Ok(())
-    }
-
-    /// Whether there is no room, as far as is known: nobody waits for the store, which is asked meanwhile.
-    pub(crate) fn is_full(self: &Arc<Self>, asker: &Asker) -> bool {
-        // Who holds it is asking.
-        let Ok(known) = self.known.try_lock() else { return self.full.load(Ordering::Relaxed) };
-        let full = known.count >= self.pipeline().dead_letters.records;
-        self.full.store(full, Ordering::Relaxed);
-        let believed = if full { FULL_BELIEVED } else { BELIEVED };
-        if known.at.is_none_or(|at| at.elapsed() > believed) && !self.asking.swap(true, Ordering::Relaxed) {
-            let (letters, asker) = (Arc::clone(self), asker.clone());
-            tokio::spawn(async move {
-                // A store that is away does not refuse what can wait for it.
-                if let Ok((count, _)) = letters.counted(&asker).await {
-                    let mut known = letters.known.lock().await;
-                    (known.count, known.at) = (count, Some(Instant::now()));
-                }
-                letters.asking.store(false, Ordering::Relaxed);
-            });
-        }
-        full
-    }
-
-    fn row(&self, id: String, record: String, sender: String, error: &StoreError, asker: &Asker) -> Vec<Value> {
-        let mut row = vec![self.name(), Value::Text(id), Value::Json(record), Value::Json(sender)];
-        row.extend(reason(error));
-        row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
-        row
-    }
-
-    /// The id of a record's letter: another one for each record without an id, and where it or its sender is another one. What the door
-    /// fills in by the clock or by chance tells nothing, since it is another one each time that the record is sent.
-    fn letter_id(&self, record: &Record, sender: &str, asker: &Asker) -> String {
-        let pipeline = self.pipeline();
-        let has_id = |field: &usize| record.value(*field).is_some_and(|value| *value != Value::Null);
-        if !pipeline.id.iter().all(has_id) {
-            return (asker.new_uuid)().to_string();
-        }
-        let mut text = sender.as_bytes().to_vec();
-        for (at, field) in self.planner.model().collection(pipeline.into).fields.iter().enumerate() {
-            let made = matches!(field.default, Some(DefaultValue::Now | DefaultValue::Uuid));
-            text.push(0);
-            if let Some(value) = record.value(at).filter(|_| !made || pipeline.id.contains(&at)) {
-                value.write_json(&mut text);
-            }
-        }
-        hashed(text)
-    }
-
-    fn insert(&self) -> Result<Arc<WritePlan>, Fault> {
-        let shape = WriteShape::Insert {
-            fields: (0..FIELDS).collect(),
-            conflict: Some(Conflict { target: vec![PIPELINE, ID], set: None, asked: false }),
-            returning: Returning::default(),
-        };
-        self.planner.plan_write(self.collection, Role::ServiceRole, shape)
-    }
-
-    /// Takes room for more letters. With several servers there may be some more at the end: each counts now and then.
-    async fn room(&self, more: u64, asker: &Asker) -> Result<(), Error> {
-        let most = self.pipeline().dead_letters.records;
-        let mut known = self.known.lock().await;
-        let full = known.count + more > most;
-        let believed = if full { FULL_BELIEVED } else { BELIEVED };
-        if known.at.is_none_or(|at| at.elapsed() > believed) {
-            let (count, _) = self.counted(asker).await?;
-            (known.count, known.at) = (count, Some(Instant::now()));
-        }
-        if known.count + more > most && self.bounded {
-            if known.told.is_none_or(|at| at.elapsed() > TOLD) {
-                known.told = Some(Instant::now());
-                let pipeline = &self.pipeline().name;
-                tracing::warn!(
-                    pipeline,
-                    most,
-                    "no more dead letters are kept: store those that are there, or remove them"
-                );
-            }
-            return Err(Error::Letters(most));
-        }
-        known.count += more;
-        self.gauge.set(known.count as f64);
-        Ok(())
     }
 
     /// Removes letters that are too old, and counts those that are left.

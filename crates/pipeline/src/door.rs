@@ -36,7 +36,7 @@ pub struct Door {
     metrics: Arc<Metrics>,
 }
 
-/// What became of a record that was taken. It is durable, whatever it is.
+/// What became of a record of several. It is durable, unless it was turned away.
 #[derive(Debug)]
 pub enum Taken {
     /// It is in the queue, and is stored by a worker.
@@ -45,6 +45,8 @@ pub enum Taken {
     Stored,
     /// It could not be stored: it is kept with this reason, to be tried again.
     Dead(pintle_store::Error),
+    /// It could not be stored, and there is no room to keep it: it alone is to be sent again later.
+    TurnedAway(Error),
 }
 
 /// What became of a single record.
@@ -66,7 +68,7 @@ pub enum Error {
     /// So many are on their way already: try again later.
     #[error("{0} records are on their way already")]
     Full(u64),
-    /// Some could not be stored, and so many such are kept already: try again once there are fewer. Others may have been stored.
+    /// Some could not be stored, and so many such are kept already: try again once there are fewer.
     #[error("a record cannot be stored, and {0} such records are kept already")]
     Letters(u64),
     /// Who posts may not.

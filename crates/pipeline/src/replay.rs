@@ -57,10 +57,33 @@ impl Storing {
         Ok(done)
     }
 
+    /// Tries letters together, or, where the store cannot because of one of them, each alone: that one is put back.
     async fn page(&self, letters: &[Letter], asker: &Asker, done: &mut Replayed) -> Result<(), Error> {
+        if self.together(letters, None, asker, done).await?.is_none() {
+            return Ok(());
+        }
+        for letter in letters {
+            let letter = std::slice::from_ref(letter);
+            if let Some(why) = self.together(letter, None, asker, done).await? {
+                self.together(letter, Some(&why), asker, done).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries letters in one transaction, or only puts them back where it is known why they fail. Why the store, which answers others,
+    /// cannot store them; they are as they were then.
+    async fn together(
+        &self,
+        letters: &[Letter],
+        why: Option<&str>,
+        asker: &Asker,
+        done: &mut Replayed,
+    ) -> Result<Option<String>, Error> {
         let mut tries = 0;
         loop {
-            let attempts = letters.iter().map(|letter| self.attempt(letter, asker)).collect::<Result<Vec<_>, _>>()?;
+            let attempt = |letter| self.attempt(letter, why, asker);
+            let attempts = letters.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
             let (dead, again) = (Arc::clone(&self.dead), asker.clone());
             let claim = Mode::Claim(CLAIM + self.id.0 as i64);
             let page = self.store.transaction(claim, move |tx| try_all(tx, &attempts, &dead, &again)).await;
@@ -69,17 +92,26 @@ impl Storing {
                     tries += 1;
                     tokio::time::sleep(MOMENT).await;
                 }
+                Err(Error::Store(error @ (StoreError::Internal(_) | StoreError::Timeout)))
+                    if why.is_none() && self.store.ready().await.is_ok() =>
+                {
+                    return Ok(Some(error.to_string()));
+                }
                 Err(error) => return Err(error),
                 Ok(page) => {
                     done.stored += page.stored;
                     done.dead += page.dead;
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
     }
 
-    fn attempt(&self, letter: &Letter, asker: &Asker) -> Result<Attempt, Error> {
+    fn attempt(&self, letter: &Letter, why: Option<&str>, asker: &Asker) -> Result<Attempt, Error> {
+        let remove = self.dead.removal(&letter.id, asker)?;
+        if let Some(why) = why {
+            return Ok(Attempt { letter: letter.clone(), remove, store: Err(("XX000", why.to_owned())) });
+        }
         let sender = Asker { caller: Arc::new(letter.caller.clone().caller()), ..asker.clone() };
         let store = match self.planner.pipeline_again(self.id, letter.record.get(), &sender) {
             Ok(record) => match &self.plans(&sender).many[usize::from(record.counted)] {
@@ -96,7 +128,7 @@ impl Storing {
                 Err((code, fault.to_string()))
             }
         };
-        Ok(Attempt { letter: letter.clone(), remove: self.dead.removal(&letter.id, asker)?, store })
+        Ok(Attempt { letter: letter.clone(), remove, store })
     }
 }
 

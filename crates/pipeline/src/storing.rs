@@ -28,7 +28,7 @@ pub(crate) struct Storing {
 }
 
 /// Ids that are looked for by one read.
-const SOUGHT_MAX: usize = 100;
+pub(crate) const SOUGHT_MAX: usize = 100;
 
 /// The plans for one role, first for records whose key is given, then for those whose key the store counts.
 #[derive(Debug)]
@@ -93,9 +93,10 @@ impl Storing {
             return Err(error.into());
         }
         let refused = vec![Refused { at: 0, row: record.values.clone(), error }];
-        Ok(match self.unstored(refused, record.counted, asker).await?.pop() {
-            Some((_, error)) => Answered::Dead(error),
-            None => Answered::Seen,
+        Ok(match self.unstored(refused, std::slice::from_ref(&record.filled), record.counted, asker).await?.pop() {
+            Some((_, Taken::Dead(error))) => Answered::Dead(error),
+            Some((_, Taken::TurnedAway(error))) => return Err(error),
+            Some((_, Taken::Accepted | Taken::Stored)) | None => Answered::Seen,
         })
     }
 
@@ -120,11 +121,11 @@ impl Storing {
         taken: &mut Vec<Taken>,
     ) -> Result<(), Error> {
         let plan = self.plans(asker).many[usize::from(counted)].clone()?;
-        let mut rows = records.into_iter().map(|record| record.values);
+        let mut rows = records.into_iter().map(|record| (record.values, record.filled));
         // As many together as the manifest says: what cannot be stored of them is kept before more are tried.
         let most = self.planner.model().pipeline(self.id).batch.records;
         loop {
-            let rows: Vec<Vec<Value>> = rows.by_ref().take(most).collect();
+            let (rows, filled): (Vec<_>, Vec<_>) = rows.by_ref().take(most).unzip();
             let (first, count) = (taken.len(), rows.len());
             if count == 0 {
                 return Ok(());
@@ -134,36 +135,39 @@ impl Storing {
             self.metrics.seen.increment((count as u64).saturating_sub(done.stored + done.refused.len() as u64));
             taken.extend((0..count).map(|_| Taken::Stored));
             if !done.refused.is_empty() {
-                for (at, error) in self.unstored(done.refused, counted, asker).await? {
-                    taken[first + at] = Taken::Dead(error);
+                for (at, became) in self.unstored(done.refused, &filled, counted, asker).await? {
+                    taken[first + at] = became;
                 }
             }
         }
     }
 
-    /// Keeps records that could not be stored; which they are, and why. One whose id is there already is none of them: it was stored
-    /// when its sender still had the right to it.
+    /// Keeps records that could not be stored, as far as there is room; which they are, and what becomes of each. One whose id is there
+    /// already is none of them: it was stored when its sender still had the right to it.
     async fn unstored(
         &self,
         mut refused: Vec<Refused>,
+        filled: &[Vec<usize>],
         counted: bool,
         asker: &Asker,
-    ) -> Result<Vec<(usize, StoreError)>, Error> {
+    ) -> Result<Vec<(usize, Taken)>, Error> {
         let all = refused.len();
         self.leave_out_seen(&mut refused, counted, asker).await?;
         self.metrics.seen.increment((all - refused.len()) as u64);
-        let count = refused.len() as u64;
-        let dead = refused.iter().map(|refused| Dead { values: &refused.row, counted, error: &refused.error });
-        match self.dead.keep(dead, asker).await {
-            Ok(()) => self.metrics.dead.increment(count),
-            Err(error) => {
-                if matches!(error, Error::Letters(_)) {
-                    self.metrics.turned_away.increment(count);
-                }
-                return Err(error);
-            }
-        }
-        Ok(refused.into_iter().map(|refused| (refused.at, refused.error)).collect())
+        let dead = refused.iter().map(|Refused { at, row, error }| {
+            let filled = filled.get(*at).map_or(&[][..], Vec::as_slice);
+            Dead { values: row, counted, filled, error }
+        });
+        let kept = self.dead.keep(dead, asker).await?;
+        let turned_away = kept.iter().filter(|kept| !**kept).count();
+        self.metrics.turned_away.increment(turned_away as u64);
+        self.metrics.dead.increment((kept.len() - turned_away) as u64);
+        let most = self.planner.model().pipeline(self.id).dead_letters.records;
+        let became = refused.into_iter().zip(kept).map(|(refused, kept)| {
+            let became = if kept { Taken::Dead(refused.error) } else { Taken::TurnedAway(Error::Letters(most)) };
+            (refused.at, became)
+        });
+        Ok(became.collect())
     }
 
     /// Leaves out records that a policy refused, which is asked before it is known whether a record is new, and whose ids are there.
@@ -219,7 +223,8 @@ impl Storing {
 
     /// Keeps a record that the store cannot keep where it belongs, with the reason.
     pub(crate) async fn keep(&self, record: &Record, error: &StoreError, asker: &Asker) -> Result<(), Error> {
-        self.dead.keep([Dead { values: &record.values, counted: record.counted, error }], asker).await?;
+        let Record { values, counted, filled } = record;
+        self.dead.keep([Dead { values, counted: *counted, filled, error }], asker).await?;
         self.metrics.dead.increment(1);
         Ok(())
     }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use pintle_model::value::print::json_string;
-use pintle_model::{PipelineId, Role, Value};
+use pintle_model::{DefaultValue, PipelineId, Role, Value};
 
 use crate::plan::WritePlan;
 use crate::planner::Right;
@@ -25,6 +25,8 @@ pub struct Record {
     pub values: Vec<Value>,
     /// The store counts its key: `values` begin behind it.
     pub counted: bool,
+    /// Fields that were filled in by the clock or by chance: they are others each time that it is sent.
+    pub filled: Vec<usize>,
 }
 
 impl Record {
@@ -54,7 +56,16 @@ impl Planner {
             return Err(Fault::new(FaultKind::Body, "a record must be an object: it is an array"));
         }
         let values = rows.rows.pop().ok_or_else(|| Fault::new(FaultKind::Body, "there is no record"))?;
-        Ok(Record { values, counted: rows.fields.first() != Some(&0) })
+        let mut filled = self.made(id);
+        filled.retain(|field| !rows.given.contains(field));
+        Ok(Record { values, counted: rows.fields.first() != Some(&0), filled })
+    }
+
+    /// The fields that are filled in by the clock or by chance where they are not given.
+    fn made(&self, id: PipelineId) -> Vec<usize> {
+        let fields = self.model.collection(self.model.pipeline(id).into).fields.iter().enumerate();
+        let made = fields.filter(|(_, field)| matches!(field.default, Some(DefaultValue::Now | DefaultValue::Uuid)));
+        made.map(|(at, _)| at).collect()
     }
 
     fn record_reader<'a>(&'a self, id: PipelineId, asker: &'a Asker) -> Reader<'a> {
@@ -77,7 +88,8 @@ impl Planner {
     /// With everything that keeps it from being a record of the collection as it is now, such as a field that there is no more.
     pub fn pipeline_again(&self, id: PipelineId, json: &str, asker: &Asker) -> Result<Record, Fault> {
         let (values, counted) = record::again(self.record_reader(id, asker), json)?;
-        Ok(Record { values, counted })
+        // Nobody knows any more what was given.
+        Ok(Record { values, counted, filled: self.made(id) })
     }
 
     /// A record as a JSON object.

@@ -162,6 +162,8 @@ impl Import<'_> {
                     self.note.dead += 1;
                     self.tell(line, &error.to_string());
                 }
+                // What is not noted is tried again by the next import.
+                Taken::TurnedAway(error) => return Err(error.to_string()),
             }
         }
         self.note.mark = self.behind;

@@ -70,9 +70,15 @@ async fn what_another_one_sends_or_says_is_kept_beside_it(place: Place) {
     let said: Vec<_> = found.iter().map(|letter| (&letter["caller"]["user"], &letter["record"]["person"])).collect();
     assert_eq!(said, [(&json!("alice"), &json!(1)), (&json!("bob"), &json!(1)), (&json!("alice"), &json!(2))]);
     assert!(found.iter().all(|letter| letter["code"] == "23503" && letter["attempts"] == 1), "{found:?}");
+    // What the door would have filled in tells too where it is given.
+    for (at, letters) in [("01", 4), ("02", 5), ("02", 5)] {
+        let record = json!({ "id": "x", "person": 1, "at": format!("2026-01-{at}T00:00:00Z") });
+        server.post("/places", record).token(&alice).await.has(202);
+        assert_eq!(self::letters(&app, "places").len(), letters);
+    }
     // For people, without what the records hold.
     let (code, out, err) = finish(pintle(&["dead-letters", "list", app.path(), "--limit", "1"]).args(app.store()));
-    assert_eq!((code, err.as_str()), (0, "… 2 more of `places` are not shown: --limit\n"));
+    assert_eq!((code, err.as_str()), (0, "… 4 more of `places` are not shown: --limit\n"));
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!((lines.len(), lines[0]), (3, "places:"));
     assert!(lines[1].starts_with("ID  ") && lines[1].ends_with("  CODE   WHY"), "{out}");
@@ -164,7 +170,7 @@ async fn a_letter_is_stored_once_however_often_it_is_tried_at_once(place: Place)
 async fn a_replay_that_is_killed_stores_each_letter_once(place: Place) {
     let app = App::of(MANIFEST).on(place);
     let server = app.serve();
-    visits(&server, 400).await;
+    visits(&server, 1000).await;
     let mut killed = pintle(&["replay", app.path(), "visits"]).args(app.store()).spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while count(&server, "visits").await == "0" {
@@ -172,9 +178,10 @@ async fn a_replay_that_is_killed_stores_each_letter_once(place: Place) {
     }
     killed.kill().unwrap();
     killed.wait().unwrap();
+    assert!(!letters(&app, "visits").is_empty(), "it was done before it was killed");
     let (code, out, err) = replay(&app, &["visits"]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    assert_eq!(count(&server, "visits").await, "400");
+    assert_eq!(count(&server, "visits").await, "1000");
     assert_eq!(letters(&app, "visits"), Vec::<Value>::new());
 }
 
@@ -218,11 +225,21 @@ async fn more_letters_than_there_may_be_are_turned_away(place: Place) {
     assert_eq!(refused.json()["message"], "a record cannot be stored, and 3 such records are kept already");
     // Nobody else has to wait.
     server.post("/places", json!({ "id": "good" })).await.has(201);
-    server.post("/places", json!([{ "id": "good too" }, bad(4)])).await.has(429);
-    let stream = format!("{}\n{}\n", json!({ "id": "good as well" }), bad(5));
+    let answer = server.post("/places", json!([bad(4), { "id": "good too" }, bad(1)])).await.has(207).json();
+    let became: Vec<&Value> = answer.as_array().unwrap().iter().map(|one| &one["status"]).collect();
+    // One that is kept already needs no room.
+    assert_eq!(became, ["failed", "stored", "dead"]);
+    assert_eq!(
+        (&answer[0]["error"]["code"], &answer[0]["error"]["message"]),
+        (&json!("PT429"), &refused.json()["message"])
+    );
+    assert_eq!(server.post("/places", bad(2)).await.has(202).json()["status"], "dead");
+    let stream = format!("{}\n{}\n{}\n", json!({ "id": "good as well" }), bad(5), json!({ "id": "good behind it" }));
     let answer = server.post("/places", stream).header("Content-Type", "application/x-ndjson").await.has(200).text;
-    assert!(answer.contains("\"status\":\"failed\"") && answer.contains("such records are kept already"), "{answer}");
-    assert_eq!(count(&server, "places").await, "3");
+    let lines: Vec<Value> = answer.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let became: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
+    assert_eq!(became, ["stored", "failed", "stored"]);
+    assert_eq!(count(&server, "places").await, "4");
     let metrics = server.get("/metrics").await.has(200).text;
     assert!(metrics.contains("pintle_pipeline_dead_letters{pipeline=\"places\"} 3"), "{metrics}");
     // There is room again once somebody has made some; a server hears of that within a second.

@@ -21,7 +21,7 @@ pub(super) const STATUSES: [(&str, &str); 6] = [
     ("STATUS_DEAD", "It could not be stored and is kept with the reason, to be tried again."),
     ("STATUS_REFUSED", "Something is wrong with it: nothing of it is kept."),
     ("STATUS_ACCEPTED", "It is kept in the queue, and will be stored."),
-    ("STATUS_FAILED", "Nobody knows: send it again."),
+    ("STATUS_FAILED", "There was no room for it, or nobody knows: send it again later."),
 ];
 
 /// The protocol of what is exposed of an app; nothing where that has no pipeline.

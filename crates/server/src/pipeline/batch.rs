@@ -53,7 +53,7 @@ pub(crate) enum Became {
     Stored,
     Dead,
     Refused,
-    /// Nobody knows.
+    /// There was no room for it, or nobody knows.
     Failed,
 }
 
@@ -119,6 +119,9 @@ impl Batch {
                     Some(Taken::Dead(error)) => {
                         let failure = status::error(error, Surface::Plain, posting.asker.caller.role);
                         (Became::Dead, Some(Box::new(failure)))
+                    }
+                    Some(Taken::TurnedAway(error)) => {
+                        (Became::Failed, Some(Box::new(super::failure(error, posting.asker.caller.role))))
                     }
                     // What nothing is known of is promised to nobody.
                     None => {
