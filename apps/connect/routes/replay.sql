@@ -1,5 +1,6 @@
--- Each person's places in turn, so that the index on who and when serves it: it costs what it answers, however many days there are. It is a
--- cross join since SQLite keeps its order: else it goes through all locations.
+-- On SQLite each person's places in turn, by the index on who and when; on PostgreSQL by the one on when, since it would look through all of
+-- that of space and time. So it costs what it answers, however many days there are. It is a cross join since SQLite keeps its order: else it
+-- goes through all locations.
 select locations.person_id, locations.longitude, locations.latitude, locations.creation_time
 from persons
 cross join locations

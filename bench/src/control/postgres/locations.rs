@@ -25,6 +25,7 @@ const TABLES: &str = "
       creation_time timestamptz NOT NULL
     );
     CREATE INDEX IF NOT EXISTS locations_person ON locations (person_id, creation_time);
+    CREATE INDEX IF NOT EXISTS locations_time ON locations (creation_time);
     CREATE INDEX IF NOT EXISTS locations_place ON locations
       USING gist ((ST_MakePoint(longitude, latitude)::geography), creation_time);
     CREATE INDEX IF NOT EXISTS locations_near ON locations USING gist ((
