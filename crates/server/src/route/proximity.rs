@@ -53,7 +53,7 @@ pub(super) async fn answer(ask: &Ask<'_>, call: &Call<'_>, question: &ProximityA
 /// them is answered as ever; what fails later is told by the last line, or if nobody takes that by an answer that is broken off.
 ///
 /// # Errors
-/// As [`answer`].
+/// As [`answer()`].
 pub(super) async fn lines(ask: &Ask<'_>, call: &Call<'_>, question: &ProximityAnswer) -> Result<Answer, Failure> {
     let (_, read) = asked(ask, call, question).await?;
     let (pieces, mut rest) = mpsc::channel(PIECES_MAX);
