@@ -91,6 +91,13 @@ impl Pintle {
         command
     }
 
+    /// The same for `pintle worker`.
+    pub(crate) fn worker(&self, address: std::net::SocketAddr) -> Command {
+        let mut command = self.command(&["worker"]);
+        command.arg(&self.app).args(["--listen", &address.to_string()]);
+        command
+    }
+
     /// Header lines of who asks.
     pub(crate) fn headers(&self) -> String {
         format!("Authorization: Bearer {}\r\n", self.token)

@@ -9,10 +9,38 @@ const FIRST: u64 = 1_614_556_800;
 /// What each sensor tells in a day.
 const SENSORS: u64 = 100;
 
-/// The nth location as a JSON object, appended to `to`: somewhere on the fairground, a second after the one before.
+/// Where a phone was.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub(crate) id: String,
+    pub(crate) person: u64,
+    pub(crate) longitude: f64,
+    pub(crate) latitude: f64,
+    /// Since 1970.
+    pub(crate) seconds: u64,
+}
+
+/// The nth location: somewhere on the fairground, a second after the one before.
+pub(crate) fn of(n: u64) -> Location {
+    let (person, [east, north]) = place(n);
+    Location {
+        id: id(n),
+        person,
+        longitude: 11.0 + east as f64 / 1e7,
+        latitude: 49.0 + north as f64 / 1e7,
+        seconds: FIRST + n,
+    }
+}
+
+/// Whose phone it was, and where, in parts of a degree.
+fn place(n: u64) -> (u64, [u64; 2]) {
+    let chance = scattered(n);
+    (1 + n % PERSONS, [775_000 + chance % 85_000, 4_150_000 + (chance >> 32) % 40_000])
+}
+
+/// The same as a JSON object, appended to `to`.
 pub(crate) fn write(n: u64, to: &mut Vec<u8>) {
-    let (chance, person) = (scattered(n), 1 + n % PERSONS);
-    let (east, north) = (775_000 + chance % 85_000, 4_150_000 + (chance >> 32) % 40_000);
+    let (person, [east, north]) = place(n);
     head(n, to);
     // Writing to a vector cannot fail.
     let _ = write!(to, r#""person_id":{person},"longitude":11.{east:07},"latitude":49.{north:07},"creation_time":"#);
@@ -30,9 +58,13 @@ pub(crate) fn write_reading(n: u64, to: &mut Vec<u8>) {
 }
 
 /// A UUID of the record's time and number, as version 7 has it.
-fn head(n: u64, to: &mut Vec<u8>) {
+fn id(n: u64) -> String {
     let ms = (FIRST + n) * 1000;
-    let _ = write!(to, r#"{{"id":"{:08x}-{:04x}-7000-8000-{n:012x}","#, ms >> 16, ms & 0xffff);
+    format!("{:08x}-{:04x}-7000-8000-{n:012x}", ms >> 16, ms & 0xffff)
+}
+
+fn head(n: u64, to: &mut Vec<u8>) {
+    let _ = write!(to, r#"{{"id":"{}","#, id(n));
 }
 
 fn time(n: u64, to: &mut Vec<u8>) {

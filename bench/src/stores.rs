@@ -44,6 +44,12 @@ pub(crate) struct Another {
 }
 
 impl Another {
+    /// How many rows a table of a database has.
+    pub(crate) fn count(&self, table: &str) -> Result<u64> {
+        let database = self.database.as_ref().context("a store without a database")?;
+        Ok(database.psql(&format!("SELECT count(*) FROM {table}")).parse()?)
+    }
+
     /// As [`Stores::settle`].
     pub(crate) fn settle(&self) {
         self.database.iter().for_each(settle);

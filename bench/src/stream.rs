@@ -18,6 +18,8 @@ pub(crate) struct Stream {
     pub(crate) headers: String,
     /// Appends the nth record.
     pub(crate) write: fn(u64, &mut Vec<u8>),
+    /// What each becomes.
+    pub(crate) became: &'static str,
 }
 
 /// When a stream ends: after so many records, or so long.
@@ -28,10 +30,10 @@ pub(crate) struct End {
 }
 
 impl Stream {
-    /// Sends records from the one numbered `first` on. How many there were, and how many a second, until the last was told to be stored.
+    /// Sends records from the one numbered `first` on. How many there were, and how many a second, until the last was answered.
     ///
     /// # Errors
-    /// When not all are stored.
+    /// When not all became what they should.
     pub(crate) fn send(&self, first: u64, end: End) -> Result<(u64, f64)> {
         let mut stream =
             TcpStream::connect(self.address).with_context(|| format!("cannot connect to {}", self.address))?;
@@ -57,10 +59,11 @@ impl Stream {
         stream.write_all(b"0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let all = format!(r#"{{"records":{sent},"stored":{sent},"#);
+        let all = format!(r#"{{"records":{sent},"{}":{sent},"#, self.became);
         ensure!(
             answer.starts_with("HTTP/1.1 200 ") && answer.contains(&all),
-            "of {sent} records not all are stored: {answer}"
+            "of {sent} records not all are {}: {answer}",
+            self.became
         );
         Ok((sent, sent as f64 / begun.elapsed().as_secs_f64()))
     }

@@ -45,6 +45,8 @@ pub(crate) enum Operation {
     Static(usize),
     /// Where a phone was.
     Location,
+    /// The same, into a queue.
+    Queued,
     /// Whom one person was near on one day, another person each time.
     Connection,
 }
@@ -64,7 +66,7 @@ impl Operation {
             Operation::Near => "tiles near by",
             Operation::NearAgain => "tiles near by again",
             Operation::Static(_) => "static answer",
-            Operation::Location => "location",
+            Operation::Location | Operation::Queued => "location",
             Operation::Connection => "near one person",
         }
     }
@@ -86,7 +88,11 @@ impl Work {
     pub(crate) fn status(&self) -> u16 {
         let creates =
             matches!(self.operation, Operation::Create | Operation::Rows(_) | Operation::Tiles | Operation::Location);
-        if creates { 201 } else { 200 }
+        match self.operation {
+            _ if creates => 201,
+            Operation::Queued => 202,
+            _ => 200,
+        }
     }
 
     /// Writes the request for `random`, any number, over what stands in `request`; `body` is room for its body.
@@ -126,7 +132,7 @@ impl Work {
                 world::write_view(random % self.created.load(Ordering::Relaxed).max(1), body);
                 ""
             }
-            (Operation::Location, _) => {
+            (Operation::Location | Operation::Queued, _) => {
                 location::write(self.created.fetch_add(1, Ordering::Relaxed), body);
                 ""
             }
@@ -152,7 +158,7 @@ impl Work {
             (Operation::Near, _) => world::write_near(self.created.fetch_add(1, Ordering::Relaxed), request),
             (Operation::NearAgain, _) => world::write_near(random % world::PLACES, request),
             (Operation::Static(count), _) => write!(request, "GET /{count}"),
-            (Operation::Location, _) => write!(request, "POST /api/locations"),
+            (Operation::Location | Operation::Queued, _) => write!(request, "POST /api/locations"),
             (Operation::Connection, _) => {
                 let person = 1 + self.created.fetch_add(1, Ordering::Relaxed) % connect::ASKED;
                 write!(

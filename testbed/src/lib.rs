@@ -7,12 +7,17 @@
 //!
 //! [`Nats`] is a server of NATS JetStream.
 //!
+//! [`Port`] is one to start a server of one's own at.
+//!
 //! [`Browser`] is Chromium without a window, for tests of pages.
 
 pub mod browser;
 mod nats;
+mod port;
 mod postgres;
+mod started;
 
 pub use browser::{Browser, Page};
 pub use nats::Nats;
+pub use port::Port;
 pub use postgres::{Database, NONE, Postgres, SHARED};

@@ -1,14 +1,16 @@
 //! NATS with JetStream, from the system's packages.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+
+use crate::port::Port;
+use crate::started::started;
 
 /// The end of the server's folder, as PostgreSQL's has it: a shell that waits for its standard input to end, which it does with whoever
 /// started it, then stops the server and removes the folder. `$1` is the folder.
@@ -20,7 +22,7 @@ while [ -s "$1/pid" ] && kill -0 "$(cat "$1/pid")" 2>/dev/null; do sleep 0.05; d
 pub struct Nats {
     program: PathBuf,
     folder: PathBuf,
-    port: u16,
+    port: Port,
     /// More arguments.
     arguments: Vec<String>,
     server: Option<Child>,
@@ -66,7 +68,7 @@ impl Nats {
             .stderr(Stdio::null())
             .spawn()
             .context("cannot start a shell")?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = Port::reserve()?;
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let mut nats = Nats { program, folder, port, arguments, server: None, keeper };
         nats.run()?;
@@ -82,7 +84,7 @@ impl Nats {
     /// The same without the scheme.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     /// Kills it at once (`kill -9`).
@@ -111,27 +113,11 @@ impl Nats {
 
     fn run(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
-        command.args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"]).arg(self.folder.join("store"));
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut server = command.spawn().context("cannot start nats-server")?;
-        fs::write(self.folder.join("pid"), server.id().to_string())?;
-        let mut log = BufReader::new(server.stderr.take().context("the server's log")?);
-        let (mut said, mut ready) = (String::new(), false);
-        while !ready {
-            let mut line = String::new();
-            if log.read_line(&mut line)? == 0 {
-                break;
-            }
-            ready = line.contains("Server is ready");
-            said.push_str(&line);
-        }
-        if !ready {
-            let _ = server.wait();
-            bail!("NATS did not start:\n{said}");
-        }
-        // Its log must be read to the end, or it would wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        self.server = Some(server);
+        command
+            .args(["-js", "-a", "127.0.0.1", "-p", &self.port.number().to_string(), "-sd"])
+            .arg(self.folder.join("store"));
+        command.args(&self.arguments);
+        self.server = Some(started(command, &self.folder, "NATS", "Server is ready")?);
         Ok(())
     }
 }

@@ -1,17 +1,19 @@
 //! PostgreSQL from the system's packages.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+
+use crate::port::Port;
+use crate::started::started;
 
 /// The variable that names the server that a test run shares.
 pub const SHARED: &str = "PINTLE_TEST_POSTGRES";
@@ -22,8 +24,8 @@ pub const NONE: &str = "none";
 /// What every server is told: nothing outlives it, so nothing is synced; many tests run side by side.
 const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "max_connections=400", "unix_socket_directories="];
 
-/// How often a killed server is tried again.
-const TRIES_MAX: u32 = 200;
+/// How long a killed process may take to end.
+const KILL_MAX: Duration = Duration::from_secs(30);
 
 /// The end of the server's folder: a shell that waits for its standard input to end, which it does with whoever started
 /// it, then stops the server and removes the folder. `$1` is the folder.
@@ -45,7 +47,7 @@ struct Own {
     programs: PathBuf,
     /// Whom the server runs as, where we are root: it refuses that.
     user: Option<(u32, u32)>,
-    port: u16,
+    port: Port,
     settings: Vec<String>,
     server: Option<Child>,
     keeper: Child,
@@ -58,6 +60,8 @@ pub struct Database {
     pub url: String,
     name: String,
     address: String,
+    /// Whose it is, where that is nobody who was there before: dropped with it.
+    owner: Option<String>,
 }
 
 impl Postgres {
@@ -99,13 +103,13 @@ impl Postgres {
             .spawn()
             .context("cannot start a shell")?;
         let settings = SETTINGS.iter().chain(settings).map(|&setting| setting.to_owned()).collect();
-        let mut own = Own { folder, programs, user, port: free_port()?, settings, server: None, keeper };
+        let mut own = Own { folder, programs, user, port: Port::reserve()?, settings, server: None, keeper };
         let mut initdb = own.command("initdb");
         initdb.arg("-D").arg(own.folder.join("data"));
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]);
         done(initdb)?;
         own.run()?;
-        Ok(Postgres { address: format!("127.0.0.1:{}", own.port), own: Some(own) })
+        Ok(Postgres { address: format!("127.0.0.1:{}", own.port.number()), own: Some(own) })
     }
 
     /// Where it listens: `127.0.0.1:PORT`.
@@ -139,6 +143,27 @@ impl Postgres {
         self.database_with("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
     }
 
+    /// A new, empty database of a user who is no superuser, and so may not make PostGIS: what an app finds on many a managed server, and
+    /// but for an error's words on one that has no such package. Whoever looks with [`Database::psql`] finds what stands in for it.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn database_without_postgis(&self) -> Database {
+        let mut database = self.database();
+        let (name, owner) = (&database.name, format!("{}_owner", database.name));
+        for sql in [
+            format!("CREATE ROLE {owner} LOGIN"),
+            format!("ALTER DATABASE {name} OWNER TO {owner}"),
+            format!("ALTER DATABASE {name} SET search_path = public, public_pintle_points"),
+        ] {
+            psql(&self.address, "postgres", &sql);
+        }
+        database.url = format!("postgres://{owner}@{}/{name}", self.address);
+        database.owner = Some(owner);
+        database
+    }
+
     fn database_with(&self, options: &str) -> Database {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +171,7 @@ impl Postgres {
         let name = format!("t{}_{moment}_{number}", std::process::id());
         psql(&self.address, "postgres", &format!("CREATE DATABASE {name} {options}"));
         let url = format!("postgres://postgres@{}/{name}", self.address);
-        Database { url, name, address: self.address.clone() }
+        Database { url, name, address: self.address.clone(), owner: None }
     }
 
     /// Kills every process of the server at once (`kill -9`), as a power cut would end them.
@@ -164,13 +189,7 @@ impl Postgres {
     /// For a server that is shared, or does not start.
     pub fn restart(&mut self) {
         let own = self.own.as_mut().unwrap_or_else(|| panic!("a shared server is nobody's to start"));
-        let mut tries = 0;
-        while let Err(error) = own.run() {
-            // One of its processes that was begun in the moment of the kill notices a little later.
-            assert!(tries < TRIES_MAX && format!("{error:#}").contains("is still in use"), "{error:#}");
-            tries += 1;
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        own.run().unwrap_or_else(|error| panic!("{error:#}"));
     }
 }
 
@@ -189,6 +208,9 @@ impl Drop for Database {
         // A server that was killed has no databases to drop.
         let _ = psql_command(&self.address, "postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
             .output();
+        if let Some(owner) = &self.owner {
+            let _ = psql_command(&self.address, "postgres", &format!("DROP ROLE IF EXISTS {owner}")).output();
+        }
     }
 }
 
@@ -211,44 +233,53 @@ impl Own {
 
     fn run(&mut self) -> Result<()> {
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.folder.join("data")).args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        let port = self.port.number().to_string();
+        command.arg("-D").arg(self.folder.join("data")).args(["-h", "127.0.0.1", "-p", &port]);
         for setting in &self.settings {
             command.args(["-c", setting]);
         }
-        let mut server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        fs::write(self.folder.join("pid"), server.id().to_string())?;
-        let mut said = String::new();
-        let mut ready = false;
-        let mut log = BufReader::new(server.stderr.take().context("the server's log")?);
-        while !ready {
-            let mut line = String::new();
-            if log.read_line(&mut line)? == 0 {
-                break;
-            }
-            ready = line.contains("database system is ready to accept connections");
-            said.push_str(&line);
-        }
-        if !ready {
-            let _ = server.wait();
-            bail!("PostgreSQL did not start:\n{said}");
-        }
-        // Its log must be read to the end, or it would wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        self.server = Some(server);
+        let ready = "database system is ready to accept connections";
+        self.server = Some(started(command, &self.folder, "PostgreSQL", ready)?);
         Ok(())
     }
 
     fn kill(&mut self) {
         let Some(mut server) = self.server.take() else { return };
-        // Its processes end with it only when they notice; each is killed by its own number.
+        // Its processes end with it only when they notice: each is killed by its own number, and while it stands still none is begun.
+        signal("-STOP", &[&server.id().to_string()]);
+        until(|| state(server.id()).is_none_or(|state| "TZ".contains(state)));
         let children = Command::new("ps").args(["-o", "pid=", "--ppid", &server.id().to_string()]).output();
         let children = children.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+        let children: Vec<&str> = children.split_whitespace().collect();
         let _ = server.kill();
-        let mut kill = Command::new("kill");
-        let _ = kill.arg("-9").args(children.split_whitespace()).stderr(Stdio::null()).status();
+        signal("-KILL", &children);
         let _ = server.wait();
+        // Until then they hold its memory, with which no other one starts.
+        let gone = |child: &&str| child.parse().ok().and_then(state).is_none_or(|state| state == 'Z');
+        until(|| children.iter().all(gone));
         let _ = fs::write(self.folder.join("pid"), "");
         let _ = fs::remove_file(self.folder.join("data").join("postmaster.pid"));
+    }
+}
+
+/// Sends processes a signal.
+fn signal(name: &str, processes: &[&str]) {
+    let _ = Command::new("kill").arg(name).args(processes).stderr(Stdio::null()).status();
+}
+
+/// What a process does, by `ps`' letter; nothing where it is gone.
+fn state(process: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind its name, which may hold anything.
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Waits until it is so.
+fn until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < KILL_MAX, "a killed process is still there");
+        std::thread::yield_now();
     }
 }
 
@@ -322,10 +353,6 @@ fn plain_user() -> Result<Option<(u32, u32)>> {
     };
     let found = ["postgres", "nobody"].into_iter().find_map(|user| Some((id("-u", user)?, id("-g", user)?)));
     found.context("there is no user `postgres` or `nobody` to run PostgreSQL as").map(Some)
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 fn done(mut command: Command) -> Result<()> {

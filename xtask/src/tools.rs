@@ -1,6 +1,6 @@
 //! What some tests need beside Rust, fetched where that can be done without asking.
 //!
-//! - a Python environment in `target/tools` with schemathesis and validators of OpenAPI, of Kubernetes and of pipelines, from PyPI;
+//! - a Python environment in `target/tools` with schemathesis, validators of OpenAPI, of Kubernetes and of pipelines, and gRPC, from PyPI;
 //! - TypeScript's compiler in `target/tools`, from npm;
 //! - `strace`, `wrk` and Chromium, from the system's packages, if we may install them (root, or sudo without a password);
 //! - `buildah`, from there too, and with it the files of Pintle's image: a static binary of the dev profile;
@@ -20,11 +20,12 @@ use crate::image;
 use crate::run::{root, run, say, succeeds};
 
 /// Pinned, so that a new release of theirs never breaks a build of ours.
-const PYTHON_PACKAGES: [&str; 4] = [
+const PYTHON_PACKAGES: [&str; 5] = [
     "schemathesis==4.32.5",
     "openapi-spec-validator==0.9.0",
     "kubernetes-validate==1.37.0",
     "check-jsonschema==0.39.0",
+    "grpcio-tools==1.85.1",
 ];
 
 const TYPESCRIPT: &str = "typescript@5.9.3";
@@ -54,8 +55,8 @@ pub(crate) fn prepare() -> Tools {
     match python() {
         Ok(programs) => tools.python = Some(programs),
         Err(error) => tools.missing.push(format!(
-            "schemathesis and the validators of OpenAPI, of Kubernetes and of pipelines ({error:#}): the API's document was NOT \
-             checked against the server, and NEITHER were manifests against Kubernetes and pipelines against their schemas; install python3 with venv and pip, and see that PyPI can \
+            "schemathesis, gRPC for Python and the validators of OpenAPI, of Kubernetes and of pipelines ({error:#}): the API's document was NOT \
+             checked against the server, and NEITHER were manifests against Kubernetes, pipelines against their schemas and the documentation's programs in Python; install python3 with venv and pip, and see that PyPI can \
              be reached"
         )),
     }
@@ -110,7 +111,7 @@ fn python() -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(programs);
     }
-    say("── fetching schemathesis and the validators of OpenAPI and of Kubernetes into target/tools");
+    say("── fetching schemathesis, gRPC for Python and the validators of OpenAPI and of Kubernetes into target/tools");
     if venv.exists() {
         fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
     }

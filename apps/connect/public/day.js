@@ -2,6 +2,8 @@
 
 const MINUTE = 60_000;
 export const DAY = 1440 * MINUTE;
+/** No time that the API knows is later. */
+const END = Date.parse("9999-12-31T23:59:59.999Z");
 /** Between places that are told farther apart than this, nobody knows where somebody was. */
 const SILENT = 75 * MINUTE;
 /** So long somebody is shown where they were told last. */
@@ -20,7 +22,7 @@ export class Day {
   constructor(date, plane) {
     this.date = date;
     this.from = Date.parse(`${date}T00:00:00Z`);
-    this.to = this.from + DAY;
+    this.to = Math.min(this.from + DAY, END);
     this.plane = plane;
   }
 
@@ -90,6 +92,12 @@ export class Day {
     const counts = this.bars(from, to, steps);
     return from + (counts.indexOf(Math.max(...counts)) + 0.5) * 15 * MINUTE;
   }
+}
+
+/** Whether a text names a day that there is. */
+export function isDay(text) {
+  const from = Date.parse(`${text}T00:00:00Z`);
+  return /^\d{4}-\d\d-\d\d$/.test(text) && text >= "0001" && from <= END && new Date(from).toISOString().startsWith(text);
 }
 
 /** How many places of a track are at a time or before it. */

@@ -8,6 +8,8 @@ const TAIL = 5 * 60_000;
 const TAIL_IN_CROWD = 2 * 60_000;
 const TAIL_PARTS = 4;
 const CROWD = 200;
+/** Names are whatever people enter: longer ones are cut. */
+const NAME_WIDTH = 180;
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
 export class Painter {
@@ -265,7 +267,7 @@ export class Painter {
       if (!named && (!close || chosen)) continue;
       const { right, down } = view.onScreen({ x, y });
       const colour = person.id === chosen?.id ? theme.chosen : now.has(person.id) ? theme.met : theme.ink;
-      this.#text(to, `${person.first_name} ${person.last_name}`, right, chosen && person.id !== chosen.id ? down + 15 : down - 27, 12.5, named ? 700 : 500, colour);
+      this.#text(to, `${person.first_name} ${person.last_name}`, right, chosen && person.id !== chosen.id ? down + 15 : down - 27, 12.5, named ? 700 : 500, colour, NAME_WIDTH);
     }
   }
 

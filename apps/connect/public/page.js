@@ -1,6 +1,6 @@
 // What is shown: the venue, a day of it, a time of that day, and perhaps a person. All follows from `state`; what is new is asked for again and
 // again, so that the plan follows the phones.
-import { Day, DAY } from "./day.js";
+import { Day, DAY, isDay } from "./day.js";
 import { Plan } from "./map.js";
 import { meetings } from "./meetings.js";
 import { filterPeople, showNow, showPeople, showPerson, showTalks } from "./panels.js";
@@ -18,8 +18,13 @@ const WHOLE_EVERY = 30;
 const LATE_MS = 15 * 60_000;
 /** Who was heard of so lately is live. */
 const LIVE_MS = 10 * 60_000;
+/** What is told of so much later than now is of a clock that is wrong: nobody is led there. */
+const SOON_MS = 10 * 60_000;
 
 const by = (id) => document.getElementById(id);
+
+/** The same for some minutes, so that the browser's copy serves. */
+const spanPath = () => `/api/span?until=${new Date((Math.floor(Date.now() / SOON_MS) + 2) * SOON_MS).toISOString()}`;
 
 /** A day of a venue as it is shown. */
 export class Page {
@@ -51,11 +56,12 @@ export class Page {
   /** Asks for all that the page begins with. */
   async begin() {
     const [persons, halls, booths, talks, span] = await Promise.all(
-      ["/api/persons", "/api/halls", "/api/booths", "/api/talks", "/api/span"].map((path) => this.api.get(path)),
+      ["/api/persons", "/api/halls", "/api/booths", "/api/talks", spanPath()].map((path) => this.api.get(path)),
     );
     const wanted = new URLSearchParams(location.hash.slice(1));
     this.#span = span;
-    const date = /^\d{4}-\d\d-\d\d$/.test(wanted.get("day")) ? wanted.get("day") : dateOf(Date.parse(span.last ?? new Date()));
+    const asked = isDay(wanted.get("day") ?? "");
+    const date = asked ? wanted.get("day") : dateOf(Date.parse(span.last ?? new Date()));
     this.state.venue = new Venue(halls, booths, talks, await this.#somewhere(span));
     this.state.tiles = new Tiles(this.settings.tiles, this.state.venue.plane, () => this.redraw());
     this.#know(persons);
@@ -64,7 +70,7 @@ export class Page {
     const at = /^(\d\d):(\d\d)$/.exec(wanted.get("time") ?? "");
     const told = Date.parse(span.last ?? 0);
     if (at) this.#seek(this.state.day.from + (Number(at[1]) * 60 + Number(at[2])) * 60_000);
-    else if (!wanted.get("day") && Date.now() - told < LIVE_MS) this.#follow(true);
+    else if (!asked && Date.now() - told < LIVE_MS) this.#follow(true);
     this.plan.measure();
     this.plan.fit();
     const person = this.persons.get(Number(wanted.get("person")));
@@ -129,7 +135,7 @@ export class Page {
   /** Asks what is new. */
   async refresh() {
     const { day } = this.state;
-    const span = await this.api.changed("/api/span");
+    const span = await this.api.changed(spanPath());
     if (span) this.#span = span;
     this.#turns += 1;
     const whole = day.count < WHOLE_MAX || this.#turns % WHOLE_EVERY === 0;
@@ -149,7 +155,7 @@ export class Page {
 
   get #latest() {
     const { day } = this.state;
-    return Math.min(day.count > 0 ? day.last : day.from, day.to - 1);
+    return Math.min(day.count > 0 ? day.last : day.from, day.to - 1, Math.max(day.from, Date.now()));
   }
 
   /** Follows what is told, or stops it. */
@@ -240,6 +246,7 @@ export class Page {
   #filter() {
     const left = filterPeople(by("people"), by("find").value);
     by("count").textContent = many(left, "person", "people");
+    by("nobody").textContent = this.persons.size > 0 ? "Nobody has this name." : "Nobody is here yet.";
     by("nobody").hidden = left > 0;
   }
 
@@ -312,6 +319,6 @@ export class Page {
     const step = (days) => turn(dateOf(this.state.day.from + days * DAY));
     by("earlier").addEventListener("click", () => step(-1));
     by("later").addEventListener("click", () => step(1));
-    by("date").addEventListener("change", ({ target }) => target.validity.valid && turn(target.value));
+    by("date").addEventListener("change", ({ target }) => isDay(target.value) && target.validity.valid && turn(target.value));
   }
 }

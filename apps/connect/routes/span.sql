@@ -2,7 +2,7 @@
 select min(told.first) as first, max(told.last) as last
 from (
   select
-    (select min(locations.creation_time) from locations where locations.person_id = persons.id) as first,
-    (select max(locations.creation_time) from locations where locations.person_id = persons.id) as last
+    (select min(locations.creation_time) from locations where locations.person_id = persons.id and locations.creation_time <= :until) as first,
+    (select max(locations.creation_time) from locations where locations.person_id = persons.id and locations.creation_time <= :until) as last
   from persons
 ) as told

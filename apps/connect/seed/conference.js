@@ -1,6 +1,6 @@
 // A conference, the same at every run: halls with booths, talks, and people who walk from one to the other while their phones tell where
-// they are. `pintle seed apps/connect` makes a small one; `--set people=1000 --set locations=1000000` one of 30 days, and with
-// `--set days=300 --set locations=10000000` ten times as long a one.
+// they are. `pintle seed apps/connect` makes a small one; `--people 1000 --locations 1000000` one of 30 days, and with
+// `--days 300 --locations 10000000` ten times as long a one.
 import { pick, random, uuidOf, wobble } from "./lib/chance.js";
 import { booths, degrees, halls, row } from "./lib/venue.js";
 import { person, title } from "./lib/words.js";

@@ -25,29 +25,33 @@ export default async function (request) {
   // The last word on a tile counts.
   const tiles = new Map();
   for (const tile of request.body) tiles.set(at(tile), tile);
-  const ground = [];
-  for (const { x, y, type } of tiles.values()) ground.push({ x, y, type });
-  await db.from("tiles").upsert(ground, { ignoreDuplicates: true }).throwOnError();
+  const ground = { columns: ["x", "y", "type"], ignoreDuplicates: true };
+  await db.from("tiles").upsert([...tiles.values()], ground).throwOnError();
 
-  const view = { tiles, stands: standing(tiles), area: inside(boxOf(ground)) };
+  const view = { tiles, stands: standing(tiles), area: inside(boxOf(request.body)) };
   const places = await see("places", view, by);
   await see("pcs", view, by);
   const npcs = await see("npcs", view, by);
   await see("objects", view, by);
   await seeResources(view, by);
 
-  const first = (what) => (row) => ({ what, ...row });
-  announce([...places.map(first("the place")), ...npcs.map(first("the foe"))], by.user);
+  announce({ "the place": places, "the foe": npcs }, by.user);
   return { Info: `Job done (${post.id})` };
 }
 
-/** What stands on the tiles, by its kind, each with its place. */
+/** What stands on the tiles, by its kind, each told its place. */
 function standing(tiles) {
   const found = Object.fromEntries(KINDS.map((kind) => [kind, []]));
   for (const { x, y, items } of tiles.values()) {
-    for (const kind of KINDS) {
-      const here = items[kind];
-      if (here?.length > 0) here.forEach((one) => found[kind].push({ ...one, x, y }));
+    // Most tiles are empty, so this looks at thousands of lists: by steps that cost little.
+    for (let at = 0; at < KINDS.length; at++) {
+      const here = items[KINDS[at]];
+      if (!here?.length) continue;
+      for (const one of here) {
+        one.x = x;
+        one.y = y;
+        found[KINDS[at]].push(one);
+      }
     }
   }
   return found;
@@ -58,29 +62,31 @@ async function see(kind, { tiles, stands, area }, by) {
   const seen = new Map();
   for (const one of stands[kind]) {
     // Creatures that somebody summoned have no id: they are gone soon.
-    if (one.id !== null) seen.set(one.id, { ...one, wounds: one.wounds == null ? null : String(one.wounds) });
+    if (one.id === null) continue;
+    if (typeof one.wounds === "number") one.wounds = String(one.wounds);
+    seen.set(one.id, one);
   }
   refuseTooMany(kind, seen.size);
   const ids = seen.size > 0 ? `id.in.(${[...seen.keys()].join(",")}),` : "";
-  const { data } = await db.from(kind).select("*").or(ids + area).throwOnError();
+  const { data } = await db.from(kind).select(["id", ...FIELDS[kind]].join(",")).or(ids + area).throwOnError();
   const known = byId(data);
 
-  const rows = [...seen].map(([id, one]) => ({ id, ...over(known.get(id), one, FIELDS[kind]), ...by }));
+  const rows = [...seen.values()].map((one) => over(known.get(one.id), one, FIELDS[kind], by));
   if (kind === "places") rows.filter((row) => row.name?.includes("Portail")).forEach(leaveTown);
   if (rows.length > 0) await db.from(kind).upsert(rows).throwOnError();
 
   const gone = data.filter((row) => !seen.has(row.id) && showsNo(kind, tiles, row)).map((row) => row.id);
-  if (gone.length > 0) {
+  await inParts(gone, (part) => {
     const there = db.from(kind);
-    await (kind === "pcs" ? there.update({ x: null, y: null }) : there.delete()).in("id", gone).throwOnError();
-  }
+    return (kind === "pcs" ? there.update({ x: null, y: null }) : there.delete()).in("id", part);
+  });
   return rows.filter((row) => !known.has(row.id));
 }
 
 /** Stores the resources that a view shows: they have no id of the game's, a tile and a name tell them apart. */
 async function seeResources({ tiles, stands, area }, by) {
   const name = (row) => `${at(row)},${row.name}`;
-  const { data: known } = await db.from("resources").select("*").or(area).throwOnError();
+  const { data: known } = await db.from("resources").select("id,level,name,x,y").or(area).throwOnError();
   const there = new Map(known.map((row) => [name(row), row]));
   const rows = new Map();
   for (const row of stands.resources) {
@@ -91,7 +97,12 @@ async function seeResources({ tiles, stands, area }, by) {
   refuseTooMany("resources", rows.size);
   if (rows.size > 0) await db.from("resources").upsert([...rows.values()], { onConflict: "x,y,name" }).throwOnError();
   const gone = known.filter((row) => showsNo("resources", tiles, row)).map((row) => row.id);
-  if (gone.length > 0) await db.from("resources").delete().in("id", gone).throwOnError();
+  await inParts(gone, (part) => db.from("resources").delete().in("id", part));
+}
+
+/** Writes what concerns these ids: of several posts there may be more than one request takes. */
+async function inParts(ids, write) {
+  for (let at = 0; at < ids.length; at += KIND_MAX) await write(ids.slice(at, at + KIND_MAX)).throwOnError();
 }
 
 function refuseTooMany(kind, count) {

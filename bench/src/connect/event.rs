@@ -1,6 +1,8 @@
 //! The app, served.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -16,6 +18,8 @@ const SERVICES: &str = "\nservices:";
 /// The app, served on a store of its own.
 pub(super) struct Event {
     pub(super) server: Server,
+    /// What stores the records that wait in a queue.
+    worker: Option<Server>,
     // In the order in which they are dropped: the server uses both.
     pub(super) store: Another,
     _folder: TempDir,
@@ -24,6 +28,15 @@ pub(super) struct Event {
 impl Event {
     /// Serves it with everybody there and so many locations, on days of 33,333 each.
     pub(super) fn start(fleet: &Fleet, locations: u64, folder: &Path) -> Result<Event> {
+        Event::with(fleet, locations, None, folder)
+    }
+
+    /// The same without locations, with a queue and a worker.
+    pub(super) fn queued(fleet: &Fleet, queue: &str, folder: &Path) -> Result<Event> {
+        Event::with(fleet, 0, Some(queue), folder)
+    }
+
+    fn with(fleet: &Fleet, locations: u64, queue: Option<&str>, folder: &Path) -> Result<Event> {
         let folder = tempfile::tempdir_in(folder)?;
         let app = folder.path().join("connect");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../apps/connect"), &app)?;
@@ -36,9 +49,21 @@ impl Event {
         let days = (locations * 30 / 1_000_000).max(1);
         pintle.seed(&[("people", location::PERSONS), ("locations", locations), ("days", days)])?;
         store.settle();
-        let address = process::free_address()?;
-        let server = Server::start(pintle.serve(address), address)?;
-        Ok(Event { server, store, _folder: folder })
+        let start = |command: fn(&Pintle, SocketAddr) -> Command| {
+            let address = process::free_address()?;
+            let mut command = command(&pintle, address);
+            command.args(queue.iter().flat_map(|queue| ["--queue", queue]));
+            Server::start(command, address)
+        };
+        let server = start(Pintle::serve)?;
+        let worker = queue.map(|_| start(Pintle::worker)).transpose()?;
+        Ok(Event { server, worker, store, _folder: folder })
+    }
+
+    /// Processor time used so far, in seconds.
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
+        let worker = self.worker.as_ref().map_or(Ok(0.0), Server::cpu_seconds)?;
+        Ok(self.server.cpu_seconds()? + worker)
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::event::Event;
+use super::grpc;
 use crate::driver::{self, Load};
 use crate::fleet::{Fleet, Target};
 use crate::measure::{CONNECTIONS, Plan, WARM_UP, median};
@@ -19,6 +20,8 @@ use crate::{location, progress};
 
 /// Records of the stream after which memory is looked at; the next one has ten times as many.
 pub(super) const RECORDS: u64 = 25_000;
+/// Locations of a stream that is measured once.
+pub(super) const LONG: u64 = 200_000;
 
 /// What was found: medians of the rounds.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Ingest {
     pub(crate) streamed: [f64; 2],
     /// The server's and PostgreSQL's processor time for one of them, in microseconds.
     pub(crate) streamed_us: [[f64; 2]; 2],
+    /// Locations a second of one call of gRPC, and the processor times of one.
+    pub(crate) called: (f64, [f64; 2]),
     /// The most memory that the server had during a stream, and during one ten times as long, in MiB.
     pub(crate) peak_mib: [f64; 2],
 }
@@ -71,6 +76,7 @@ pub(super) fn run(fleet: &Fleet, plan: Plan, folder: &Path) -> Result<Ingest> {
             streamed_us[at].iter_mut().zip(us).for_each(|(all, us)| all.push(us));
         }
     }
+    let called = call(fleet, &doors[1])?;
     let medians = |of: [[Vec<f64>; 2]; 2]| of.map(|of| of.map(median));
     let peak_mib = peaks(fleet, &doors[1])?;
     Ok(Ingest {
@@ -78,14 +84,31 @@ pub(super) fn run(fleet: &Fleet, plan: Plan, folder: &Path) -> Result<Ingest> {
         one_us: medians(one_us),
         streamed: streamed.map(median),
         streamed_us: medians(streamed_us),
+        called,
         peak_mib,
     })
+}
+
+/// How many locations a second one call of gRPC takes, and the processor time of each.
+fn call(fleet: &Fleet, door: &Door<'_>) -> Result<(f64, [f64; 2])> {
+    let used = || -> Result<[f64; 2]> { Ok([door.server.cpu_seconds()?, fleet.stores.cpu_seconds()?]) };
+    let before = used()?;
+    let rate = grpc::send(door.server.address, door.sent.fetch_add(LONG, Ordering::Relaxed), LONG)?;
+    let after = used()?;
+    progress(&format!("by gRPC: {rate:.0} a second"));
+    Ok((rate, [0, 1].map(|at| (after[at] - before[at]) * 1e6 / LONG as f64)))
 }
 
 /// Streams of locations, and of what has no point.
 fn streams<'a>(fleet: &'a Fleet, door: &'a Door<'_>) -> [Streaming<'a>; 2] {
     let Door { server, sent } = door;
-    let stream = |server: &'a Server, path, headers, write| Stream { address: server.address, path, headers, write };
+    let stream = |server: &'a Server, path, headers, write| Stream {
+        address: server.address,
+        path,
+        headers,
+        write,
+        became: "stored",
+    };
     [
         Streaming { server, stream: stream(server, "/api/locations", String::new(), location::write), sent },
         Streaming {

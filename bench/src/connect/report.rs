@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Connect, Ingest, Proximity};
+use super::{Connect, Ingest, Proximity, Queued};
 use crate::measure::CONNECTIONS;
 use crate::report::{at_least, at_most, line, thousands};
 use crate::stores::Kind;
@@ -13,6 +13,8 @@ const ONES_MIN: f64 = 0.8;
 const ONES_RATE_MIN: f64 = 12_000.0;
 /// The least records a second of a stream: locations, and what has no point.
 const STREAMED_MIN: [f64; 2] = [25_000.0, 60_000.0];
+/// The least locations a second through NATS, until the last is in PostgreSQL.
+const QUEUED_MIN: f64 = 8_000.0;
 /// By how many MiB the memory of a stream ten times as long may be more: what allocators and caches vary by.
 const PEAK_MORE_MAX: f64 = 16.0;
 /// The most milliseconds of one person's day: on SQLite, on PostgreSQL.
@@ -26,7 +28,7 @@ const LONGER_MAX: f64 = 2.0;
 impl Connect {
     /// As Markdown.
     pub(crate) fn text(&self, kind: Kind, text: &mut String) {
-        self.ingest.text(kind, text);
+        self.ingest.text(self.queued.as_ref(), kind, text);
         if !self.proximity.is_empty() {
             proximity(&self.proximity, kind, text);
         }
@@ -34,7 +36,7 @@ impl Connect {
 }
 
 impl Ingest {
-    fn text(&self, kind: Kind, text: &mut String) {
+    fn text(&self, queued: Option<&Queued>, kind: Kind, text: &mut String) {
         let apart = kind == Kind::Postgres;
         let (head, rule) = if apart { (" PostgreSQL's |", "--:|") } else { ("", "") };
         let _ = write!(
@@ -44,7 +46,7 @@ impl Ingest {
         let [control, ours] = self.ones;
         let share = at_least(ours / control, ONES_MIN);
         let rate_min = if apart { 0.0 } else { ONES_RATE_MIN };
-        let cells = [
+        let mut cells = vec![
             ("locations, one a request: control".to_owned(), thousands(control), self.one_us[0]),
             (
                 "locations, one a request: Pintle".to_owned(),
@@ -56,16 +58,24 @@ impl Ingest {
                 least(self.streamed[0], STREAMED_MIN[0]),
                 self.streamed_us[0],
             ),
+            ("locations, as a call of gRPC".to_owned(), least(self.called.0, STREAMED_MIN[0]), self.called.1),
             (
                 "records without a point, as a stream of lines".to_owned(),
                 least(self.streamed[1], STREAMED_MIN[1]),
                 self.streamed_us[1],
             ),
         ];
+        let ways = ["as a stream of lines", "one a request"];
+        for ((way, rate), us) in queued.iter().flat_map(|queued| ways.iter().zip(queued.rates).zip(queued.us)) {
+            cells.push((format!("locations through NATS JetStream, {way}"), least(rate, QUEUED_MIN), us));
+        }
         for (what, rate, us) in cells {
             let us = us.map(|us| format!("{us:.1} µs"));
             let database = apart.then(|| us[1].clone());
             line(text, &[what, rate, us[0].clone()].into_iter().chain(database).collect::<Vec<_>>());
+        }
+        if apart && queued.is_none() {
+            line(text, &["locations through NATS JetStream", "not measured", "", ""].map(str::to_owned));
         }
         let [short, long] = self.peak_mib;
         let long = if long - short > PEAK_MORE_MAX {

@@ -1,8 +1,6 @@
 //! Collections: what a table is made of.
 
-use std::sync::Arc;
-
-use crate::{Span, Type, Value};
+use crate::{Schema, Span, Type, Value};
 
 /// A collection's place in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,9 +57,9 @@ impl Collection {
     }
 }
 
-/// The greatest counted key that a caller may give: the last integer that JavaScript tells from its neighbours. Far from
-/// the last of 64 bits, so that a caller cannot use up the count.
-pub const COUNTED_KEY_MAX: i64 = (1 << 53) - 1;
+/// The greatest counted key that a caller may give: half of the last integer that JavaScript tells from its neighbours, so that all that
+/// are counted from there on are told apart too, and far from the last of 64 bits, so that nobody uses up the count.
+pub const COUNTED_KEY_MAX: i64 = (1 << 52) - 1;
 
 /// The key: the first `len` fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,15 +164,6 @@ pub struct Pattern {
     pub regex: regex::Regex,
 }
 
-/// A JSON Schema with its compiled form.
-#[derive(Debug, Clone)]
-pub struct Schema {
-    /// The schema, for the documentation.
-    pub source: Arc<serde_json::Value>,
-    /// Compiled.
-    pub validator: Arc<jsonschema::Validator>,
-}
-
 /// An index over fields, or over paths inside json fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
@@ -252,7 +241,7 @@ pub struct UpdatePolicy {
 }
 
 /// A boolean SQL expression over a row and the caller, as text: `query` parses and checks it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The expression.
     pub source: String,

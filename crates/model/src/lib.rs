@@ -18,6 +18,7 @@ mod protocol;
 mod proximity;
 mod read;
 pub mod route;
+pub mod schema;
 pub mod service;
 pub mod settings;
 pub mod value;
@@ -26,16 +27,17 @@ mod yaml;
 pub use caller::{Caller, Role};
 pub use collection::{
     COUNTED_KEY_MAX, Collection, CollectionId, DefaultValue, Field, Index, IndexPart, Key, KeyOrigin, Mount, OnDelete,
-    Pattern, Policies, Policy, Position, PositionOf, Ref, Schema, Space, UpdatePolicy,
+    Pattern, Policies, Policy, Position, PositionOf, Ref, Space, UpdatePolicy,
 };
 pub use diagnostic::{Diagnostic, Severity, SourceFile, Span};
 pub use pipeline::{Pipeline, PipelineId};
-pub use protocol::field_number;
+pub use protocol::{field_number, json_name};
 pub use proximity::{Apart, Embedded, Metres, ProximityAnswer, ProximityShape};
 pub use route::{
     Credentials, FetchTarget, Pages, ParamPlace, ResultShape, Route, RouteAccess, RouteAnswer, RouteId, RouteParam,
     ScriptFile, ScriptLimits, Scripts, SqlAnswer, SqlText,
 };
+pub use schema::Schema;
 pub use service::{Service, ServiceId};
 pub use settings::{Cors, Durability, Limits};
 pub use value::{Point, Type, Value, ValueError, ValueErrorKind};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CollectionId, RouteAccess, Span};
+use crate::{CollectionId, Policy, RouteAccess, Span};
 
 /// A pipeline's place in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub struct Pipeline {
     pub queue: u64,
     /// What is kept of those that cannot be stored.
     pub dead_letters: DeadLetters,
+    /// What a record must satisfy that comes in by it, in place of the collection's `insert` policy.
+    pub insert: Option<Policy>,
     /// Who may post.
     pub access: RouteAccess,
     /// Where its name stands in the manifest.

@@ -44,6 +44,18 @@ pub(crate) fn camel(name: &str) -> String {
     if words.starts_with(|first: char| first.is_ascii_alphabetic()) { words } else { format!("P{words}") }
 }
 
+/// How the field of this name is called in JSON, as compilers of protocols have it: `person_id` is `personId`.
+#[must_use]
+pub fn json_name(name: &str) -> String {
+    let mut after = false;
+    let letter = |letter: char| {
+        let shown = (letter != '_').then(|| if after { letter.to_ascii_uppercase() } else { letter });
+        after = letter == '_';
+        shown
+    };
+    name.chars().filter_map(letter).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,7 +147,10 @@ impl Banner<'_> {
         // Where routes write, nobody is meant to go past the policies for it.
         let by_routes = model.routes.iter().any(|route| route.method != "GET") || self.collections().next().is_none();
         match (policied || !by_routes, self.dev) {
-            (true, dev) if dev || open => format!("\n  Write:\n\n{}", self.first_write(None)),
+            (true, dev) if dev || open => match self.first_write(None) {
+                write if write.is_empty() => write,
+                write => format!("\n  Write:\n\n{write}"),
+            },
             (true, _) => format!(
                 "\n  To write, make a token (it is shown once), and send it along:\n\n{}{}",
                 self.token(if policied { "authenticated" } else { "service_role" }),

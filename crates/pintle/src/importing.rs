@@ -1,11 +1,12 @@
 //! Files of records: CSV, NDJSON, GeoJSON, read one record after the other, from any place on.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read, Seek as _, SeekFrom};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod bounded;
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::path::Path;
+
+use bounded::{Bounded, CHUNK_BYTES, END, Ended, Reading, next_line, too_long};
 use pintle_model::collection::PositionOf;
 use pintle_model::value::print::json_string;
 use pintle_model::{Collection, Type};
@@ -13,8 +14,8 @@ use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAc
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Bytes that are read at once.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Levels of arrays and objects that a point's geometry has.
+const GEOMETRY_DEPTH: u32 = 2;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,9 @@ pub(crate) struct Mark {
     pub(crate) records: u64,
 }
 
-/// What takes each record as JSON, with the line that it begins in (of GeoJSON: its number) and the place behind it. Whether to go on.
-pub(crate) type Take<'t> = &'t mut dyn FnMut(&[u8], u64, Mark) -> Result<bool, String>;
+/// What takes each record as JSON, or why it is none, with the line that it begins in (of GeoJSON: its number) and the place behind it.
+/// Whether to go on.
+pub(crate) type Take<'t> = &'t mut dyn FnMut(Result<&[u8], &str>, u64, Mark) -> Result<bool, String>;
 
 impl Format {
     /// By the file's name.
@@ -49,61 +51,142 @@ impl Format {
         }
     }
 
-    /// Reads a file from a place on.
-    pub(crate) fn read(self, file: File, from: Mark, collection: &Collection, take: Take<'_>) -> Result<(), String> {
+    /// Reads a file from a place on. A record of it has at most so many bytes.
+    pub(crate) fn read(
+        self,
+        file: File,
+        from: Mark,
+        collection: &Collection,
+        most: u64,
+        take: Take<'_>,
+    ) -> Result<(), String> {
         match self {
-            Format::Csv => csv(file, from, collection, take),
-            Format::Ndjson => ndjson(file, from, take),
-            Format::GeoJson => geojson(file, from, collection, take),
+            Format::Csv => csv(file, from, collection, most, take),
+            Format::Ndjson => ndjson(file, from, most, take),
+            Format::GeoJson => geojson(file, from, collection, most, take),
         }
     }
 }
 
-fn ndjson(mut file: File, from: Mark, take: Take<'_>) -> Result<(), String> {
+fn ndjson(mut file: File, from: Mark, most: u64, take: Take<'_>) -> Result<(), String> {
     file.seek(SeekFrom::Start(from.bytes)).map_err(|error| error.to_string())?;
     let (mut reader, mut mark, mut line) = (BufReader::with_capacity(CHUNK_BYTES, file), from, Vec::new());
     loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
+        let read = next_line(&mut reader, &mut line, most).map_err(|error| error.to_string())?;
         if read == 0 {
             return Ok(());
         }
-        mark.bytes += read as u64;
+        mark.bytes += read;
         mark.line += 1;
-        if line.trim_ascii().is_empty() {
+        let record = line.trim_ascii();
+        if record.is_empty() && read <= most {
             continue;
         }
         mark.records += 1;
-        if !take(&line, mark.line, mark)? {
+        let long = (record.len() as u64 > most || record.is_empty()).then(|| too_long(most));
+        if !take(long.as_deref().map_or(Ok(record), Err), mark.line, mark)? {
             return Ok(());
         }
     }
 }
 
-fn csv(file: File, from: Mark, collection: &Collection, take: Take<'_>) -> Result<(), String> {
-    let mut reader = csv::ReaderBuilder::new().buffer_capacity(CHUNK_BYTES).from_reader(file);
-    let names = reader.headers().map_err(|error| error.to_string())?.clone();
+fn csv(file: File, from: Mark, collection: &Collection, most: u64, take: Take<'_>) -> Result<(), String> {
+    let mut file = BufReader::new(file);
+    let behind = u64::from(ends_with_cr_lf(&mut file).map_err(|error| error.to_string())?);
+    let reading = Reading::new(most);
+    let file = Ended::new(Bounded(file.into_inner(), reading.clone()));
+    let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(CHUNK_BYTES).from_reader(file);
+    // A quote that is never closed makes one record of all the rest.
+    let told = |error: csv::Error, line: u64| {
+        let long = format!(
+            "the record that begins in line {line}: {}. Does a quote open there that is not closed?",
+            too_long(most)
+        );
+        if reading.is_over() { long } else { error.to_string() }
+    };
+    let open =
+        |line: u64| Err(format!("the record that begins in line {line}: a quote opens there that is not closed"));
+    reading.begins(0);
+    let names = reader.byte_headers().map_err(|error| told(error, 1))?;
+    if is_open(names) {
+        return open(1);
+    }
+    let names = columns(names)?;
     if from.bytes > 0 {
         let mut place = csv::Position::new();
         place.set_byte(from.bytes).set_line(from.line + 1).set_record(from.records);
         reader.seek(place).map_err(|error| error.to_string())?;
     }
-    let (mut row, mut mark, mut json) = (csv::StringRecord::new(), from, Vec::new());
-    while reader.read_record(&mut row).map_err(|error| error.to_string())? {
-        let line = row.position().map_or(0, csv::Position::line);
-        json.clear();
-        json.push(b'{');
-        for (name, cell) in names.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
-            member(&mut json, name);
-            value(&mut json, collection.field(name).map(|(_, field)| field.ty), cell);
+    let (mut row, mut mark, mut json) = (csv::ByteRecord::new(), from, Vec::new());
+    loop {
+        let begins = (reader.position().byte(), reader.position().line() + behind);
+        reading.begins(begins.0);
+        if !reader.read_byte_record(&mut row).map_err(|error| told(error, begins.1))? {
+            return Ok(());
         }
-        json.push(b'}');
-        mark = Mark { bytes: reader.position().byte(), line: reader.position().line() - 1, records: mark.records + 1 };
-        if !take(&json, line, mark)? {
+        if is_end(&row) {
+            return Ok(());
+        }
+        let line = row.position().map_or(0, csv::Position::line) + behind;
+        if is_open(&row) {
+            return open(line);
+        }
+        // A last line that does not end ends with what tells the end, which is no part of the file.
+        let bytes = reader.position().byte().min(reading.bytes());
+        mark = Mark { bytes, line: reader.position().line() - 1, records: mark.records + 1 };
+        let read =
+            if mark.bytes - begins.0 > most { Err(too_long(most)) } else { cells(&names, &row, collection, &mut json) };
+        if !take(read.as_ref().map(|()| json.as_slice()).map_err(String::as_str), line, mark)? {
             return Ok(());
         }
     }
+}
+
+/// Whether the file is over.
+fn is_end(row: &csv::ByteRecord) -> bool {
+    row.len() == 1 && row.get(0) == Some(END)
+}
+
+/// Whether a quote that nobody closes has taken in all the rest of the file.
+fn is_open(row: &csv::ByteRecord) -> bool {
+    !is_end(row) && row.iter().next_back().is_some_and(|cell| cell.ends_with(END))
+}
+
+/// The names of a file's columns.
+fn columns(row: &csv::ByteRecord) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in row.iter().filter(|name| *name != END) {
+        let name = str::from_utf8(name).map_err(|_| "its first line, of names, is no UTF-8".to_owned())?;
+        if names.iter().any(|earlier| earlier == name) {
+            return Err(format!("its first line names `{name}` twice, and a field has one value"));
+        }
+        names.push(name.to_owned());
+    }
+    if names.is_empty() { Err("it has no first line, of names".to_owned()) } else { Ok(names) }
+}
+
+/// A row as a JSON object.
+fn cells(names: &[String], row: &csv::ByteRecord, collection: &Collection, json: &mut Vec<u8>) -> Result<(), String> {
+    if row.len() != names.len() {
+        return Err(format!("it has {} cells, and the file's first line names {}", row.len(), names.len()));
+    }
+    json.clear();
+    json.push(b'{');
+    for (name, cell) in names.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
+        let cell = str::from_utf8(cell).map_err(|_| format!("{name}: it is no UTF-8"))?;
+        member(json, name);
+        value(json, collection.field(name).map(|(_, field)| field.ty), cell);
+    }
+    json.push(b'}');
     Ok(())
+}
+
+/// Whether a file's lines end with CR LF: the reader counts a line when it reads on behind the CR, so that it is one behind.
+fn ends_with_cr_lf(file: &mut BufReader<File>) -> std::io::Result<bool> {
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)?;
+    file.rewind()?;
+    Ok(line.ends_with(b"\r\n"))
 }
 
 fn member(json: &mut Vec<u8>, name: &str) {
@@ -128,28 +211,26 @@ fn value(json: &mut Vec<u8>, ty: Option<Type>, cell: &str) {
     }
 }
 
-/// Counts what is read.
-struct Counted<R>(R, Arc<AtomicU64>);
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.0.read(into)?;
-        self.1.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
 /// The features of a collection. Its text cannot be entered in its middle, so what was read before is passed over.
-fn geojson(file: File, from: Mark, collection: &Collection, take: Take<'_>) -> Result<(), String> {
-    let bytes = Arc::new(AtomicU64::new(0));
-    let reader = BufReader::with_capacity(CHUNK_BYTES, Counted(file, Arc::clone(&bytes)));
+fn geojson(file: File, from: Mark, collection: &Collection, most: u64, take: Take<'_>) -> Result<(), String> {
+    let reading = Reading::new(most);
+    let reader = BufReader::with_capacity(CHUNK_BYTES, Bounded(file, reading.clone()));
     let mut outcome = Ok(());
-    let features = Features { from, mark: Mark::default(), bytes, collection, take, outcome: &mut outcome };
+    let features = Features {
+        from,
+        mark: Mark::default(),
+        reading: reading.clone(),
+        most,
+        collection,
+        take,
+        outcome: &mut outcome,
+    };
     let read = serde_json::Deserializer::from_reader(reader).deserialize_map(features);
     outcome?;
     match read {
         Ok(()) => Ok(()),
         Err(error) if error.to_string().starts_with(STOPPED) => Ok(()),
+        Err(_) if reading.is_over() => Err(format!("one of its features: {}", too_long(most))),
         Err(error) => Err(format!("it is no GeoJSON of a FeatureCollection: {error}")),
     }
 }
@@ -160,7 +241,8 @@ const STOPPED: &str = "stopped";
 struct Features<'f, 't> {
     from: Mark,
     mark: Mark,
-    bytes: Arc<AtomicU64>,
+    reading: Reading,
+    most: u64,
     collection: &'f Collection,
     take: Take<'t>,
     outcome: &'f mut Result<(), String>,
@@ -176,6 +258,7 @@ struct Feature<'f> {
     properties: Option<&'f RawValue>,
 }
 
+/// A point, as far as its numbers are of interest.
 #[derive(Deserialize)]
 struct Place<'g> {
     #[serde(borrow)]
@@ -186,19 +269,20 @@ impl Features<'_, '_> {
     /// Hands one feature on; whether to go on.
     fn feature(&mut self, feature: &str) -> Result<bool, String> {
         self.mark.records += 1;
-        self.mark.bytes = self.bytes.load(Ordering::Relaxed);
+        self.mark.bytes = self.reading.bytes();
+        self.reading.begins(self.mark.bytes);
         if self.mark.records <= self.from.records {
             return Ok(true);
         }
-        let record = record(feature, self.collection)
-            .map_err(|error| format!("its feature {} is none: {error}", self.mark.records))?;
-        (self.take)(&record, self.mark.records, self.mark)
+        let long = feature.len() as u64 > self.most;
+        let record = if long { Err(too_long(self.most)) } else { record(feature, self.collection) };
+        (self.take)(record.as_deref().map_err(String::as_str), self.mark.records, self.mark)
     }
 }
 
-/// A feature's properties, with its id as the key and its geometry as the collection's position.
-fn record(feature: &str, collection: &Collection) -> Result<Vec<u8>, serde_json::Error> {
-    let feature: Feature<'_> = serde_json::from_str(feature)?;
+/// A feature's properties, with its id as the key and its geometry as the collection's position; or why it is none.
+fn record(feature: &str, collection: &Collection) -> Result<Vec<u8>, String> {
+    let feature: Feature<'_> = serde_json::from_str(feature).map_err(|_| "it is no feature of GeoJSON".to_owned())?;
     let mut json = match feature.properties.map(|raw| raw.get().trim()) {
         Some(text) if text.starts_with('{') => text.as_bytes()[..text.len() - 1].trim_ascii_end().to_vec(),
         _ => vec![b'{'],
@@ -209,7 +293,9 @@ fn record(feature: &str, collection: &Collection) -> Result<Vec<u8>, serde_json:
         member(&mut json, key);
         json.extend_from_slice(id.get().as_bytes());
     }
-    let (Some(geometry), Some(position)) = (feature.geometry, collection.positions.first()) else {
+    // A place that is not known is null.
+    let geometry = feature.geometry.filter(|geometry| geometry.get() != "null");
+    let (Some(geometry), Some(position)) = (geometry, collection.positions.first()) else {
         json.push(b'}');
         return Ok(json);
     };
@@ -219,7 +305,11 @@ fn record(feature: &str, collection: &Collection) -> Result<Vec<u8>, serde_json:
             json.extend_from_slice(geometry.get().as_bytes());
         }
         PositionOf::Numbers { longitude, latitude } => {
-            let place: Place<'_> = serde_json::from_str(geometry.get())?;
+            Type::Point
+                .read_json(geometry.get(), GEOMETRY_DEPTH)
+                .map_err(|error| format!("geometry: {}", error.message))?;
+            let place: Place<'_> =
+                serde_json::from_str(geometry.get()).map_err(|error| format!("geometry: {error}"))?;
             for (field, number) in [longitude, latitude].into_iter().zip(&place.coordinates) {
                 member(&mut json, &collection.fields[field].name);
                 json.extend_from_slice(number.get().as_bytes());
@@ -275,6 +365,7 @@ impl<'de> Visitor<'de> for Each<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.reading.begins(self.0.reading.bytes());
         while let Some(feature) = seq.next_element::<Box<RawValue>>()? {
             match self.0.feature(feature.get()) {
                 Ok(true) => {}

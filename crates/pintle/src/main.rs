@@ -19,6 +19,7 @@ mod intake;
 mod listeners;
 mod logs;
 mod migration;
+mod output;
 mod pipelines;
 mod place;
 mod progress;
@@ -35,7 +36,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::failure::Failure;
 
@@ -94,7 +95,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let words = commands::seed::with_settings(std::env::args_os().collect(), &Cli::command());
+    let done = match Cli::parse_from(words).command {
         Command::Check(args) => commands::check::run(&args),
         Command::New(args) => commands::new::run(&args),
         Command::Schema => commands::schema::run(),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use pintle_kubernetes::object_name;
 
-use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::output::write;
 
 /// Who runs a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

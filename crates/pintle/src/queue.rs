@@ -1,6 +1,7 @@
 //! Where the records of an app's pipelines wait.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use pintle_model::Model;
 use pintle_pipeline::JetStream;
@@ -33,8 +34,8 @@ impl QueueArg {
     }
 }
 
-/// Connects, and makes what the model's pipelines need.
-pub(crate) async fn open(url: &NatsUrl, model: &Model) -> Result<JetStream, Failure> {
+/// Connects, and makes what the model's pipelines need; as soon as the queue answers, where it does not now.
+pub(crate) async fn open(url: &NatsUrl, model: &Arc<Model>) -> Result<JetStream, Failure> {
     let queue = JetStream::connect(url, &model.name).await.map_err(|error| failed("cannot open the queue", &error))?;
     queue.prepare(model).await.map_err(|error| failed("cannot open the queue", &error))?;
     if url.replicas() == 1 && !model.pipelines.is_empty() {

@@ -186,5 +186,8 @@ pub(crate) fn migrate(store: &Store, app: &App, store_arg: &StoreArg) -> Result<
     for change in migration::changes(&plan) {
         tracing::info!(change, "migrated");
     }
+    if let Some(why) = plan.slower {
+        tracing::warn!("{why}");
+    }
     Ok(())
 }

@@ -46,7 +46,7 @@ fn contents(app: &App) -> String {
     let model = app.model();
     let collections = model.collections.iter().filter(|c| !c.system).count();
     let pages = model.pages.as_ref().filter(|pages| app.folder.join(&pages.folder).is_dir());
-    let counted = [(collections, "collection"), (model.routes.len(), "route")];
+    let counted = [(collections, "collection"), (model.routes.len(), "route"), (model.pipelines.len(), "pipeline")];
     let mut parts: Vec<_> = counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| plural(*n, what)).collect();
     parts.extend(pages.map(|pages| format!("pages in `{}`", pages.folder)));
     if parts.is_empty() { "there is nothing in it yet".to_owned() } else { parts.join(", ") }

@@ -6,6 +6,7 @@
 
 mod keeping;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -15,10 +16,11 @@ use pintle_model::{CollectionId, Pipeline, PipelineId, Role, Type, Value};
 use pintle_query::request::{Comparison, Filter, Order, ReadShape, Returning, Target, Test, WriteShape};
 use pintle_query::rest::Asker;
 use pintle_query::{Fault, Planner, Read, Write};
-use pintle_store::{Error as StoreError, Rows, Store};
+use pintle_store::{Error as StoreError, Mode, Rows, Store};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+use self::keeping::Again;
 use crate::door::Error;
 use crate::letter::{Letter, reason};
 use crate::storing::write;
@@ -27,7 +29,9 @@ use crate::storing::write;
 const COLLECTION: &str = "_pintle_dead_letters";
 const PIPELINE: usize = 0;
 const ID: usize = 1;
+const CODE: usize = 4;
 const RECEIVED_AT: usize = 7;
+const ATTEMPTS: usize = 9;
 const FIELDS: usize = 10;
 
 /// Letters that are removed at once, so that others do not wait for it long.
@@ -59,6 +63,14 @@ struct Known {
     /// When it was logged that there is no room.
     told: Option<Instant>,
 }
+
+/// Which letters come first.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    Earliest,
+    Last,
+}
+use First::{Earliest, Last};
 
 /// A record that could not be stored.
 #[derive(Debug)]
@@ -121,7 +133,7 @@ impl DeadLetters {
 
     /// How many there are, and when the oldest one's record came.
     async fn counted(&self, asker: &Asker) -> Result<(u64, Option<Value>), Error> {
-        let rows = self.rows(self.mine(), (1, 0), true, vec![self.name()], asker).await?;
+        let rows = self.rows(self.mine(), Earliest, (1, 0), true, vec![self.name()], asker).await?;
         let oldest = letters(&rows)?.first().and_then(|letter| letter.came());
         Ok((rows.total.unwrap_or(0), oldest))
     }
@@ -134,13 +146,31 @@ impl DeadLetters {
         Ok(self.counted(asker).await?.0)
     }
 
-    /// So many of them, the earliest first, behind one of them, of those whose records came until now.
+    /// When the record of the newest one came, in microseconds since 1970, and now at the least: clocks differ.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn page(&self, limit: u64, behind: Option<&Letter>, asker: &Asker) -> Result<Vec<Letter>, Error> {
+    pub async fn newest(&self, asker: &Asker) -> Result<i64, Error> {
+        let rows = self.rows(self.mine(), Last, (1, 0), false, vec![self.name()], asker).await?;
+        Ok(match letters(&rows)?.first().and_then(Letter::came) {
+            Some(Value::Timestamp(came)) => came.max(asker.now),
+            _ => asker.now,
+        })
+    }
+
+    /// So many of them, the earliest first, behind one of them, of those whose records came until a moment.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn page(
+        &self,
+        limit: u64,
+        behind: Option<&Letter>,
+        until: i64,
+        asker: &Asker,
+    ) -> Result<Vec<Letter>, Error> {
         let is = |field, comparison, slot| Filter::Test(Target::field(field), Test::Compare(comparison, slot));
-        let mut values = vec![self.name(), Value::Timestamp(asker.now)];
+        let mut values = vec![self.name(), Value::Timestamp(until)];
         let mut filter = vec![self.mine(), is(RECEIVED_AT, Comparison::Le, 1)];
         if let Some((letter, came)) = behind.and_then(|letter| Some((letter, letter.came()?))) {
             values.extend([came, Value::Text(letter.id.clone())]);
@@ -148,24 +178,49 @@ impl DeadLetters {
             let beside = Filter::And(vec![is(RECEIVED_AT, Comparison::Eq, 2), is(ID, Comparison::Gt, 3)]);
             filter.push(Filter::Or(vec![later, beside]));
         }
-        letters(&self.rows(Filter::And(filter), (limit, 0), false, values, asker).await?)
+        letters(&self.rows(Filter::And(filter), Earliest, (limit, 0), false, values, asker).await?)
     }
 
     /// The one with this id.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn find(&self, id: &str, asker: &Asker) -> Result<Option<Letter>, Error> {
+    pub(crate) async fn find(&self, id: &str, asker: &Asker) -> Result<Option<Letter>, Error> {
         let values = vec![self.name(), Value::Text(id.to_owned())];
-        Ok(letters(&self.rows(by_key(), (1, 0), false, values, asker).await?)?.pop())
+        Ok(letters(&self.rows(by_key(), Earliest, (1, 0), false, values, asker).await?)?.pop())
     }
 
-    /// Removes the one with this id; whether it was there.
+    /// Removes those with these ids, all or none: which of them is not there, if one is not.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn remove(&self, id: &str, asker: &Asker) -> Result<bool, Error> {
-        Ok(self.store.write(self.removal(id, asker)?).await?.affected > 0)
+    pub async fn remove(&self, ids: &BTreeSet<String>, asker: &Asker) -> Result<Option<String>, Error> {
+        /// What leaves all as it was.
+        enum Not {
+            There(String),
+            Removed(StoreError),
+        }
+        impl From<StoreError> for Not {
+            fn from(error: StoreError) -> Not {
+                Not::Removed(error)
+            }
+        }
+
+        let removals = ids.iter().map(|id| Ok((id.clone(), self.removal(id, asker)?)));
+        let removals = removals.collect::<Result<Vec<_>, Fault>>()?;
+        let removed = self.store.transaction(Mode::Write, move |tx| {
+            for (id, removal) in &removals {
+                if tx.write(removal)?.affected == 0 {
+                    return Err(Not::There(id.clone()));
+                }
+            }
+            Ok(())
+        });
+        match removed.await {
+            Ok(()) => Ok(None),
+            Err(Not::There(id)) => Ok(Some(id)),
+            Err(Not::Removed(error)) => Err(error.into()),
+        }
     }
 
     /// Removes those whose records came until this time, in microseconds since 1970; how many there were.
@@ -181,7 +236,7 @@ impl DeadLetters {
         loop {
             let values = |until| vec![self.name(), until];
             let page = (1, REMOVED_MAX - 1);
-            let rows = self.rows(filter.clone(), page, false, values(Value::Timestamp(until)), asker).await?;
+            let rows = self.rows(filter.clone(), Earliest, page, false, values(Value::Timestamp(until)), asker).await?;
             let next = letters(&rows)?.first().and_then(Letter::came);
             let more = next.is_some();
             let mut write = write(Arc::clone(&plan), Vec::new(), asker);
@@ -207,24 +262,26 @@ impl DeadLetters {
         let mut row = vec![
             self.name(),
             Value::Text(letter.id.clone()),
-            Value::Json(letter.record.get().to_owned()),
-            Value::Json(serde_json::to_string(&letter.caller).unwrap_or_default()),
+            as_json(letter.record.get().to_owned()),
+            as_json(serde_json::to_string(&letter.caller).unwrap_or_default()),
         ];
         row.extend(reason(error));
         let came = letter.came().unwrap_or(Value::Timestamp(asker.now));
         row.extend([came, Value::Timestamp(asker.now), Value::Integer(letter.attempts.saturating_add(1))]);
-        Ok(write(self.insert()?, vec![row], asker))
+        Ok(write(self.insert(Again::Older)?, vec![row], asker))
     }
 
     async fn rows(
         &self,
         filter: Filter,
+        first: First,
         (limit, offset): (u64, u64),
         count: bool,
         mut values: Vec<Value>,
         asker: &Asker,
     ) -> Result<Rows, Error> {
-        let by = |field| Order { target: Target::field(field), descending: false, nulls_first: None };
+        let descending = matches!(first, Last);
+        let by = |field| Order { target: Target::field(field), descending, nulls_first: None };
         let slot = values.len();
         values.extend([limit, offset].map(|rows| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX))));
         let shape = ReadShape {
@@ -252,6 +309,11 @@ impl DeadLetters {
 
 fn letters(rows: &Rows) -> Result<Vec<Letter>, Error> {
     serde_json::from_slice(&rows.json).map_err(|error| Error::Store(StoreError::Internal(error.into())))
+}
+
+/// JSON in the one form that both stores have it in.
+fn as_json(text: String) -> Value {
+    Type::Json.read_json(&text, u32::MAX).unwrap_or(Value::Json(text))
 }
 
 /// The same id for the same text, as long as others.

@@ -18,8 +18,10 @@ use crate::storing::Storing;
 
 /// How long a stream waits for room, which is not read from any further meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long records wait that are more than there ever is room for, so that they come in between others.
+/// How long others wait for room, in turn, so that they come in between streams.
 const MOMENT: Duration = Duration::from_secs(1);
+/// Single records that wait at the most: each is held in memory, with its connection.
+const SINGLES_MAX: usize = 256;
 
 /// One pipeline of an app.
 #[derive(Debug)]
@@ -31,8 +33,10 @@ pub struct Door {
     publisher: Option<Publisher>,
     /// Room for records on their way; who waits gets it in turn.
     room: Semaphore,
-    /// Held by those who wait though their records are more than there is room for.
-    large: Mutex<()>,
+    /// Places for single records to wait for room.
+    singles: Semaphore,
+    /// Held by whoever waits with several records, so that few are held in memory.
+    several: Mutex<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -54,7 +58,7 @@ pub enum Taken {
 pub enum Answered {
     /// It is in the queue, and is stored by a worker.
     Accepted,
-    /// It is new. The row as it stands, where whoever posts may read what it adds.
+    /// It is new. The row, where the store counted its key and whoever posts may read what it adds.
     New(Rows),
     /// One with its id was there already.
     Seen,
@@ -94,7 +98,8 @@ impl Door {
             publisher: queue.map(|queue| Publisher::new(queue, &storing, &metrics)),
             storing,
             room: Semaphore::new(usize::try_from(planner.model().pipeline(id).queue).unwrap_or(Semaphore::MAX_PERMITS)),
-            large: Mutex::default(),
+            singles: Semaphore::new(SINGLES_MAX),
+            several: Mutex::default(),
             metrics,
         })
     }
@@ -166,7 +171,10 @@ impl Door {
     /// # Errors
     /// When it was not taken.
     pub async fn one(&self, record: &Record, asker: &Asker) -> Result<Answered, Error> {
-        let _waiting = self.room(1).ok_or_else(|| self.full(1))?;
+        let _waiting = match self.room(1) {
+            Some(room) => room,
+            None => self.room_for_one().await.ok_or_else(|| self.full(1))?,
+        };
         match &self.publisher {
             None => self.storing.one(record, asker).await,
             Some(publisher) => {
@@ -231,10 +239,16 @@ impl Door {
         Some(self.waiting(records, room))
     }
 
-    /// Room for records that are more than there ever is room for: one such lot waits for a moment in which there are no others, so
-    /// that it is not turned away for ever.
+    /// Room for a single record: some wait for a moment, others are turned away at once.
+    async fn room_for_one(&self) -> Option<Waiting<'_>> {
+        let _place = self.singles.try_acquire().ok()?;
+        self.room_within(1, MOMENT).await
+    }
+
+    /// Room for several records, for one lot at a time: it waits for a moment, so that none is turned away for ever, be it behind streams
+    /// or since it is more than there ever is room for.
     async fn room_between(&self, records: u64) -> Option<Waiting<'_>> {
-        let _first = self.large.try_lock().ok().filter(|_| records > self.pipeline().queue)?;
+        let _first = self.several.try_lock().ok()?;
         self.room_within(records, MOMENT).await
     }
 

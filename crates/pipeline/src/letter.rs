@@ -24,7 +24,7 @@ pub struct Letter {
     pub message: String,
     /// What more is known of it.
     pub details: Option<String>,
-    /// When the record came.
+    /// When the record came; the last time, where it was sent again.
     pub received_at: String,
     /// When the last attempt failed.
     pub failed_at: String,

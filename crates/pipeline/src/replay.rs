@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pintle_query::rest::Asker;
-use pintle_query::{FaultKind, Write};
+use pintle_query::{FaultKind, Read, Write};
 use pintle_store::{Error as StoreError, Mode, Tx};
 
 use crate::dead::DeadLetters;
@@ -38,6 +38,8 @@ struct Attempt {
     remove: Write,
     /// What stores its record; or why that cannot even be tried: a code and a message.
     store: Result<Write, (&'static str, String)>,
+    /// What looks whether one with its id is there, as it may be where a policy refuses it.
+    seen: Option<Read>,
 }
 
 impl Storing {
@@ -49,10 +51,11 @@ impl Storing {
             self.page(letter.as_slice(), asker, &mut done).await?;
             return Ok(done);
         }
-        let mut letters = self.dead.page(PAGE, None, asker).await?;
+        let until = self.dead.newest(asker).await?;
+        let mut letters = self.dead.page(PAGE, None, until, asker).await?;
         while !letters.is_empty() {
             self.page(&letters, asker, &mut done).await?;
-            letters = self.dead.page(PAGE, letters.last(), asker).await?;
+            letters = self.dead.page(PAGE, letters.last(), until, asker).await?;
         }
         Ok(done)
     }
@@ -109,15 +112,21 @@ impl Storing {
 
     fn attempt(&self, letter: &Letter, why: Option<&str>, asker: &Asker) -> Result<Attempt, Error> {
         let remove = self.dead.removal(&letter.id, asker)?;
+        let mut attempt = Attempt { letter: letter.clone(), remove, store: Err(("XX000", String::new())), seen: None };
         if let Some(why) = why {
-            return Ok(Attempt { letter: letter.clone(), remove, store: Err(("XX000", why.to_owned())) });
+            attempt.store = Err(("XX000", why.to_owned()));
+            return Ok(attempt);
         }
         let sender = Asker { caller: Arc::new(letter.caller.clone().caller()), ..asker.clone() };
-        let store = match self.planner.pipeline_again(self.id, letter.record.get(), &sender) {
-            Ok(record) => match &self.plans(&sender).many[usize::from(record.counted)] {
-                Ok(plan) => Ok(write(Arc::clone(plan), vec![record.values], &sender)),
-                Err(fault) => Err(("42501", fault.to_string())),
-            },
+        attempt.store = match self.planner.pipeline_again(self.id, letter.record.get(), &sender) {
+            Ok(record) => {
+                let key = self.key(&record.values, record.counted);
+                attempt.seen = key.map(|key| self.seeking(&[key], asker)).transpose()?;
+                match &self.plans(&sender).many[usize::from(record.counted)] {
+                    Ok(plan) => Ok(write(Arc::clone(plan), vec![record.values], &sender)),
+                    Err(fault) => Err(("42501", fault.to_string())),
+                }
+            }
             Err(fault) => {
                 let code = match fault.kind {
                     FaultKind::NotNull => "23502",
@@ -128,14 +137,14 @@ impl Storing {
                 Err((code, fault.to_string()))
             }
         };
-        Ok(Attempt { letter: letter.clone(), remove, store })
+        Ok(attempt)
     }
 }
 
 /// Runs in one transaction; an error leaves all letters as they were.
 fn try_all(tx: &mut dyn Tx, attempts: &[Attempt], dead: &DeadLetters, asker: &Asker) -> Result<Replayed, Error> {
     let mut done = Replayed::default();
-    for Attempt { letter, remove, store } in attempts {
+    for Attempt { letter, remove, store, seen } in attempts {
         if tx.write(remove)?.affected == 0 {
             // Somebody else has stored or removed it.
             continue;
@@ -147,6 +156,11 @@ fn try_all(tx: &mut dyn Tx, attempts: &[Attempt], dead: &DeadLetters, asker: &As
                 Err(error) => return Err(error.into()),
             },
             Err((code, message)) => Some(StoreError::Constraint { code, message: message.clone() }),
+        };
+        let of_policy = matches!(failed, Some(StoreError::Policy(_) | StoreError::Constraint { code: "42501", .. }));
+        let failed = match seen {
+            Some(seen) if of_policy && tx.read(seen)?.len > 0 => None,
+            _ => failed,
         };
         match failed {
             None => done.stored += 1,

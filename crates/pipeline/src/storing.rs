@@ -30,12 +30,12 @@ pub(crate) struct Storing {
 /// Ids that are looked for by one read.
 pub(crate) const SOUGHT_MAX: usize = 100;
 
-/// The plans for one role, first for records whose key is given, then for those whose key the store counts.
+/// The plans for one role.
 #[derive(Debug)]
 pub(crate) struct Plans {
-    /// That answer the row.
-    one: [Result<Arc<WritePlan>, Fault>; 2],
-    /// That answer nothing.
+    /// That answers the row, for records whose key the store counts: all else of a record is known when it is taken.
+    counted: Result<Arc<WritePlan>, Fault>,
+    /// That answer nothing: for records whose key is given, and for those whose key the store counts.
     pub(crate) many: [Result<Arc<WritePlan>, Fault>; 2],
 }
 
@@ -67,8 +67,8 @@ impl Storing {
         bounded: bool,
     ) -> Option<Storing> {
         let plans = Role::ALL.map(|role| {
-            let of = |shown: bool| [false, true].map(|counted| planner.pipeline_plan(id, role, counted, shown));
-            Plans { one: of(true), many: of(false) }
+            let plan = |counted, shown| planner.pipeline_plan(id, role, counted, shown);
+            Plans { counted: plan(true, true), many: [false, true].map(|counted| plan(counted, false)) }
         });
         let dead = Arc::new(DeadLetters::new(id, planner, store, metrics.letters.clone(), bounded)?);
         let (planner, store, metrics) = (Arc::clone(planner), store.clone(), Arc::clone(metrics));
@@ -77,7 +77,8 @@ impl Storing {
 
     /// Stores one record.
     pub(crate) async fn one(&self, record: &Record, asker: &Asker) -> Result<Answered, Error> {
-        let plan = self.plans(asker).one[usize::from(record.counted)].clone()?;
+        let plans = self.plans(asker);
+        let plan = if record.counted { plans.counted.clone()? } else { plans.many[0].clone()? };
         let error = match self.store.write(write(plan, vec![record.values.clone()], asker)).await {
             Ok(written) if written.affected == 0 => {
                 self.metrics.seen.increment(1);
@@ -172,10 +173,7 @@ impl Storing {
 
     /// Leaves out records that a policy refused, which is asked before it is known whether a record is new, and whose ids are there.
     async fn leave_out_seen(&self, refused: &mut Vec<Refused>, counted: bool, asker: &Asker) -> Result<(), Error> {
-        let id = &self.planner.model().pipeline(self.id).id;
-        let key = |row: &[Value]| -> Option<Vec<Value>> {
-            id.iter().map(|field| row.get(field.checked_sub(usize::from(counted))?).cloned()).collect()
-        };
+        let key = |row: &[Value]| self.key(row, counted);
         let of_policy = refused.iter().filter(|refused| matches!(refused.error, StoreError::Policy(_)));
         let sought: Vec<Vec<Value>> = of_policy.filter_map(|refused| key(&refused.row)).collect();
         let mut seen = Vec::new();
@@ -189,8 +187,29 @@ impl Storing {
         Ok(())
     }
 
+    /// The id of a record; nothing where the store counts it.
+    pub(crate) fn key(&self, row: &[Value], counted: bool) -> Option<Vec<Value>> {
+        let id = &self.planner.model().pipeline(self.id).id;
+        id.iter().map(|field| row.get(field.checked_sub(usize::from(counted))?).cloned()).collect()
+    }
+
     /// Which of these ids are in the collection.
     async fn seen(&self, sought: &[Vec<Value>], asker: &Asker) -> Result<Vec<Vec<Value>>, Error> {
+        let pipeline = self.planner.model().pipeline(self.id);
+        let fields = &self.planner.model().collection(pipeline.into).fields;
+        let rows = self.store.read(self.seeking(sought, asker)?).await?;
+        let rows: Vec<BTreeMap<String, Box<RawValue>>> =
+            serde_json::from_slice(&rows.json).map_err(|error| StoreError::Internal(error.into()))?;
+        let key = |row: &BTreeMap<String, Box<RawValue>>| -> Option<Vec<Value>> {
+            let value =
+                |field: &usize| fields[*field].ty.read_json(row.get(&fields[*field].name)?.get(), u32::MAX).ok();
+            pipeline.id.iter().map(value).collect()
+        };
+        Ok(rows.iter().filter_map(key).collect())
+    }
+
+    /// What reads those of these ids that are in the collection.
+    pub(crate) fn seeking(&self, sought: &[Vec<Value>], asker: &Asker) -> Result<Read, Fault> {
         let pipeline = self.planner.model().pipeline(self.id);
         let fields = &self.planner.model().collection(pipeline.into).fields;
         let each = pipeline.id.len();
@@ -209,16 +228,7 @@ impl Storing {
             strip_nulls: false,
         };
         let plan = self.planner.plan_read(pipeline.into, Role::ServiceRole, shape)?;
-        let read = Read { plan, inputs: asker.inputs(sought.concat()) };
-        let rows = self.store.read(read).await?;
-        let rows: Vec<BTreeMap<String, Box<RawValue>>> =
-            serde_json::from_slice(&rows.json).map_err(|error| StoreError::Internal(error.into()))?;
-        let key = |row: &BTreeMap<String, Box<RawValue>>| -> Option<Vec<Value>> {
-            let value =
-                |field: &usize| fields[*field].ty.read_json(row.get(&fields[*field].name)?.get(), u32::MAX).ok();
-            pipeline.id.iter().map(value).collect()
-        };
-        Ok(rows.iter().filter_map(key).collect())
+        Ok(Read { plan, inputs: asker.inputs(sought.concat()) })
     }
 
     /// Keeps a record that the store cannot keep where it belongs, with the reason.

@@ -44,6 +44,8 @@ pub enum Details {
 pub enum FaultKind {
     /// The query string does not parse.
     Parse,
+    /// There is no such operator: the query string does not parse.
+    UnknownOperator,
     /// A statement of the app's own is wrong, whatever its parameters are.
     Statement,
     /// The body is no JSON, or of the wrong form.
@@ -87,7 +89,7 @@ impl FaultKind {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
-            FaultKind::Parse => "PGRST100",
+            FaultKind::Parse | FaultKind::UnknownOperator => "PGRST100",
             FaultKind::Statement => "42601",
             FaultKind::Body | FaultKind::TooDeep => "PGRST102",
             FaultKind::Range => "PGRST103",

@@ -14,7 +14,7 @@ use crate::plan::WritePlan;
 use crate::planner::Right;
 use crate::record::faults::Words;
 use crate::record::{self, Fill, Reader};
-use crate::request::{Conflict, Returning, WriteShape};
+use crate::request::{Returning, WriteShape};
 use crate::rest::{Asker, select};
 use crate::{Fault, FaultKind, Planner};
 
@@ -43,7 +43,7 @@ impl Planner {
     /// # Errors
     /// [`FaultKind::Denied`] where a policy is missing, or the role alone decides that it does not hold.
     pub fn pipeline_open(&self, id: PipelineId, role: Role) -> Result<(), Fault> {
-        self.granted(self.model.pipeline(id).into, role, Right::Insert)
+        self.granted(self.model.pipeline(id).into, role, Right::Take(id))
     }
 
     /// Reads a record.
@@ -53,7 +53,7 @@ impl Planner {
     pub fn pipeline_record(&self, id: PipelineId, json: &[u8], asker: &Asker) -> Result<Record, Fault> {
         let mut rows = record::read(self.record_reader(id, asker), json)?;
         if rows.many {
-            return Err(Fault::new(FaultKind::Body, "a record must be an object: it is an array"));
+            return Err(Fault::new(FaultKind::Body, "the record must be an object: it is an array"));
         }
         let values = rows.rows.pop().ok_or_else(|| Fault::new(FaultKind::Body, "there is no record"))?;
         let mut filled = self.made(id);
@@ -73,7 +73,7 @@ impl Planner {
             collection: self.model.collection(self.model.pipeline(id).into),
             asker,
             depth: self.model.limits.depth,
-            words: Words::Plain,
+            words: Words::Plain("record"),
             fill: Fill::All,
             columns: None,
             missing_default: false,
@@ -125,10 +125,9 @@ impl Planner {
         let pipeline = self.model.pipeline(id);
         let collection = self.model.collection(pipeline.into);
         let fields = (usize::from(counted)..collection.fields.len()).collect();
-        let conflict = Some(Conflict { target: pipeline.id.clone(), set: None, asked: false });
         let shown = shown && self.may_always(pipeline.into, role, Right::Select);
         let select = if shown { select::all(collection) } else { Vec::new() };
         let returning = Returning { select, ..Returning::default() };
-        self.plan_write(pipeline.into, role, WriteShape::Insert { fields, conflict, returning })
+        self.plan_write(pipeline.into, role, WriteShape::Take { by: id, fields, returning })
     }
 }

@@ -32,6 +32,9 @@ pub enum Param {
     Row(usize),
     /// The nth values of all rows that are written, as an array: in [`WritePlan::bulk`] only.
     Rows(usize),
+    /// The place of each row among all in the order of [`WritePlan::locks`], as an array, from 0: in [`WritePlan::bulk`] only. The rows
+    /// are then brought as the caller has them, since keys are counted in that order.
+    Ranks,
     /// The plan's own (from a policy).
     Literal(Value),
     /// `auth.uid()`
@@ -170,6 +173,12 @@ pub struct WritePlan {
     /// The same for many rows at once, with what is the same as `write` in its RETURNING: on PostgreSQL, where it is no
     /// other than `write` for one row after the other, unless it fails.
     pub bulk: Option<Statement>,
+    /// Fields that tell a row of `bulk` from those that are there, which it leaves as they are: their values, as they are printed, follow
+    /// in its RETURNING, so that it is known which rows are new. Nothing where a row that is there is changed; empty where none can be.
+    pub apart: Option<Vec<Apart>>,
+    /// The values of a row by which the rows of `bulk` are put in order: those that must be unique. Whoever meets others' rows then waits for
+    /// them in one order, and nobody for one who waits for them. Empty where nobody can meet.
+    pub locks: Vec<usize>,
     /// RETURNING begins with a boolean that says whether the row is new: upserts on PostgreSQL.
     pub tells_new: bool,
     /// How many leading booleans RETURNING gives that must all be true, else the caller gets 42501 (checks that need
@@ -182,6 +191,15 @@ pub struct WritePlan {
     pub sort: Vec<Sort>,
     /// Leave out keys whose value is null.
     pub strip_nulls: bool,
+}
+
+/// A field that tells rows apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Apart {
+    /// Its place among a row's values.
+    pub at: usize,
+    /// Its type.
+    pub ty: Type,
 }
 
 /// What a write does.
@@ -254,7 +272,7 @@ impl Statement {
             Param::Value(n) => ParamValue::Value(inputs.values.get(*n).unwrap_or(&Value::Null)),
             Param::Row(n) => ParamValue::Value(row.get(*n).unwrap_or(&Value::Null)),
             // No single value.
-            Param::Rows(_) => ParamValue::Null,
+            Param::Rows(_) | Param::Ranks => ParamValue::Null,
             Param::Literal(value) => ParamValue::Value(value),
             Param::Uid => inputs.caller.user.as_deref().map_or(ParamValue::Null, ParamValue::Text),
             Param::Role => ParamValue::Text(inputs.caller.role.name()),
@@ -267,7 +285,7 @@ impl Statement {
 }
 
 /// A value to bind, borrowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ParamValue<'a> {
     /// SQL's null.
     Null,

@@ -1,7 +1,7 @@
 //! What a request asks for, once its text is understood: a *shape*, which holds no values and is what a plan is made of
 //! and kept by, beside the values, which fill its slots. A slot is a place in [`crate::plan::Inputs::values`].
 
-use pintle_model::Type;
+use pintle_model::{PipelineId, Type};
 
 /// A step into a json field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -226,6 +226,15 @@ pub enum WriteShape {
         fields: Vec<usize>,
         /// What happens to rows that are there.
         conflict: Option<Conflict>,
+        /// What is answered.
+        returning: Returning,
+    },
+    /// New rows that come in by a pipeline: as `Insert`, and those whose id is there are left out.
+    Take {
+        /// Which pipeline.
+        by: PipelineId,
+        /// The fields that have a value.
+        fields: Vec<usize>,
         /// What is answered.
         returning: Returning,
     },

@@ -42,8 +42,6 @@ pub(crate) fn load(path: &str, sources: &Arc<Sources>, settings: &Settings) -> R
     let clock = Arc::clone(&shared);
     let over = move || clock.clock.is_over();
     let mut heap = Heap::new(settings.memory_bytes, settings.stack_bytes, over).map_err(engine)?;
-    let clock = Arc::clone(&shared);
-    heap.runtime().set_interrupt_handler(Some(Box::new(move || clock.clock.is_over())));
     let files = Files { sources: Arc::clone(sources), met: Arc::default() };
     heap.runtime().set_loader(files.clone(), files.clone());
     track_rejections(&heap, &shared);

@@ -16,24 +16,24 @@ pub(crate) const LIBRARY: &str = "pintle:";
 /// The module that begins it: its imports are found as a script's are.
 pub(crate) const BEGIN: &str = "export { install, rehearse } from './main.js';";
 
-/// Its files.
+/// Its files, each after those that it imports: so none is compiled twice.
 const FILES: [(&str, &str); 16] = [
-    ("bounds.js", include_str!("library/bounds.js")),
+    ("native.js", include_str!("library/native.js")),
+    ("errors.js", include_str!("library/errors.js")),
+    ("request.js", include_str!("library/request.js")),
     ("builder.js", include_str!("library/builder.js")),
+    ("bounds.js", include_str!("library/bounds.js")),
     ("crypto.js", include_str!("library/crypto.js")),
     ("csv.js", include_str!("library/csv.js")),
     ("db.js", include_str!("library/db.js")),
-    ("errors.js", include_str!("library/errors.js")),
     ("fetch.js", include_str!("library/fetch.js")),
     ("image.js", include_str!("library/image.js")),
     ("log.js", include_str!("library/log.js")),
-    ("main.js", include_str!("library/main.js")),
-    ("native.js", include_str!("library/native.js")),
-    ("request.js", include_str!("library/request.js")),
     ("response.js", include_str!("library/response.js")),
     ("url.js", include_str!("library/url.js")),
     ("warm.js", include_str!("library/warm.js")),
     ("web.js", include_str!("library/web.js")),
+    ("main.js", include_str!("library/main.js")),
 ];
 
 /// What the engine made of each file; nothing where it could not.
@@ -75,7 +75,8 @@ impl Resolver for Texts {
         name: &str,
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<String> {
-        Ok(name.trim_start_matches("./").to_owned())
+        // As `text` declares it, or the engine would not know it again and compile it for each that imports it.
+        Ok(format!("{LIBRARY}{}", name.trim_start_matches("./")))
     }
 }
 
@@ -86,6 +87,6 @@ impl Loader for Texts {
         name: &str,
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<Module<'js, Declared>> {
-        text(ctx, name)
+        text(ctx, name.trim_start_matches(LIBRARY))
     }
 }

@@ -22,15 +22,19 @@
 )]
 
 mod blocks;
+mod traces;
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rquickjs::allocator::Allocator;
 use rquickjs::context::intrinsic;
 use rquickjs::{Context, Ctx, Object, Persistent, Runtime};
 
-use blocks::Blocks;
+use blocks::{Blocks, END_BYTES};
+use traces::Traces;
 
 /// What of the language there is: all but what needs a host.
 type Language = (
@@ -54,6 +58,7 @@ pub(crate) struct Heap {
     context: ManuallyDrop<Context>,
     runtime: ManuallyDrop<Runtime>,
     root: ManuallyDrop<Option<Persistent<Object<'static>>>>,
+    traces: ManuallyDrop<Traces>,
     /// Owned; the runtime's allocator has the same pointer.
     blocks: *mut Blocks,
     /// Whether a panic went through it: nobody knows what state it is in.
@@ -105,21 +110,37 @@ unsafe impl Allocator for Shared {
 }
 
 impl Heap {
-    /// A heap of at most so much memory, whose calls take at most so much stack; once the time is `over`, it has no more for them.
+    /// A heap of at most so much memory, whose calls take at most so much stack; once the time is `over`, it has no more for them, and
+    /// they end.
     pub(crate) fn new(
         memory_bytes: usize,
         stack_bytes: usize,
-        over: impl Fn() -> bool + Send + 'static,
+        over: impl Fn() -> bool + Clone + Send + 'static,
     ) -> rquickjs::Result<Heap> {
-        let blocks = Box::into_raw(Box::new(Blocks::new(memory_bytes, Box::new(over))));
+        let blocks = Blocks::new(memory_bytes, Box::new(over.clone()));
+        let end = Arc::clone(&blocks.end);
+        let blocks = Box::into_raw(Box::new(blocks));
         let made = Runtime::new_with_alloc(Shared(blocks)).and_then(|runtime| {
             runtime.set_max_stack_size(stack_bytes);
-            Ok((Context::custom::<Language>(&runtime)?, runtime))
+            let context = Context::custom::<Language>(&runtime)?;
+            let traces = context.with(|ctx| Traces::of(&ctx, stack_bytes))?;
+            let raw = traces.raw;
+            runtime.set_interrupt_handler(Some(Box::new(move || {
+                let over = over();
+                if over {
+                    end.store(END_BYTES, Ordering::Relaxed);
+                    // SAFETY: the engine asks this while it runs, and the heap has the setter as long as it has the runtime.
+                    unsafe { raw.end() }
+                }
+                over
+            })));
+            Ok((context, runtime, traces))
         });
         match made {
-            Ok((context, runtime)) => Ok(Heap {
+            Ok((context, runtime, traces)) => Ok(Heap {
                 context: ManuallyDrop::new(context),
                 runtime: ManuallyDrop::new(runtime),
+                traces: ManuallyDrop::new(traces),
                 root: ManuallyDrop::new(None),
                 blocks,
                 broken: false,
@@ -211,6 +232,7 @@ impl Drop for Heap {
         unsafe {
             (*self.blocks).reset();
             ManuallyDrop::drop(&mut self.root);
+            ManuallyDrop::drop(&mut self.traces);
             ManuallyDrop::drop(&mut self.context);
             ManuallyDrop::drop(&mut self.runtime);
             drop(Box::from_raw(self.blocks));

@@ -4,6 +4,7 @@
 //! ([`State::ask`](crate::state::State::ask)): the host is called between steps of the script, never from inside one.
 
 mod csv;
+mod rows;
 mod world;
 
 pub(crate) use world::failure;

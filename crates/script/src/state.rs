@@ -90,7 +90,7 @@ pub(crate) struct State {
     /// Promises that were rejected and that nobody waits for yet: a key, and what they were rejected with.
     pub(crate) rejected: Vec<(u64, String)>,
     pub(crate) output_bytes_max: usize,
-    asked_bytes_max: usize,
+    pub(crate) asked_bytes_max: usize,
 }
 
 impl Shared {

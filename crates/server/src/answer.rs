@@ -15,6 +15,8 @@ use hyper::{HeaderMap, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tower_http::services::fs::ServeFileSystemResponseBody;
 
+use crate::grpc::Ending;
+
 /// An answer's body.
 pub(crate) type Body = Either<Full<Bytes>, Either<ServeFileSystemResponseBody, Streamed>>;
 
@@ -27,6 +29,8 @@ pub(crate) struct Streamed {
     /// What stands behind the last piece, as gRPC has it.
     trailers: Option<oneshot::Receiver<HeaderMap>>,
     finished: Option<oneshot::Receiver<()>>,
+    /// A call of gRPC that ends with it.
+    call: Option<Box<Ending>>,
 }
 
 impl hyper::body::Body for Streamed {
@@ -50,7 +54,11 @@ impl hyper::body::Body for Streamed {
         let Some(trailers) = &mut self.trailers else { return Poll::Ready(None) };
         let told = ready!(trailers.poll_unpin(cx));
         self.trailers = None;
-        Poll::Ready(told.ok().map(|trailers| Ok(Frame::trailers(trailers))))
+        let Ok(trailers) = told else { return Poll::Ready(None) };
+        if let Some(call) = &mut self.call {
+            call.told(&trailers);
+        }
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }
 
@@ -84,7 +92,7 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
 
 /// An answer that is sent piece by piece.
 pub(crate) fn streamed(status: StatusCode, media: HeaderValue, pieces: mpsc::Receiver<Bytes>) -> Answer {
-    made(Streamed { first: None, rest: pieces, trailers: None, finished: None }, status, media)
+    made(Streamed { first: None, rest: pieces, trailers: None, finished: None, call: None }, status, media)
 }
 
 /// An answer that is sent piece by piece, with what stands behind the last.
@@ -93,7 +101,7 @@ pub(crate) fn streamed_before(
     media: HeaderValue,
     rest: mpsc::Receiver<Bytes>,
 ) -> Answer {
-    made(Streamed { first: None, rest, trailers: Some(trailers), finished: None }, StatusCode::OK, media)
+    made(Streamed { first: None, rest, trailers: Some(trailers), finished: None, call: None }, StatusCode::OK, media)
 }
 
 /// An answer that is sent piece by piece, of which the first is there. Unless it is told that it is finished, whoever takes it sees
@@ -104,7 +112,7 @@ pub(crate) fn streamed_behind(
     finished: oneshot::Receiver<()>,
     media: HeaderValue,
 ) -> Answer {
-    made(Streamed { first, rest, trailers: None, finished: Some(finished) }, StatusCode::OK, media)
+    made(Streamed { first, rest, trailers: None, finished: Some(finished), call: None }, StatusCode::OK, media)
 }
 
 fn made(body: Streamed, status: StatusCode, media: HeaderValue) -> Answer {
@@ -112,6 +120,14 @@ fn made(body: Streamed, status: StatusCode, media: HeaderValue) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, media);
     answer
+}
+
+/// Has the end of a call of gRPC told: now, if its status stands in the head, else behind its answer.
+pub(crate) fn with_end(answer: &mut Answer, mut call: Ending) {
+    call.told(answer.headers());
+    if let Either::Right(Either::Right(body)) = answer.body_mut() {
+        body.call = Some(Box::new(call));
+    }
 }
 
 /// Whether it is made while it is sent.

@@ -106,6 +106,15 @@ pub(crate) fn too_large(most: u64) -> Failure {
         .hint("send it in parts; the manifest's `limits.body` sets how much is taken")
 }
 
+/// What comes next of a stream; nothing at its end.
+pub(crate) async fn piece(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+    match body.frame().await {
+        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Some(Err(error)) => Err(broke_off(&error)),
+        None => Ok(None),
+    }
+}
+
 async fn discard(head: &Parts, body: Incoming) {
     // Who waits for leave to send gets its answer instead.
     if !head.headers.contains_key(header::EXPECT) {

@@ -156,6 +156,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is none of the request's.
+    pub(crate) fn is_to_be_logged(&self) -> bool {
+        self.status.is_server_error() || self.cause.is_some()
+    }
+
     /// Keeps the reason of an error for the log, with the reasons of its reasons.
     pub(crate) fn because(mut self, error: &dyn Error) -> Failure {
         let mut text = error.to_string();

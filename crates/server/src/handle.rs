@@ -16,7 +16,7 @@ use pintle_query::rest::Asker;
 use crate::answer::{self, Answer};
 use crate::connections::ByGateway;
 use crate::failure::Failure;
-use crate::grpc::Call;
+use crate::grpc::{Call, Ending};
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
 use crate::routes::{Endpoint, Found};
@@ -70,7 +70,7 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
     });
     let outcome = within(state.model().limits.timeout, &head.method, made).await;
     let mut answer = outcome.unwrap_or_else(|failure| {
-        if failure.status.is_server_error() || failure.cause.is_some() {
+        if failure.is_to_be_logged() {
             log_failure(&failure, &head, &id);
         }
         if grpc::is_grpc(&head) { grpc::failed(&failure) } else { failure.answer() }
@@ -86,28 +86,41 @@ pub(crate) async fn handle(state: Arc<State>, listener: usize, remote: IpAddr, r
         challenge.clone_from(&state.challenge);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    tell(&state, &found, &head, &id, started, &mut answer);
+    answer.headers_mut().insert(X_REQUEST_ID, id.clone());
+    if by_gateway.is_some() {
+        answer.extensions_mut().insert(ByGateway);
+    }
+    answer
+}
+
+/// Counts the request and logs it; a call of gRPC when it has ended.
+fn tell(state: &State, found: &Found<'_>, head: &Parts, id: &HeaderValue, started: Instant, answer: &mut Answer) {
     let took = started.elapsed();
     found.route.meter.count(&head.method, answer.status(), took);
+    let (endpoint, path) = (&found.route.endpoint, head.uri.path());
+    if grpc::is_answer(answer.headers()) {
+        let probe = matches!(endpoint, Endpoint::Call(Call::Health));
+        let line = grpc::Line { id: id.clone(), path: path.to_owned(), started, probe };
+        let known = matches!(endpoint, Endpoint::Call(_)).then_some(path);
+        answer::with_end(answer, Ending::of_call(known, state.settings.access_log.then_some(line)));
+        return;
+    }
     // Who asks each second whether all is well, and hears that it is, would fill the log.
-    let quiet = matches!(found.route.endpoint, Endpoint::Live | Endpoint::Ready) && answer.status().is_success();
+    let quiet = matches!(endpoint, Endpoint::Live | Endpoint::Ready) && answer.status().is_success();
     if state.settings.access_log && !quiet {
         tracing::info!(
             target: "pintle::access",
             id = id.to_str().unwrap_or_default(),
             method = head.method.as_str(),
             // Parameters may hold a token, so they stay out of the log.
-            path = head.uri.path(),
+            path,
             status = answer.status().as_u16(),
-            bytes = answer::length(&answer),
+            bytes = answer::length(answer),
             took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
     }
-    answer.headers_mut().insert(X_REQUEST_ID, id.clone());
-    if by_gateway.is_some() {
-        answer.extensions_mut().insert(ByGateway);
-    }
-    answer
 }
 
 /// The answer in time, or why there is none.

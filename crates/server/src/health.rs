@@ -12,6 +12,8 @@ use crate::status::{self, RETRY_AFTER, Surface};
 /// What is said when all is well.
 pub(crate) const OK: &[u8] = br#"{"status":"ok"}"#;
 
+const SUCCESS: &str = "Success";
+
 /// How the paths begin that a probe asks for.
 pub(crate) const PATHS: &str = "/health/";
 
@@ -32,22 +34,16 @@ pub(crate) async fn ready(store: &Store, queue: Option<&JetStream>) -> Result<An
 
 /// Both, in the words that older monitors know.
 pub(crate) async fn both(store: &Store, queue: Option<&JetStream>) -> Answer {
-    match store.ready().await {
-        Ok(()) => {
-            let body: &[u8] = match queue.map(JetStream::ready) {
-                None => br#"{"app":"ok","db":"Success"}"#,
-                Some(Ok(())) => br#"{"app":"ok","db":"Success","queue":"Success"}"#,
-                // Reads go on, so nobody is to be sent elsewhere.
-                Some(Err(_)) => br#"{"app":"ok","db":"Success","queue":"Failure: the queue does not answer"}"#,
-            };
-            answer::json(StatusCode::OK, body.into())
-        }
-        Err(error) => {
-            let message = not_ready(error).message;
-            let body = serde_json::json!({ "app": "ok", "db": format!("Failure: {message}") });
-            answer::json(StatusCode::SERVICE_UNAVAILABLE, body.to_string().into())
-        }
+    let (status, db) = match store.ready().await {
+        Ok(()) => (StatusCode::OK, SUCCESS.to_owned()),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("Failure: {}", not_ready(error).message)),
+    };
+    let mut body = serde_json::json!({ "app": "ok", "db": db });
+    if let Some(queue) = queue {
+        // Reads go on without it, so nobody is to be sent elsewhere.
+        body["queue"] = if queue.ready().is_ok() { SUCCESS } else { "Failure: the queue does not answer" }.into();
     }
+    answer::json(status, body.to_string().into())
 }
 
 /// Where the tables are at fault, the reason says nothing of what they hold, and it is what an operator looks for.

@@ -64,6 +64,7 @@ fn handle() -> Result<&'static PrometheusHandle, Error> {
     metrics::describe_histogram!(GATEWAY_LATENCY, Unit::Seconds, "From a request's head to its answer's, by service");
     metrics::describe_counter!(GATEWAY_RETRIES, Unit::Count, "Requests that were sent once more, by service");
     metrics::describe_gauge!(GATEWAY_REPLICAS, Unit::Count, "Replicas that say that they are ready, by service");
+    crate::grpc::describe();
     metrics::describe_gauge!(IN_FLIGHT, Unit::Count, "Requests that are being answered");
     metrics::describe_gauge!(CONNECTIONS, Unit::Count, "Connections that are open");
     Ok(RECORDER.get_or_init(|| installed))

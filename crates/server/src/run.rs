@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -15,6 +15,9 @@ use crate::connections::{self, Answers, Bounds};
 use crate::handle::handle;
 use crate::state::State;
 use crate::{App, Error, idempotency, metrics, pipeline};
+
+/// After such a time a server has answered its first requests: what nobody waits for does not keep them from the processors.
+pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
 /// A server of an app, which may be given a newer one while it serves. Cheap to clone; all clones are one server.
 #[derive(Debug, Clone)]

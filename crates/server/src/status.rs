@@ -31,6 +31,7 @@ fn of_fault(kind: FaultKind, surface: Surface) -> StatusCode {
         FaultKind::Range
         | FaultKind::UndefinedOperator
         | FaultKind::Parse
+        | FaultKind::UnknownOperator
         | FaultKind::Statement
         | FaultKind::Body
         | FaultKind::TooDeep

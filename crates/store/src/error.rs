@@ -100,6 +100,17 @@ impl Error {
     /// The same for another one who waits: sources are told as text.
     pub(crate) fn copied(&self) -> Error {
         match self {
+            Error::Unique { constraint, fields, details } => {
+                Error::Unique { constraint: constraint.clone(), fields: fields.clone(), details: details.clone() }
+            }
+            Error::ForeignKey { message, constraint, details } => {
+                Error::ForeignKey { message: message.clone(), constraint: constraint.clone(), details: details.clone() }
+            }
+            Error::Constraint { code, message } => Error::Constraint { code, message: message.clone() },
+            Error::Policy(table) => Error::Policy(table.clone()),
+            Error::NotSingle(rows) => Error::NotSingle(*rows),
+            Error::MaxAffected(rows) => Error::MaxAffected(*rows),
+            Error::TooLarge(what) => Error::TooLarge(what),
             Error::Full => Error::Full,
             Error::ReadOnly => Error::ReadOnly,
             Error::Busy => Error::Busy,
@@ -107,7 +118,10 @@ impl Error {
             Error::Claimed => Error::Claimed,
             Error::Timeout => Error::Timeout,
             Error::Unavailable(source) => Error::Unavailable(source.to_string().into()),
-            other => Error::Internal(other.to_string().into()),
+            Error::Migration(why) => Error::Migration(why.clone()),
+            Error::Open(why) => Error::Open(why.clone()),
+            Error::Backup(why) => Error::Backup(why.clone()),
+            Error::Internal(source) => Error::Internal(source.to_string().into()),
         }
     }
 }

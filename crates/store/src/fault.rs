@@ -24,6 +24,8 @@ pub(crate) fn written_by(read: &Read) -> Option<Write> {
         probe: None,
         write: read.plan.rows.clone(),
         bulk: None,
+        apart: None,
+        locks: Vec::new(),
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

@@ -20,16 +20,16 @@ pub(crate) enum SortValue {
     Bytes(Vec<u8>),
 }
 
-/// The rows of an array in the making, with what each is sorted by.
+/// The rows of an array in the making, with what each is sorted by, and then its place.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted {
-    rows: Vec<(Vec<SortValue>, Range<usize>)>,
+    rows: Vec<(Vec<SortValue>, Option<usize>, Range<usize>)>,
 }
 
 impl Sorted {
-    /// Adds the row that was written last.
-    pub(crate) fn push(&mut self, values: Vec<SortValue>, array: &Array) {
-        self.rows.push((values, array.last_range()));
+    /// Adds the row that was written last, with the place that it has among equals. Either all have one or none.
+    pub(crate) fn push(&mut self, values: Vec<SortValue>, place: Option<usize>, array: &Array) {
+        self.rows.push((values, place, array.last_range()));
     }
 
     /// The array in its order; as it is where nothing was to be sorted.
@@ -37,8 +37,8 @@ impl Sorted {
         if self.rows.len() < 2 {
             return array;
         }
-        self.rows.sort_by(|(a, _), (b, _)| compare(a, b, sort));
-        array.reordered(self.rows.into_iter().map(|(_, range)| range))
+        self.rows.sort_by(|(a, first, _), (b, second, _)| compare(a, b, sort).then(first.cmp(second)));
+        array.reordered(self.rows.into_iter().map(|(.., range)| range))
     }
 }
 

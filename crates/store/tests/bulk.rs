@@ -22,6 +22,9 @@ collections:
   people:
     key: { id: { type: integer, generated: true } }
     fields: { name: text, friend: { type: ref, to: people }, x: integer }
+  named:
+    key: { id: { type: integer, generated: true } }
+    fields: { name: { type: text, unique: true }, level: integer }
   things:
     key: { id: integer }
     fields: { t: text, n: number, b: boolean, at: timestamp, d: date, j: json, raw: bytes, u: uuid }
@@ -80,6 +83,24 @@ impl App {
 
     async fn tiles(&self, role: Role, merge: Option<bool>, rows: &[&str]) -> Result<Written, Error> {
         self.store.write(self.rows(role, "tiles", &["x", "y", "kind", "level"], merge, rows)).await
+    }
+
+    /// The rows of `named` that are told, each as its key and its name.
+    async fn named(&self, fields: &[&str], merge: Option<bool>, rows: &[&str]) -> Vec<String> {
+        let mut write = self.rows(Role::ServiceRole, "named", fields, None, rows);
+        if let Some(merge) = merge {
+            let (id, _) = self.place.model.find("named").unwrap();
+            let set = merge.then(|| vec![2]);
+            let conflict = Some(Conflict { target: vec![1], set, asked: true });
+            let item = |at, name: &str| SelectItem { target: Target::field(at), name: name.to_owned(), cast: None };
+            let returning = Returning { select: vec![item(0, "id"), item(1, "name")], ..Returning::default() };
+            let fields = write.plan.fields.clone();
+            let shape = WriteShape::Insert { fields, conflict, returning };
+            write.plan = self.planner.plan_write(id, Role::ServiceRole, shape).unwrap();
+        }
+        let rows = self.store.write(write).await.unwrap().rows;
+        let rows: Vec<serde_json::Value> = serde_json::from_str(text(&rows)).unwrap();
+        rows.iter().map(|row| format!("{} {}", row["id"], row["name"].as_str().unwrap_or("-"))).collect()
     }
 
     async fn count(&self, collection: &str) -> i64 {
@@ -166,6 +187,39 @@ async fn counted_keys_go_on_behind_given_ones(on: On) {
     assert!(text(&written.rows).contains("\"id\":12") && text(&written.rows).contains("\"id\":13"));
 }
 
+async fn rows_come_back_and_are_counted_as_they_came(on: On) {
+    let app = App::new(on);
+    let tiles = app.tiles(Role::ServiceRole, None, &["3 1 a 1", "1 1 b 2", "2 1 c 3"]).await.unwrap();
+    let places = |written: &Written| {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(text(&written.rows)).unwrap();
+        rows.iter().map(|row| row["x"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&tiles), [3, 1, 2]);
+    let merged = app.tiles(Role::ServiceRole, Some(true), &["4 1 a 1", "3 1 a 1", "0 1 a 1", "2 1 c 3"]).await.unwrap();
+    assert_eq!(places(&merged), [4, 3, 0, 2]);
+    let left = app.tiles(Role::ServiceRole, Some(false), &["9 1 a 1", "3 1 a 1", "7 1 a 1", "8 1 c 3"]).await.unwrap();
+    assert_eq!(places(&left), [9, 7, 8], "without the one that was there");
+    assert_eq!(app.named(&["name"], None, &["c", "null", "a", "b", "null"]).await, ["1 c", "2 -", "3 a", "4 b", "5 -"]);
+    assert_eq!(app.named(&["name", "level"], Some(true), &["z 1", "b 2", "y 3"]).await.len(), 3);
+    let left = app.named(&["name", "level"], Some(false), &["x 1", "null 2", "a 2", "w 3", "null 4"]).await;
+    let names: Vec<&str> = left.iter().map(|row| row.split_once(' ').unwrap().1).collect();
+    assert_eq!(names, ["x", "-", "w", "-"]);
+    assert!(left.is_sorted_by_key(|row| row.split_once(' ').unwrap().0.parse::<i64>().unwrap()), "{left:?}");
+    let given = app.named(&["id", "name"], None, &["60 f", "null g", "50 h", "null i"]).await;
+    assert_eq!(given, ["60 f", "61 g", "50 h", "62 i"]);
+}
+
+/// Two who bring the same rows in different orders must not wait for each other.
+#[tokio::test]
+async fn many_rows_go_in_in_one_order_on_postgres() {
+    let app = App::new(On::Postgres);
+    app.tiles(Role::ServiceRole, Some(true), &["3 1 a 1", "1 2 b 2", "2 1 c 3", "1 1 d 4"]).await.unwrap();
+    app.named(&["name"], None, &["c", "a", "b"]).await;
+    let stored = |sql: &str| support::postgres::psql(&app.place, sql);
+    assert_eq!(stored("SELECT string_agg(kind, '' ORDER BY ctid) FROM tiles"), "dbca");
+    assert_eq!(stored("SELECT string_agg(name, '' ORDER BY ctid) FROM named"), "abc");
+}
+
 async fn every_type_arrives_in_bulk(on: On) {
     let app = App::new(on);
     let fields = ["id", "t", "n", "b", "at", "d", "j", "raw", "u"];
@@ -187,4 +241,5 @@ support::scenarios! {
     what_a_row_may_owe_to_one_before_it_is_seen_as_one_after_the_other
     counted_keys_go_on_behind_given_ones
     every_type_arrives_in_bulk
+    rows_come_back_and_are_counted_as_they_came
 }

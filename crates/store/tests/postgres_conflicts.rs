@@ -167,6 +167,17 @@ async fn a_number_has_one_holder_at_a_time_and_the_next_sees_what_it_kept() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_whose_holder_failed_is_free_when_that_is_told() {
+    let place = place();
+    let (store, other) = (place.open(), place.open());
+    for _ in 0..100 {
+        let failing = |tx: &mut dyn Tx| tx.read(&number("SELECT 1 / (count(*) - count(*)) FROM configs")).map(drop);
+        assert!(store.transaction(Mode::Claim(5), failing).await.is_err());
+        other.transaction(Mode::Claim(5), |_: &mut dyn Tx| Ok::<_, Error>(())).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_another_process_does_to_tokens_is_heard_of() {
     let (model, _) =

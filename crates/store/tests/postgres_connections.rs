@@ -32,13 +32,15 @@ async fn a_session_is_told_what_it_needs() {
         model.durability = durability;
         let place = postgres::place(model, "CREATE SCHEMA \"My_App\"");
         // What a person has set for the database gives no statement another meaning.
-        for setting in ["standard_conforming_strings = off", "transform_null_equals = on", "lock_timeout = 1"] {
+        for setting in
+            ["standard_conforming_strings = off", "transform_null_equals = on", "lock_timeout = 1", "jit = on"]
+        {
             let set = "DO $do$ BEGIN EXECUTE format('ALTER DATABASE %I SET SETTING', current_database()); END $do$";
             place.run(&set.replace("SETTING", setting));
         }
         let store = open_with(&place, "?schema=My_App&application_name=a%20name");
         for (setting, value) in [
-            ("search_path", "\"My_App\""),
+            ("search_path", "\"My_App_pintle_points\",\"My_App\""),
             ("TimeZone", "UTC"),
             ("DateStyle", "ISO, MDY"),
             ("statement_timeout", "30s"),
@@ -49,6 +51,7 @@ async fn a_session_is_told_what_it_needs() {
             ("standard_conforming_strings", "on"),
             ("transform_null_equals", "off"),
             ("lock_timeout", "0"),
+            ("jit", "off"),
         ] {
             let rows = store.read(word(&format!("SELECT current_setting('{setting}')"))).await.unwrap();
             let value = value.replace('"', "\\\"");
@@ -141,6 +144,38 @@ async fn who_leaves_while_a_table_is_locked_leaves_no_blocked_connection_behind(
     let other = tokio::time::timeout(LONG / 2, store.read(number("SELECT count(*) FROM other"))).await;
     assert_eq!(text(&other.unwrap().unwrap()), r#"[{"n":0}]"#);
     locker.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn snapshots_whose_answers_take_long_keep_nobody_from_another() {
+    let place = place(LONG);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let store = open_with(&place, &format!("?connections_max={}", processors + 1));
+    let sleepers: Vec<_> = (0..processors)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.snapshot(false, LONG).await?.unwrap().read(&sleep(3600)).await })
+        })
+        .collect();
+    let all_asleep = ASLEEP.replace("EXISTS (SELECT", &format!("{processors} = (SELECT count(*)"));
+    until(&place, &all_asleep).await;
+    let quick = async { store.snapshot(false, LONG).await?.unwrap().read(&number("SELECT 1")).await };
+    let rows = tokio::time::timeout(LONG / 2, quick).await.unwrap().unwrap().unwrap();
+    assert_eq!(text(&rows), r#"[{"n":1}]"#);
+    sleepers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn who_finds_no_turn_for_a_snapshot_within_its_time_is_told_that_the_store_is_busy() {
+    let place = place(LONG);
+    let store = open_with(&place, "?connections_max=1");
+    let snapshot = store.snapshot(true, LONG).await.unwrap();
+    let begun = Instant::now();
+    let late = store.snapshot(false, Duration::from_millis(100)).await;
+    assert!(matches!(late, Err(Error::Busy)));
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+    drop(snapshot);
+    store.snapshot(false, LONG).await.unwrap().unwrap().read(&number("SELECT 1")).await.unwrap();
 }
 
 #[tokio::test]

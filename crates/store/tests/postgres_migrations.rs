@@ -159,3 +159,13 @@ fn without_the_right_to_it_the_error_says_which() {
     assert!(refused.contains("permission denied for schema public"), "{refused}");
     assert!(refused.contains("GRANT USAGE, CREATE ON SCHEMA \"public\" TO that user"), "{refused}");
 }
+
+#[test]
+fn an_app_in_the_schema_that_another_would_keep_points_in_lends_it_no_history() {
+    let place = Place::on(On::Postgres, people(Vec::new()));
+    place.run("CREATE SCHEMA a");
+    for schema in ["a_pintle_points", "a"] {
+        support::postgres::open_with(&place, &format!("?schema={schema}")).migrate(Consent::Forward).unwrap();
+        assert_eq!(rows(&place, &format!("SELECT count(*) AS n FROM {schema}.people")), ["0"]);
+    }
+}

@@ -5,8 +5,10 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use pintle_store::{Error, Store};
+use pintle_store::{Consent, Error, Store};
 use support::Place;
 use support::postgres::{self, CONFIGS, configs, insert, number, psql};
 
@@ -17,17 +19,21 @@ const PROTOCOL: [u8; 4] = [0, 3, 0, 0];
 const BEGIN: &[u8] = b"Q\0\0\0\x0aBEGIN\0";
 const SPOILT: &[u8] = b"Q\0\0\0\x0aBEGUN\0";
 
-/// What it does with a first message that has `options`, or with a transaction's beginning.
+/// A part of what a migration asks first.
+const HISTORY: &[u8] = b"model::text, finished_at";
+
+/// What it does with a first message that has `options`, with a transaction's beginning, or with the first migration.
 #[derive(Clone, Copy)]
 enum Pooler {
     Passes,
     Drops,
     Refuses,
     Spoils,
+    Ends,
 }
 
 /// Stands between for one connection, until either side ends it.
-fn stand_between(mut client: TcpStream, server: &str, pooler: Pooler) -> std::io::Result<()> {
+fn stand_between(mut client: TcpStream, server: &str, pooler: Pooler, ended: &AtomicBool) -> std::io::Result<()> {
     let mut length = [0; 4];
     client.read_exact(&mut length)?;
     let mut message = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
@@ -57,7 +63,11 @@ fn stand_between(mut client: TcpStream, server: &str, pooler: Pooler) -> std::io
         if read == 0 {
             return server.shutdown(Shutdown::Both);
         }
-        let begin = bytes[..read].windows(BEGIN.len()).position(|part| part == BEGIN);
+        let find = |what: &[u8]| bytes[..read].windows(what.len()).position(|part| part == what);
+        if matches!(pooler, Pooler::Ends) && find(HISTORY).is_some() && !ended.swap(true, Ordering::Relaxed) {
+            return server.shutdown(Shutdown::Both);
+        }
+        let begin = find(BEGIN);
         if let (Pooler::Spoils, Some(at)) = (pooler, begin) {
             bytes[at..at + BEGIN.len()].copy_from_slice(SPOILT);
         }
@@ -72,11 +82,11 @@ fn open_through(place: &Place, pooler: Pooler) -> Store {
     let (server, name) = address.split_once('/').unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = server.to_owned();
+    let (server, ended) = (server.to_owned(), Arc::new(AtomicBool::new(false)));
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let server = server.clone();
-            std::thread::spawn(move || stand_between(client, &server, pooler));
+            let (server, ended) = (server.clone(), Arc::clone(&ended));
+            std::thread::spawn(move || stand_between(client, &server, pooler, &ended));
         }
     });
     postgres::open(&format!("{user}@127.0.0.1:{port}/{name}?sslmode=disable"), &place.model)
@@ -87,7 +97,7 @@ async fn a_pooler_that_drops_or_refuses_the_session_s_settings_is_told_of() {
     let place = postgres::place(configs(), "");
     for (pooler, says) in [
         (Pooler::Passes, None),
-        (Pooler::Drops, Some("`search_path` is `\"$user\", public`, not `\"public\"`")),
+        (Pooler::Drops, Some("`search_path` is `\"$user\", public`, not `\"public_pintle_points\",\"public\"`")),
         (Pooler::Refuses, Some("unsupported startup parameter: options")),
     ] {
         let answer = open_through(&place, pooler).read(number("SELECT 1")).await;
@@ -110,4 +120,11 @@ async fn rows_whose_transaction_does_not_begin_are_not_kept_one_by_one() {
     assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "0");
     store.write(insert(&[("c", None)])).await.unwrap();
     assert_eq!(psql(&place, "SELECT string_agg(name, ',') FROM configs"), "c");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_begins_anew_where_the_connection_that_was_made_for_it_has_broken() {
+    let place = postgres::place(configs(), "");
+    open_through(&place, Pooler::Ends).migrate(Consent::Forward).unwrap();
+    assert_eq!(psql(&place, "SELECT count(*) FROM configs"), "0");
 }

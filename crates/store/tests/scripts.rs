@@ -23,7 +23,7 @@ fn place(on: On) -> (Place, Store) {
 fn endless(on: On) -> Read {
     let sql = match on {
         On::Sqlite => "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-        On::Postgres => "SELECT count(pg_sleep(3600))",
+        On::Postgres | On::WithoutPostgis => "SELECT count(pg_sleep(3600))",
     };
     read(sql, &[("n", Type::Integer)], Vec::new())
 }

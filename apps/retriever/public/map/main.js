@@ -36,7 +36,8 @@ function enter(token) {
     showTile(card, hex, world);
     document.body.classList.toggle("sheet", small.matches && !card.hidden);
   };
-  const all = () => view.fit(world.tiles.values());
+  const me = () => [...world.standing.values()].flat().find(({ kind }) => kind === "me");
+  const all = () => view.fit(world.tiles.values(), me());
   const moved = () => {
     clearTimeout(moved.timer);
     moved.timer = setTimeout(() => history.replaceState(null, "", view.toHash()), 300);

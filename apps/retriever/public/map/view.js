@@ -3,6 +3,11 @@ import { hexAt, middle } from "./hex.js";
 
 const SIZE_MIN = 0.35;
 const SIZE_MAX = 64;
+/** The biggest when all is shown, and what is looked at where all is too much. */
+const SIZE_FIT = 28;
+const SIZE_LOST = 6;
+/** What share of the hexes may lie far off at each end. */
+const FAR = 0.025;
 
 export class View {
   right = 0;
@@ -43,21 +48,23 @@ export class View {
     this.size = Math.min(SIZE_MAX, Math.max(this.size, size));
   }
 
-  /** Shows all of these hexes. */
-  fit(hexes) {
-    const all = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-    for (const { x, y } of hexes) {
-      const { right, down } = middle(x, y);
-      if (right < all.left) all.left = right;
-      if (right > all.right) all.right = right;
-      if (down < all.top) all.top = down;
-      if (down > all.bottom) all.bottom = down;
-    }
-    if (all.left === Infinity) return;
-    this.right = (all.left + all.right) / 2;
-    this.down = (all.top + all.bottom) / 2;
-    const size = Math.min(this.width / (all.right - all.left + 4), this.height / (all.bottom - all.top + 4));
-    this.size = Math.min(28, Math.max(SIZE_MIN, size));
+  /** Shows all of these hexes, but for a few that lie far from the rest. Where they cannot be seen at once, it looks `home`. */
+  fit(hexes, home) {
+    const all = Array.from(hexes, ({ x, y }) => middle(x, y));
+    if (all.length === 0) return;
+    const places = ["right", "down"].map((part) => Float64Array.from(all, (hex) => hex[part]).sort());
+    const boxes = [0, FAR].map((share) => this.#box(places, share));
+    const box = boxes[1].size > 2 * boxes[0].size ? boxes[1] : boxes[0];
+    if (box.size >= SIZE_MIN) return Object.assign(this, { ...box, size: Math.min(SIZE_FIT, box.size) });
+    Object.assign(this, home ? middle(home.x, home.y) : all[Math.floor(all.length / 2)], { size: SIZE_LOST });
+  }
+
+  /** The middle of what lies between the ends of these places, without this share of each, and how big a hex is when all of it is seen. */
+  #box([right, down], share) {
+    const ends = (places) => [share, 1 - share].map((part) => places[Math.round(part * (places.length - 1))]);
+    const [[left, end], [top, bottom]] = [ends(right), ends(down)];
+    const size = Math.min(this.width / (end - left + 4), this.height / (bottom - top + 4));
+    return { right: (left + end) / 2, down: (top + bottom) / 2, size };
   }
 
   /** As a link's end: `#x,y,size`. */

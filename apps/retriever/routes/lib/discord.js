@@ -3,9 +3,11 @@
 /** Characters that a message of Discord's may have. */
 const LENGTH_MAX = 2000;
 
-/** Sends one message for all of them, after this call's writes are stored. */
-export function announce(found, by) {
-  if (!env.DISCORD_WEBHOOK || found.length === 0) return;
+/** Sends one message for all rows that were found, by what they are, after this call's writes are stored. */
+export function announce(rows, by) {
+  if (!env.DISCORD_WEBHOOK) return;
+  const found = Object.entries(rows).flatMap(([what, rows]) => rows.map((row) => ({ what, ...row })));
+  if (found.length === 0) return;
   fetch(env.DISCORD_WEBHOOK, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -31,5 +33,5 @@ function message(found, by) {
 
 /** A name without meaning for Discord's markup. */
 function plain(name) {
-  return name.slice(0, 100).replace(/\s+/g, " ").replace(/[\\*_~`|<>@[\]]/g, "\\$&");
+  return name.slice(0, 100).toWellFormed().replace(/\s+/g, " ").replace(/[\\*_~`|<>@[\]]/g, "\\$&");
 }

@@ -5,9 +5,9 @@ export function reporter(request) {
   return { user: request.caller.user, date: new Date().toISOString() };
 }
 
-/** What is seen, over what was known: a field that is null or missing now keeps its value. */
-export function over(known, seen, fields) {
-  const row = {};
+/** The row of what is seen, over what was known: a field that is null or missing now keeps its value. No field is one of `by`. */
+export function over(known, seen, fields, by) {
+  const row = { id: seen.id, ...by };
   for (const field of fields) row[field] = seen[field] ?? known?.[field] ?? null;
   return row;
 }
@@ -23,6 +23,6 @@ export async function remember(collection, fields, seen, by) {
   const ids = seen.map((one) => one.id);
   const { data } = await db.from(collection).select("*").in("id", ids).throwOnError();
   const known = byId(data);
-  const rows = seen.map((one) => ({ id: one.id, ...over(known.get(one.id), one, fields), ...by }));
+  const rows = seen.map((one) => over(known.get(one.id), one, fields, by));
   await db.from(collection).upsert(rows).throwOnError();
 }

@@ -24,13 +24,12 @@ const TABLES: &str = "
       latitude double precision NOT NULL,
       creation_time timestamptz NOT NULL
     );
-    CREATE INDEX IF NOT EXISTS locations_person ON locations (person_id, creation_time);
-    CREATE INDEX IF NOT EXISTS locations_time ON locations (creation_time);
+    CREATE INDEX IF NOT EXISTS locations_person ON locations (person_id, creation_time, id);
+    CREATE INDEX IF NOT EXISTS locations_time ON locations (creation_time, id);
     CREATE INDEX IF NOT EXISTS locations_place ON locations
       USING gist ((ST_MakePoint(longitude, latitude)::geography), creation_time);
-    CREATE INDEX IF NOT EXISTS locations_near ON locations USING gist ((
-      ST_MakePoint(longitude, latitude, extract(epoch FROM creation_time AT TIME ZONE 'UTC')::float8 / 86400000)
-    ) gist_geometry_ops_nd);";
+    CREATE INDEX IF NOT EXISTS locations_near ON locations
+      (((creation_time AT TIME ZONE 'UTC')::date), (floor(latitude * 1000)::int), longitude, latitude, (creation_time AT TIME ZONE 'UTC'));";
 pub(super) const INSERT: &str = "INSERT INTO locations (id, person_id, longitude, latitude, creation_time)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
 

@@ -25,8 +25,8 @@ const TABLES: &str = "
       creation_time TEXT NOT NULL,
       cell INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS locations_person ON locations (person_id, creation_time);
-    CREATE INDEX IF NOT EXISTS locations_time ON locations (creation_time);
+    CREATE INDEX IF NOT EXISTS locations_person ON locations (person_id, creation_time, id);
+    CREATE INDEX IF NOT EXISTS locations_time ON locations (creation_time, id);
     CREATE INDEX IF NOT EXISTS locations_place ON locations (substr(creation_time, 1, 10), cell, creation_time);";
 const INSERT: &str = "INSERT INTO locations (id, person_id, longitude, latitude, creation_time, cell)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING";

@@ -114,7 +114,11 @@ impl Reader<'_> {
         if format != FORMAT {
             let span = if node.span.start == node.span.end { key.span } else { node.span };
             let message = format!("this version of Pintle reads `pintle: {FORMAT}`, and here is {}", shorten(&format));
-            self.error_help(span, message, "a newer manifest needs a newer Pintle");
+            let help = match node.plain() {
+                Some(Plain::Number(_)) => "a newer manifest needs a newer Pintle".to_owned(),
+                _ => format!("it is a number without quotes: `pintle: {FORMAT}`"),
+            };
+            self.error_help(span, message, help);
         }
     }
 

@@ -83,7 +83,12 @@ impl Reader<'_> {
                 u64::MAX => format!("{least} or more"),
                 _ => format!("from {least} to {greatest}"),
             };
-            self.error(node.span, format!("`{key}` is an integer {range}, not {}", shorten(&number)));
+            let help = match number.parse::<f64>() {
+                Ok(n) if n < least as f64 => format!("write {least} or more"),
+                Ok(n) if n > greatest as f64 => format!("write {greatest} or less"),
+                _ => "write a whole number".to_owned(),
+            };
+            self.error_help(node.span, format!("`{key}` is an integer {range}, not {}", shorten(&number)), help);
         }
         good
     }
@@ -141,17 +146,19 @@ impl Reader<'_> {
         examples: &str,
         (least, greatest): (u64, u64),
     ) -> Option<u64> {
-        let text = self.scalar(node, at, key)?;
+        let given = self.scalar(node, at, key)?;
+        let text = given.strip_prefix('-').unwrap_or(given);
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let unit = text[digits..].trim();
         let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit).filter(|_| digits > 0) else {
             let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
             let help = format!("write it as {examples}; units are {}", list(&names));
-            self.error_help(node.span, format!("`{key}` needs a number with a unit, not `{}`", shorten(text)), help);
+            self.error_help(node.span, format!("`{key}` needs a number with a unit, not `{}`", shorten(given)), help);
             return None;
         };
         let value = text[..digits].parse::<u64>().ok().and_then(|n| n.checked_mul(*factor));
-        let good = value.filter(|n| (least..=greatest).contains(n));
+        let below = text.len() < given.len() || value.is_some_and(|n| n < least);
+        let good = value.filter(|n| !below && *n <= greatest);
         if good.is_none() {
             let bound = |n: u64| {
                 let unit = units
@@ -160,8 +167,13 @@ impl Reader<'_> {
                     .max_by_key(|(_, factor)| *factor);
                 unit.map_or_else(|| n.to_string(), |(name, factor)| format!("{}{name}", n / factor))
             };
-            let message = format!("`{key}` is from {} to {}, not {}", bound(least), bound(greatest), shorten(text));
-            self.error(node.span, message);
+            let message = format!("`{key}` is from {} to {}, not {}", bound(least), bound(greatest), shorten(given));
+            let help = if below {
+                format!("write {} or more", bound(least))
+            } else {
+                format!("write {} or less", bound(greatest))
+            };
+            self.error_help(node.span, message, help);
         }
         good
     }

@@ -27,7 +27,7 @@ fn fits(option: &str, ty: Type, reference: bool) -> Result<(), &'static str> {
         "schema" => (&[Type::Json], "json"),
         "of" => (&[Type::Point], "point"),
         "enum" | "unique" if ty == Type::Json => return Err("all types but json"),
-        "enum" | "unique" | "default" if ty == Type::Point => return Err("all types but point"),
+        "enum" | "unique" | "default" if ty == Type::Point => return Err("other types"),
         "enum" if !reference => return Ok(()),
         "enum" => (&[], "all types but json and ref"),
         _ => return Ok(()),
@@ -200,7 +200,18 @@ impl Reader<'_> {
         for (key, _) in map.entries {
             if let Err(types) = fits(&key.text, field.ty, reference) {
                 let name = if reference { "ref" } else { field.ty.name() };
-                self.error(key.span, format!("`{}` is for {types}, not {name}", key.text));
+                let message = format!("`{}` is for {types}, not {name}", key.text);
+                match (key.text.as_str(), field.ty) {
+                    ("default", Type::Point) => {
+                        self.error_help(key.span, message, "leave it out: no place stands for another")
+                    }
+                    ("enum" | "unique", Type::Point) => self.error_help(
+                        key.span,
+                        message,
+                        "leave it out: points are not compared, but for how far they are apart",
+                    ),
+                    _ => self.error(key.span, message),
+                }
             }
         }
     }

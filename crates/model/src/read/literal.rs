@@ -144,8 +144,12 @@ impl Reader<'_> {
         let Ok(translated) = jsonschema_regex::to_rust_regex(source) else {
             let reason =
                 regex::Regex::new(source).err().map_or_else(|| "it is not JavaScript's".to_owned(), |e| reason(&e));
-            let help = "look-around and back-references are not supported, as they can take very long";
-            self.error_help(node.span, format!("this pattern does not compile: {reason}"), help);
+            let message = format!("this pattern does not compile: {reason}");
+            // The library's words for look-around and back-references, which are right elsewhere.
+            match reason.contains("not supported") {
+                true => self.error_help(node.span, message, "look-around and back-references can take very long"),
+                false => self.error(node.span, message),
+            }
             return None;
         };
         match regex::RegexBuilder::new(&translated).size_limit(PATTERN_SIZE).build() {

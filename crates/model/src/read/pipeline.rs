@@ -6,7 +6,7 @@ use super::{Map, Reader};
 use crate::pipeline::{Batch, DeadLetters};
 use crate::protocol;
 use crate::yaml::{Key, Node};
-use crate::{Collection, CollectionId, Model, Pipeline, RouteAccess};
+use crate::{Collection, CollectionId, Field, Model, Pipeline, RouteAccess};
 
 /// Records that may be on their way, unless the manifest says.
 const QUEUE: u64 = 100_000;
@@ -31,6 +31,9 @@ impl Reader<'_> {
         let description = map.entry("description").and_then(|(key, node)| self.text(node, key.span, "description"));
         let access = map.entry("auth").and_then(|(key, node)| self.choice(node, key.span, "auth", ACCESS));
         let (batch, queue, dead_letters) = (self.batch(&map), self.queue(&map), self.dead_letters(&map));
+        let insert = map.entry("insert").and_then(|(key, node)| self.policy(key.span, node, "insert"));
+        // Of a collection with mistakes it may say what is not known.
+        let insert = insert.filter(|policy| !self.is_doubtful(&policy.source));
         let path = self.door(&map, model, earlier);
         let into = self.target(&map, model);
         let collection = into.map(|(_, collection)| collection);
@@ -54,6 +57,7 @@ impl Reader<'_> {
             batch,
             queue,
             dead_letters,
+            insert: insert.filter(|_| !self.is_doubtful(&collection.name)),
             access: match access {
                 Some("required") => RouteAccess::Required,
                 Some("service_role") => RouteAccess::ServiceRole,
@@ -80,6 +84,16 @@ impl Reader<'_> {
                 collection.name
             );
             self.error_help(name.span, message, "numbers are made of names: give one of the fields another name");
+        }
+        for (at, field) in collection.fields.iter().enumerate() {
+            let json = protocol::json_name(&field.name);
+            let same = |other: &&Field| protocol::json_name(&other.name) == json;
+            if let Some(other) = collection.fields[..at].iter().find(same) {
+                let (one, other, of) = (&other.name, &field.name, &collection.name);
+                let message = format!("the fields `{one}` and `{other}` of `{of}` are both `{json}` in JSON over gRPC");
+                let help = "compilers of protocols refuse both in one message: give one of the fields another name";
+                self.error_help(name.span, message, help);
+            }
         }
     }
 

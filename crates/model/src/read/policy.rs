@@ -44,7 +44,7 @@ impl Reader<'_> {
         Some(UpdatePolicy { using: using?, check: check? })
     }
 
-    fn policy(&mut self, at: Span, node: &Node, key: &str) -> Option<Policy> {
+    pub(super) fn policy(&mut self, at: Span, node: &Node, key: &str) -> Option<Policy> {
         let source = self.scalar(node, at, key)?.trim();
         if source.is_empty() {
             self.error_help(

@@ -5,7 +5,7 @@ use super::name::{list, shorten, suggest};
 use super::{Map, Reader};
 use crate::yaml::{Kind, Node, Plain};
 use crate::{
-    Apart, Collection, CollectionId, DefaultValue, Embedded, Field, Metres, ParamPlace, ProximityAnswer,
+    Apart, Collection, CollectionId, DefaultValue, Embedded, Field, Index, Metres, ParamPlace, ProximityAnswer,
     ProximityShape, RouteParam, Span, Type, Value,
 };
 
@@ -57,6 +57,9 @@ impl Reader<'_> {
         // One that is given and wrong is not one that is left out.
         let (subject, apart) =
             (subject.map_or(Some(None), |found| found.map(Some))?, apart.map_or(Some(None), |found| found.map(Some))?);
+        if subject.is_some() {
+            self.found_by_index(&map, collection, who?, time);
+        }
         Some(ProximityAnswer {
             collection: CollectionId(at),
             position,
@@ -99,6 +102,23 @@ impl Reader<'_> {
         Some((position, time))
     }
 
+    /// A subject's places of a time are found by an index of who and when, or among all of that subject's, or among all.
+    fn found_by_index(&mut self, map: &Map<'_>, collection: &Collection, who: usize, time: usize) {
+        let serves = |index: &Index| {
+            let mut parts = index.parts.iter().map(|part| part.path.is_empty().then_some(part.field));
+            parts.next() == Some(Some(who)) && parts.next() == Some(Some(time))
+        };
+        let of_key = collection.key.len > 1 && (who, time) == (0, 1);
+        if let Some(node) = map.get("who").filter(|_| !of_key && !collection.indexes.iter().any(serves)) {
+            let [who, when] = [who, time].map(|at| &collection.fields[at].name);
+            let message = format!(
+                "each question reads more of `{}` than the subject's places of that time, for no index begins with `{who}` and `{when}`",
+                collection.name
+            );
+            self.warning(node.span, message, format!("add `[{who}, {when}]` to its `indexes`"));
+        }
+    }
+
     fn proximity_field(&mut self, map: &Map<'_>, key: &str, collection: &Collection) -> Option<usize> {
         let (at, node) = map.entry(key)?;
         let name = self.text(node, at.span, key)?;
@@ -136,6 +156,13 @@ impl Reader<'_> {
     fn subject(&mut self, map: &Map<'_>, params: &mut [RouteParam], who: Option<&Field>) -> Option<usize> {
         let (key, node) = map.entry("subject")?;
         let place = self.param_named(key.span, node, "subject", params)?;
+        let name = &params[place].field.name;
+        let named = |key: &&&str| matches!(map.get(key).map(|node| &node.kind), Some(Kind::Scalar { text, .. }) if text == name);
+        if let Some(other) = ["from", "to", "within", "apart"].iter().find(named) {
+            let message = format!("`{name}` is what `{other}` names, and does not say whose places are asked for");
+            self.error_help(node.span, message, "name a parameter of its own, and declare it below `params`");
+            return None;
+        }
         self.always_given(&mut params[place]);
         let (param, who) = (&params[place].field, who?);
         if param.ty != who.ty {
@@ -195,7 +222,7 @@ impl Reader<'_> {
     }
 
     fn apart(&mut self, at: Span, node: &Node, params: &mut [RouteParam]) -> Option<Apart> {
-        let digits = matches!(&node.kind, Kind::Scalar { text, .. } if text.starts_with(|c: char| c.is_ascii_digit()));
+        let digits = matches!(&node.kind, Kind::Scalar { text, .. } if text.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
         if digits {
             return self.duration(node, at, "apart", APART.0, APART.1).map(Apart::Literal);
         }

@@ -86,7 +86,7 @@ impl Reader<'_> {
         if faults.is_empty() {
             let options = jsonschema::options().offline().with_pattern_options(jsonschema::PatternOptions::regex());
             match options.build(&json) {
-                Ok(compiled) => validator = Some(Arc::new(compiled)),
+                Ok(compiled) => validator = Some(compiled),
                 Err(error) => {
                     let pointer = error.instance_path().to_string();
                     faults
@@ -97,7 +97,7 @@ impl Reader<'_> {
         for (span, message) in faults {
             self.schema_error(file, span, message);
         }
-        Some(Schema { source: Arc::new(json), validator: validator? })
+        Some(Schema::new(json, validator?))
     }
 }
 

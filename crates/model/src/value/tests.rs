@@ -153,6 +153,9 @@ fn timestamps() {
     {
         refuses(Type::Timestamp, &[(text, ValueErrorKind::DatetimeSyntax, &syntax(text))]);
     }
+    // A `+` that a URL made a space.
+    let told = |text: &str| Type::Timestamp.read_text(text).unwrap_err().hint.unwrap_or_default();
+    assert!(told("2020-01-01T10:00:00 01:00").contains("%2B") && !told("2020-01-01T10").contains("%2B"));
     let range = |text: &str| format!("date/time field value out of range: \"{text}\"");
     for text in [
         "2020-13-01",

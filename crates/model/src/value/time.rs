@@ -41,7 +41,9 @@ fn error(ty: Type, text: &str, wrong: &Wrong) -> ValueError {
         Wrong::Range => (ValueErrorKind::DatetimeRange, format!("date/time field value out of range: {quoted}")),
         Wrong::Zone => (ValueErrorKind::DatetimeRange, format!("time zone displacement out of range: {quoted}")),
     };
+    let plus = || text.rsplit_once(' ').is_some_and(|(time, zone)| parse(&format!("{time}+{zone}")).is_ok());
     let hint = match ty {
+        _ if matches!(wrong, Wrong::Form) && plus() => "in a URL the + of a time zone is written %2B",
         Type::Date => "dates are written as 2026-01-31, years 0001 to 9999",
         _ => "timestamps are written as 2026-01-31T23:59:59Z or 2026-01-31 23:59:59+01:00, years 0001 to 9999",
     };

@@ -38,7 +38,7 @@ enum Action {
         #[arg(long)]
         json: bool,
         /// How many are shown of each pipeline [default: 100; with --json all]
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
     /// Remove dead letters: their records are given up
@@ -105,31 +105,36 @@ impl<'a> Letters<'a> {
         self.runtime.block_on(for_it).map_err(failed)
     }
 
-    fn page(&self, limit: u64, behind: Option<&Letter>) -> Result<Vec<Letter>, Failure> {
+    fn newest(&self) -> Result<i64, Failure> {
         let Intake { door, asker } = &self.intake;
-        self.wait(door.dead_letters().page(limit, behind, asker))
+        self.wait(door.dead_letters().newest(asker))
     }
 
+    fn page(&self, limit: u64, behind: Option<&Letter>, until: i64) -> Result<Vec<Letter>, Failure> {
+        let Intake { door, asker } = &self.intake;
+        self.wait(door.dead_letters().page(limit, behind, until, asker))
+    }
+
+    /// All of them, or none.
     fn remove(&self, ids: &[String]) -> Result<u64, Failure> {
         let Intake { door, asker } = &self.intake;
-        for id in ids {
-            if !self.wait(door.dead_letters().remove(id, asker))? {
-                return Err(intake::no_letter(self.name, id));
-            }
+        let ids = ids.iter().cloned().collect();
+        match self.wait(door.dead_letters().remove(&ids, asker))? {
+            Some(missing) => Err(intake::no_letter(self.name, &missing)),
+            None => Ok(ids.len() as u64),
         }
-        Ok(ids.len() as u64)
     }
 
     fn remove_all(&self) -> Result<u64, Failure> {
         let Intake { door, asker } = &self.intake;
-        self.wait(door.dead_letters().remove_until(asker.now, asker))
+        self.wait(door.dead_letters().remove_until(self.newest()?, asker))
     }
 }
 
 /// Prints those of one pipeline, below its name if they are to be told apart; whether there are any.
 fn list(letters: &Letters<'_>, json: bool, named: bool, limit: u64) -> Result<bool, Failure> {
-    let mut left = limit;
-    let mut page = letters.page(PAGE.min(left), None)?;
+    let (mut left, until) = (limit, letters.newest()?);
+    let mut page = letters.page(PAGE.min(left), None, until)?;
     if page.is_empty() {
         return Ok(false);
     }
@@ -144,7 +149,7 @@ fn list(letters: &Letters<'_>, json: bool, named: bool, limit: u64) -> Result<bo
             ui::out(&if json { line_of_json(letter)? } else { line(letter) });
         }
         left -= page.len() as u64;
-        page = letters.page(PAGE.min(left), page.last())?;
+        page = letters.page(PAGE.min(left), page.last(), until)?;
     }
     if left == 0 && !json {
         let Intake { door, asker } = &letters.intake;

@@ -6,8 +6,8 @@ use pintle_model::RouteId;
 use pintle_query::Dialect;
 
 use crate::app::App;
-use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::output::write;
 use crate::ui;
 
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use pintle_pipeline::JetStream;
 use pintle_query::Dialect;
 
 use crate::app::{App, MANIFEST};
-use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::output::write;
 use crate::queue;
 use crate::ui;
 

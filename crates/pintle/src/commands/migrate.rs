@@ -39,6 +39,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let applied = store.migrate(consent).map_err(failed)?;
     ui::out(if applied.is_empty() { "Nothing to do: the store is what the manifest says." } else { "" });
     ui::out(applied.to_string().trim_end());
+    if let Some(why) = &applied.slower {
+        ui::err(&format!("note: {why}"));
+    }
     Ok(())
 }
 

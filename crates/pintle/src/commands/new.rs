@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::{App, MANIFEST};
-use crate::commands::types::write;
 use crate::failure::Failure;
+use crate::output::write;
 use crate::pipelines::Pipeline;
 use crate::{declarations, shell, ui};
 

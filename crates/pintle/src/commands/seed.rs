@@ -6,6 +6,7 @@
 //!
 //! Its chance is no chance, so that it yields the same in both runs, and at every other time.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,11 +40,44 @@ pub(crate) struct Args {
     /// Write over rows that are there already
     #[arg(long)]
     again: bool,
-    /// What the app's seed takes, as `--set radius=60`: numbers, true, false and null are such, all else is text
+    /// What the app's seed takes, as `--set radius=60` or `--radius 60`: numbers, true, false and null are such, all else is text
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, Value)>,
     #[command(flatten)]
     store: StoreArg,
+}
+
+/// The words of a command line where, behind `seed`, each `--NAME VALUE` that is no flag's stands as `--set NAME=VALUE`.
+pub(crate) fn with_settings(words: Vec<OsString>, cli: &clap::Command) -> Vec<OsString> {
+    let Some(seed) = cli.find_subcommand("seed").filter(|_| words.get(1).is_some_and(|word| word == "seed")) else {
+        return words;
+    };
+    let known = |name: &str| name == "help" || seed.get_arguments().any(|arg| arg.get_long() == Some(name));
+    let (mut told, mut words) = (Vec::new(), words.into_iter().peekable());
+    while let Some(word) = words.next() {
+        let flag = word.to_str().and_then(|word| word.strip_prefix("--")).map(str::to_owned);
+        let Some(flag) = flag.filter(|flag| !known(flag.split('=').next().unwrap_or_default())) else {
+            told.push(word);
+            continue;
+        };
+        if flag.is_empty() {
+            told.push(word);
+            told.extend(words);
+            break;
+        }
+        let setting = if flag.contains('=') {
+            Some(flag)
+        } else {
+            let value = words.next_if(|value| value.to_str().is_some_and(|value| !value.starts_with("--")));
+            value.and_then(|value| Some(format!("{flag}={}", value.to_str()?)))
+        };
+        match setting {
+            Some(setting) => told.extend(["--set".into(), setting.into()]),
+            // A flag that there is not.
+            None => told.push(word),
+        }
+    }
+    told
 }
 
 fn setting(text: &str) -> Result<(String, Value), String> {

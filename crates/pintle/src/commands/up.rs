@@ -107,39 +107,53 @@ fn here(port: u16) -> SocketAddr {
 fn whole(args: &Args, given: &Path, model: &Model, name: &str, ports: &mut Ports) -> Result<Process, Failure> {
     let shared = model.services.iter().any(|service| service.port.is_none());
     // Where all have a port of their own, nothing listens at the app's.
-    let address = if shared { ports.take()? } else { here(args.port) };
-    let places = listeners::places(model, Some(address), None)?;
+    let address = if shared { Some(ports.take()?) } else { None };
+    let places = listeners::places(model, address, None)?;
     let lines = places.iter().map(|place| {
         let whole = place.services.len() == model.services.len();
         let name = if whole { name.to_owned() } else { format!("{name}/{}", listeners::names(model, &place.services)) };
         (name, place.address)
     });
-    Ok(Process {
-        name: name.to_owned(),
-        words: serve(args, given, &["--listen", &address.to_string()]),
-        lines: lines.collect(),
-    })
+    let listen: Vec<String> = address.iter().flat_map(|address| ["--listen".to_owned(), address.to_string()]).collect();
+    Ok(Process { name: name.to_owned(), words: serve(args, given, &listen), lines: lines.collect() })
 }
 
-/// Each service of an app as a process, and the gateway.
+/// Each service of an app as a process, and the gateway: at the ports that several services share, else at one of its own.
 fn apart(args: &Args, given: &Path, model: &Model, name: &str, ports: &mut Ports) -> Result<Vec<Process>, Failure> {
-    let gateway = ports.take()?;
-    let mut words = vec!["gateway".to_owned(), given.display().to_string(), "--listen".to_owned(), gateway.to_string()];
-    let mut processes = Vec::new();
-    for service in &model.services {
-        let address = service.port.map_or_else(|| ports.take(), |port| Ok(here(port)))?;
-        words.extend(["--upstream".to_owned(), format!("{}={}", service.name, origin(address))]);
-        let label = format!("{name}/{}", service.name);
-        let own = serve(args, given, &["--service", &service.name, "--listen", &address.to_string()]);
-        processes.push(Process { name: label.clone(), words: own, lines: vec![(label, address)] });
+    let of_port = |port: u16| model.services.iter().filter(|service| service.port == Some(port)).count();
+    let several: BTreeSet<u16> =
+        model.services.iter().filter_map(|service| service.port).filter(|port| of_port(*port) > 1).collect();
+    let mut entrances: Vec<SocketAddr> = several.iter().map(|port| here(*port)).collect();
+    if entrances.is_empty() {
+        entrances.push(ports.take()?);
     }
-    processes.insert(0, Process { name: name.to_owned(), words, lines: vec![(name.to_owned(), gateway)] });
-    Ok(processes)
+    let (mut upstreams, mut processes) = (Vec::new(), Vec::new());
+    for service in &model.services {
+        let own = service.port.filter(|port| !several.contains(port));
+        let address = own.map_or_else(|| ports.take(), |port| Ok(here(port)))?;
+        upstreams.extend(["--upstream".to_owned(), format!("{}={}", service.name, origin(address))]);
+        let label = format!("{name}/{}", service.name);
+        let words = ["--service", &service.name, "--listen", &address.to_string()].map(str::to_owned);
+        processes.push(Process {
+            name: label.clone(),
+            words: serve(args, given, &words),
+            lines: vec![(label, address)],
+        });
+    }
+    let gateways = entrances.into_iter().map(|address| {
+        let words = ["gateway", &given.display().to_string(), "--listen", &address.to_string()].map(str::to_owned);
+        Process {
+            name: name.to_owned(),
+            words: [&words, &upstreams[..]].concat(),
+            lines: vec![(name.to_owned(), address)],
+        }
+    });
+    Ok(gateways.chain(processes).collect())
 }
 
-fn serve(args: &Args, given: &Path, more: &[&str]) -> Vec<String> {
+fn serve(args: &Args, given: &Path, more: &[String]) -> Vec<String> {
     let mut words = vec!["serve".to_owned(), given.display().to_string()];
-    words.extend(more.iter().map(|word| (*word).to_owned()));
+    words.extend_from_slice(more);
     words.extend(
         [(args.dev, "--dev"), (args.watch, "--watch")].iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()),
     );

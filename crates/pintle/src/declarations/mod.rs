@@ -44,7 +44,10 @@ fn of_collection(text: &mut String, collection: &Collection) {
 }
 
 fn member(field: &Field, optional: bool) -> String {
-    format!("{}{}: {}", field.name, if optional { "?" } else { "" }, nullable(field))
+    let optional = if optional { "?" } else { "" };
+    // Bytes are read as text, and written as either.
+    let bytes = if field.ty == Type::Bytes { "Uint8Array | " } else { "" };
+    format!("{}{optional}: {bytes}{}", field.name, nullable(field))
 }
 
 /// The members on one line.

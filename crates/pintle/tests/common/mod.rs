@@ -130,6 +130,17 @@ impl App {
         app
     }
 
+    /// Runs SQL in its store, past Pintle.
+    pub fn by_hand(&self, sql: &str) {
+        if let Some(database) = &self.database {
+            database.psql(sql);
+            return;
+        }
+        let file = rusqlite::Connection::open(self.file(".pintle/data.db")).expect("the data");
+        file.busy_timeout(PATIENCE).expect("patience");
+        file.execute_batch(sql).expect("SQL");
+    }
+
     /// Writes its manifest anew.
     pub fn manifest(&self, text: &str) {
         std::fs::write(self.folder.path().join("pintle.yaml"), text).expect("the manifest is written");

@@ -11,6 +11,8 @@ pub enum Place {
     Postgres,
     /// A database of PostgreSQL's whose own order of texts is English, not by code point.
     EnglishPostgres,
+    /// PostgreSQL where PostGIS cannot be made.
+    PostgresWithoutPostgis,
     /// SQLite, and a process for each service of the app.
     SqliteServices,
     /// PostgreSQL, likewise.
@@ -23,6 +25,7 @@ impl Place {
         match self {
             Place::Sqlite => "sqlite",
             Place::Postgres | Place::EnglishPostgres => "postgres",
+            Place::PostgresWithoutPostgis => "postgres without postgis",
             Place::SqliteServices => "services on sqlite",
             Place::PostgresServices => "services on postgres",
         }
@@ -41,6 +44,7 @@ impl Place {
             Place::Sqlite | Place::SqliteServices => None,
             Place::Postgres | Place::PostgresServices => Some(Postgres::shared().database()),
             Place::EnglishPostgres => Some(Postgres::shared().english_database()),
+            Place::PostgresWithoutPostgis => Some(Postgres::shared().database_without_postgis()),
         }
     }
 }

@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A file on one server of each store; on three servers of one PostgreSQL whose own order of texts is another; and on services behind a
-/// gateway. Where a test run goes without PostgreSQL, on SQLite alone.
+/// A file on one server of each store; on three servers of one PostgreSQL whose own order of texts is another; on services behind a
+/// gateway; and if it is about places, on a PostgreSQL without PostGIS. Where a test run goes without PostgreSQL, on SQLite alone.
 fn trials(suite: &Suite) -> Vec<Trial> {
     let on = |name: String, places: Vec<(Place, Way)>| {
         let suite = suite.clone();
@@ -48,11 +48,16 @@ fn trials(suite: &Suite) -> Vec<Trial> {
     if std::env::var(SHARED).is_ok_and(|shared| shared == NONE) {
         return vec![on(suite.0.clone(), vec![(Place::Sqlite, Way::Direct(1))]), behind];
     }
-    vec![
+    let mut trials = vec![
         on(suite.0.clone(), vec![(Place::Sqlite, Way::Direct(1)), (Place::Postgres, Way::Direct(1))]),
         on(format!("{} on three postgres replicas", suite.0), vec![(Place::EnglishPostgres, Way::Direct(3))]),
         behind,
-    ]
+    ];
+    if ["places/", "proximity/", "pipelines/points"].iter().any(|about| suite.0.starts_with(about)) {
+        let places = vec![(Place::Sqlite, Way::Direct(1)), (Place::PostgresWithoutPostgis, Way::Direct(1))];
+        trials.push(on(format!("{} on postgres without postgis", suite.0), places));
+    }
+    trials
 }
 
 fn block_on(run: impl Future<Output = Result<(), String>>) -> Result<(), Failed> {

@@ -164,7 +164,7 @@ impl Run {
         let answer = self.ask(case).await?;
         let means = |place: &str| match self.place {
             Place::Sqlite | Place::SqliteServices => false,
-            Place::Postgres | Place::PostgresServices => place == "postgres",
+            Place::Postgres | Place::PostgresServices | Place::PostgresWithoutPostgis => place == "postgres",
             Place::EnglishPostgres => true,
         };
         // The last one is the most particular.

@@ -18,6 +18,8 @@ fn what_is_right_is_said_in_a_line() {
     let (code, out, err) = run(&["check", app.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out, format!("{}/pintle.yaml is right: 1 collection, 1 route\n", app.display()));
+    let (_, out, _) = run(&["check", shipped("connect").to_str().unwrap()]);
+    assert!(out.ends_with(", 1 pipeline\n") || out.ends_with(", 1 pipeline, pages in `public`\n"), "{out}");
 }
 
 #[test]

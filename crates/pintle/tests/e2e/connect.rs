@@ -8,9 +8,18 @@ in_every_way!(
     a_location_is_taken_with_numbers_or_texts_and_told_with_texts,
     whom_a_person_has_been_near_is_told_with_each_place,
     mistakes_are_told_with_their_reason,
+    locations_come_in_by_the_pipeline_alone_and_nobody_s_number_is_beyond_those_of_javascript,
     the_list_of_persons_is_whole,
     pages_of_another_port_may_call_and_the_documentation_stands_at_the_root,
     the_sample_conference_is_the_same_each_time;
+    whoever_has_a_token_reads_their_own_and_what_is_permitted,
+);
+
+on_postgres_without_postgis!(
+    a_location_is_taken_with_numbers_or_texts_and_told_with_texts,
+    whom_a_person_has_been_near_is_told_with_each_place,
+    mistakes_are_told_with_their_reason,
+    the_sample_conference_is_the_same_each_time,
     whoever_has_a_token_reads_their_own_and_what_is_permitted,
 );
 
@@ -116,6 +125,42 @@ async fn mistakes_are_told_with_their_reason(place: Place) {
     server.post("/api/locations", place_of(99, 1.0, 1.0, "2020-01-01")).await.has(202);
 }
 
+async fn locations_come_in_by_the_pipeline_alone_and_nobody_s_number_is_beyond_those_of_javascript(place: Place) {
+    let app = App::shipped("connect").on(place);
+    let server = app.serve();
+    two(&server).await;
+    let at = place_of(1, 11.08, 49.41, "2020-01-01T10:00:00Z");
+    let told = server.post("/rest/v1/locations", at.clone()).await.has(401).json();
+    let hint = told["hint"].as_str().unwrap();
+    assert!(hint.ends_with("; its records come in by the pipeline at /api/locations"), "{hint}");
+    server.post("/api/locations", at).await.has(201);
+    server.get("/rest/v1/locations?select=person_id").await.is(200, json!([{ "person_id": 1 }]));
+
+    let mut chosen = person("Eve", "Far");
+    chosen["id"] = json!(9_007_199_254_740_991_u64);
+    server.post("/api/persons", chosen.clone()).await.has(400);
+    server.post("/rest/v1/persons", chosen).await.has(400);
+    let third = server.post("/api/persons", person("Finn", "Fox")).await.has(201).json();
+    assert!(third["id"].as_i64().is_some_and(|id| id < 10), "{third}");
+    // Who chooses the greatest leaves room for all that follow.
+    let mut chosen = person("Eve", "Far");
+    chosen["id"] = json!((1_u64 << 52) - 1);
+    server.post("/api/persons", chosen).await.has(201);
+    for next in 0..2 {
+        let counted = server.post("/api/persons", person("Gil", "Gray")).await.has(201).json();
+        assert_eq!(counted["id"], json!((1_u64 << 52) + next));
+    }
+    server.post("/api/persons", person(" ", "Fox")).await.has(400);
+
+    // A phone whose clock is wrong leads nobody there.
+    for time in ["9999-12-31T09:00:00Z", "2099-01-01T00:00:00Z"] {
+        server.post("/api/locations", place_of(1, 11.08, 49.41, time)).await.has(201);
+    }
+    let day = "2020-01-01T10:00:00+00:00";
+    server.get("/api/span?until=2020-01-02").await.is(200, json!({ "first": day, "last": day }));
+    server.get("/api/span").await.is(200, json!({ "first": day, "last": "9999-12-31T09:00:00+00:00" }));
+}
+
 async fn the_list_of_persons_is_whole(place: Place) {
     let app = App::shipped("connect").on(place);
     let server = app.serve();
@@ -176,7 +221,9 @@ async fn whoever_has_a_token_reads_their_own_and_what_is_permitted(place: Place)
     }
     for (token, id) in [(&ada, 1), (&bjorn, 2), (&chiara, 3)] {
         let at = place_of(id, 11.08, 49.41, "2020-01-01T10:00:00Z");
-        server.post("/api/locations", at).token(token).await.has(201);
+        let stored = server.post("/api/locations", at).token(token).await.has(201).json();
+        let location = format!("/api/locations/{}", stored["id"].as_str().unwrap());
+        server.get(&location).token(&ada).await.has(if id == 1 { 200 } else { 404 });
     }
     // Nobody tells where somebody else was.
     let forged = place_of(2, 11.08, 49.41, "2020-01-01T10:00:00Z");
@@ -190,12 +237,44 @@ async fn whoever_has_a_token_reads_their_own_and_what_is_permitted(place: Place)
         who
     };
     assert_eq!(met(1, &ada).await, [0; 0]);
+    others_are_hidden(&server, &ada).await;
     let permit = json!({ "person_id": 2, "reader": "ada" });
     server.post("/rest/v1/permits", permit.clone()).token(&ada).await.has(403);
     server.post("/rest/v1/permits", permit).token(&bjorn).await.has(201);
     assert_eq!(met(1, &ada).await, [2], "Björn permits Ada, and Chiara does not");
     assert_eq!(met(2, &ada).await, [1], "Björn's meetings, as far as Ada may read both");
     assert_eq!(met(1, &bjorn).await, [0; 0], "Ada permits nobody");
+    let permits = |token: &str| server.get("/rest/v1/permits?select=person_id").token(token);
+    permits(&ada).await.is(200, json!([{ "person_id": 2 }]));
+    permits(&bjorn).await.is(200, json!([{ "person_id": 2 }]));
+    permits(&chiara).await.is(200, json!([]));
+    server.delete("/rest/v1/permits?person_id=eq.2").token(&chiara).await.has(204);
+    permits(&ada).await.is(200, json!([{ "person_id": 2 }]));
+    let told = server.get("/rest/v1/locations?select=person_id&order=person_id").token(&ada).await;
+    told.is(200, json!([{ "person_id": 1 }, { "person_id": 2 }]));
     server.delete("/rest/v1/permits?person_id=eq.2").token(&bjorn).await.has(204);
     assert_eq!(met(1, &ada).await, [0; 0]);
+}
+
+/// Wherever locations are told: Ada reads her own alone, and who has no token none.
+async fn others_are_hidden(server: &Server, ada: &str) {
+    let told = server.get("/rest/v1/locations?select=id,person_id").token(ada).await.has(200).json();
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    assert_eq!(told[0]["person_id"], 1);
+    let own = told[0]["id"].as_str().unwrap();
+    server.get(&format!("/api/locations/{own}")).token(ada).await.has(200);
+    let at = |id: i64| place_of(id, 11.08, 49.41, "2020-01-01T11:00:00Z");
+    server.post("/rest/v1/locations", at(1)).token(ada).await.has(403);
+    let replay = "/api/replay?from=2020-01-01&to=2020-01-02";
+    let told = server.get(replay).token(ada).await.has(200).json();
+    assert!(told.as_array().is_some_and(|told| told.len() == 1 && told[0]["person_id"] == 1), "{told}");
+    let days = "start_date=2020-01-01&end_date=2020-01-01";
+    for whose in 1..=3 {
+        server.get(&format!("/api/persons/{whose}/encounters?{days}")).token(ada).await.is(200, json!([]));
+    }
+    server.get("/rest/v1/permits").token(ada).await.is(200, json!([]));
+    for path in [&format!("/api/locations/{own}"), replay, "/api/span", &format!("/api/persons/1/encounters?{days}")] {
+        server.get(path).await.has(401);
+    }
+    server.get("/rest/v1/locations").await.is(200, json!([]));
 }

@@ -182,6 +182,49 @@ async fn a_person_s_card_tells_whom_they_met_where_and_when_and_follows_the_phon
 }
 
 #[tokio::test]
+async fn a_phone_whose_clock_is_wrong_leads_nobody_there() {
+    let Some(browser) = Browser::start() else { return };
+    let event = Event::at_two_ports(str::to_owned).await;
+    for time in ["9999-12-31T09:00:00Z", "2099-01-01T00:00:00Z"] {
+        let mut told = place(1, "10:00", 20.0, 20.0);
+        told["creation_time"] = time.into();
+        event.post("/api/locations", told, "").await;
+    }
+    // Of these days there is none, but the last of all.
+    for (hash, day, fresh) in [
+        ("", "2020-03-04", "4 places, last at 11:35"),
+        ("#day=2020-13-45", "2020-03-04", "4 places, last at 11:35"),
+        ("#day=0000-00-00", "2020-03-04", "4 places, last at 11:35"),
+        ("#day=2020-02-31", "2020-03-04", "4 places, last at 11:35"),
+        ("#day=9999-12-31", "9999-12-31", "1 place, last at 09:00"),
+    ] {
+        let page = event.open(&browser, (1200, 800), hash);
+        assert_eq!(page.evaluate("document.getElementById('date').value"), day, "{hash}");
+        assert_eq!(page.text("#fresh"), fresh, "{hash}");
+        assert_eq!(page.evaluate("document.getElementById('live').ariaPressed"), "false", "{hash}");
+        page.click("#live");
+        page.wait("document.getElementById('date').value === '2020-03-04'");
+        clock_is(&page, "11:35");
+        assert_eq!(page.faults(), Vec::<String>::new(), "{hash}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_name_stays_within_the_card_and_the_plan() {
+    let Some(browser) = Browser::start() else { return };
+    let event = Event::at_two_ports(str::to_owned).await;
+    let person = json!({ "first_name": "A".repeat(200), "last_name": "b", "company_name": "c".repeat(200) });
+    event.post("/api/persons", person, "").await;
+    event.post("/api/locations", place(4, "10:05", 20.0, 26.0), "").await;
+    let page = event.open(&browser, (1200, 800), "#day=2020-03-04&time=10:05");
+    let wide = "[...document.querySelectorAll('#panel, #people button')].filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.outerHTML)";
+    assert_eq!(page.evaluate(wide), json!([]));
+    page.click("#people li:nth-child(1) button");
+    page.wait("document.querySelector('#person h2')?.innerText.startsWith('AAAA')");
+    assert_eq!(page.evaluate(wide), json!([]));
+}
+
+#[tokio::test]
 async fn behind_a_gateway_all_is_asked_at_the_page_s_own_address() {
     one_address(Place::SqliteServices).await;
 }

@@ -69,7 +69,7 @@ fn for_editors() -> App {
     let new = made.path().join("new");
     assert_eq!(run(&["new", new.to_str().unwrap()]).0, 0);
     std::fs::copy(new.join("jsconfig.json"), app.file("jsconfig.json")).unwrap();
-    assert_eq!(run(&["types", app.path(), "--out", &app.file(".pintle/types.d.ts")]).0, 0);
+    assert_eq!(run(&["types", app.path(), "--output", &app.file(".pintle/types.d.ts")]).0, 0);
     app
 }
 
@@ -136,7 +136,7 @@ fn a_file_is_made_with_its_folder_and_whatever_the_scripts_are_like() {
     let app = app();
     std::fs::write(app.file("routes/lend.js"), "export default {").unwrap();
     let file = app.file(".pintle/types.d.ts");
-    assert_eq!(run(&["types", app.path(), "--out", &file]), (0, String::new(), String::new()));
+    assert_eq!(run(&["types", app.path(), "--output", &file]), (0, String::new(), String::new()));
     let (_, out, _) = run(&["types", app.path()]);
     assert_eq!(std::fs::read_to_string(file).unwrap(), out);
 

@@ -3,6 +3,7 @@
 mod body;
 mod bounds;
 pub(crate) mod client;
+mod ended;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::common::{App, Place, Server};
 use body::{Again, Endless};
 use bounds::{what_anybody_may_ask_is_small_and_is_answered_soon, what_is_compressed_takes_no_more_memory};
 use client::{Client, With, compiled};
+use ended::calls_are_counted_and_logged_by_how_they_ended;
 
 in_every_way!(
     records_are_stored_and_each_fault_is_told,
@@ -30,7 +32,8 @@ in_every_way!(
     who_may_not_is_told_so_by_a_status,
     what_is_no_message_costs_itself_alone,
     tools_learn_the_protocol_from_the_server,
-    what_anybody_may_ask_is_small_and_is_answered_soon;
+    what_anybody_may_ask_is_small_and_is_answered_soon,
+    calls_are_counted_and_logged_by_how_they_ended;
     what_is_too_much_is_refused_with_a_time_to_wait,
     a_call_ends_when_its_time_is_over,
     a_revoked_token_ends_its_streams,

@@ -6,6 +6,8 @@ use crate::common::{App, Place, finish, pintle};
 
 on_both_stores!(
     csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields,
+    what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in,
+    a_record_that_is_too_long_costs_itself_and_an_open_quote_is_named,
     an_import_goes_on_where_it_was,
     what_could_not_be_stored_is_tried_again,
     each_record_that_could_not_be_stored_is_kept_for_itself,
@@ -38,7 +40,7 @@ fn run(app: &App, words: &[&str]) -> (i32, String, String) {
     finish(pintle(words).args(app.store()))
 }
 
-fn import(app: &App, file: &str, text: &str) -> (i32, String, String) {
+fn import(app: &App, file: &str, text: impl AsRef<[u8]>) -> (i32, String, String) {
     std::fs::write(app.file(file), text).unwrap();
     run(app, &["import", app.path(), "places", &app.file(file)])
 }
@@ -65,7 +67,7 @@ async fn csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields(place: P
         { "type": "Feature", "id": "e", "geometry": { "type": "Point", "coordinates": [3, 4.5] }, "properties": { "name": "n" } },
         { "type": "Feature", "properties": null, "id": "f", "geometry": { "type": "Point", "coordinates": [5, 6] } },
     ]});
-    let (code, out, err) = import(&app, "three.geojson", &geojson.to_string());
+    let (code, out, err) = import(&app, "three.geojson", geojson.to_string());
     assert_eq!((code, out.as_str(), err.as_str()), (0, "2 records: 2 stored, 0 refused, 0 dead\n", ""));
     let found = rows(&app, "select=id,longitude,latitude,name,open,tags").await;
     let wanted = json!([
@@ -79,7 +81,6 @@ async fn csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields(place: P
     for (file, text, wanted) in [
         ("x.txt", "", "what `"),
         ("x.json", "[]", "was not imported to its end: it is no GeoJSON of a FeatureCollection"),
-        ("x.csv", "id\n1,2\n", "was not imported to its end: CSV error: record 1 (line: 2"),
     ] {
         let (code, _, err) = import(&app, file, text);
         assert!(code != 0 && err.contains(wanted), "{code} {err}");
@@ -89,34 +90,139 @@ async fn csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields(place: P
     assert!(err.contains("has no pipeline `place`") && err.contains("did you mean `places`?"), "{err}");
 }
 
+async fn what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let csv = "id,longitude,latitude\r\na,1,2\r\nb,1\r\nc,1,2,3\r\nd,1,north\r\ne,1,2\r\n";
+    let (code, out, err) = import(&app, "one.csv", csv);
+    assert_eq!((code, out.as_str()), (1, "5 records: 2 stored, 3 refused, 0 dead\n"), "{err}");
+    let told: Vec<&str> = err.lines().take(3).collect();
+    assert_eq!(told[0], "3: it has 2 cells, and the file's first line names 3");
+    assert_eq!(told[1], "4: it has 4 cells, and the file's first line names 3");
+    assert!(told[2].starts_with("5: latitude: "), "{err}");
+
+    let (code, out, err) = import(&app, "two.ndjson", "\n{\"id\":\n[1]\n");
+    assert_eq!((code, out.as_str()), (1, "2 records: 0 stored, 2 refused, 0 dead\n"), "{err}");
+    assert!(err.contains("2: the record is no JSON: EOF while parsing a value at column 6"), "{err}");
+    assert!(err.contains("3: the record must be an object: invalid type: integer `1`"), "{err}");
+
+    let feature = |id: &str, geometry: Value| json!({ "type": "Feature", "id": id, "geometry": geometry });
+    let geojson = json!({ "type": "FeatureCollection", "features": [
+        feature("f", json!({ "type": "Point", "coordinates": [1, 2, 3] })),
+        feature("g", json!({ "type": "LineString", "coordinates": [[1, 2], [3, 4]] })),
+        feature("h", json!({ "type": "Point", "coordinates": [1, 91] })),
+        feature("i", Value::Null),
+        7,
+        feature("j", json!({ "type": "Point", "coordinates": [1, 2] })),
+    ]});
+    let (code, out, err) = import(&app, "three.geojson", geojson.to_string());
+    assert_eq!((code, out.as_str()), (1, "6 records: 1 stored, 5 refused, 0 dead\n"), "{err}");
+    for wanted in [
+        "it has a third coordinate, and heights are not kept",
+        "its `type` is not \"Point\"",
+        "latitude \"91\" is out of range",
+        "4: longitude: `longitude` is required; latitude: `latitude` is required",
+        "5: it is no feature of GeoJSON",
+    ] {
+        assert!(err.contains(wanted), "{wanted}: {err}");
+    }
+    // A cell of another coding costs its record alone.
+    let (code, out, err) = import(&app, "four.csv", b"id,longitude,latitude\nk,1,1\nl,1,\xfc\nm,1,1\n");
+    assert_eq!((code, out.as_str()), (1, "3 records: 2 stored, 1 refused, 0 dead\n"), "{err}");
+    assert!(err.starts_with("3: latitude: it is no UTF-8\n"), "{err}");
+    let found = rows(&app, "select=id").await;
+    assert_eq!(found, json!([{ "id": "a" }, { "id": "e" }, { "id": "j" }, { "id": "k" }, { "id": "m" }]));
+
+    for (text, wanted) in [
+        ("id,longitude,longitude,latitude\nz,1,2,3\n", "its first line names `longitude` twice"),
+        ("", "it has no first line, of names"),
+    ] {
+        let (code, out, err) = import(&app, "five.csv", text);
+        assert!(code == 1 && out.is_empty() && err.contains(wanted), "{code} {out} {err}");
+    }
+}
+
+async fn a_record_that_is_too_long_costs_itself_and_an_open_quote_is_named(place: Place) {
+    let app = App::of(&MANIFEST.replace("public: none", "public: none\nlimits: { body: 2KiB }")).on(place);
+    let long = "x".repeat(3000);
+    let csv = format!("id,longitude,latitude,name\na,1,1,\nb,1,1,{long}\nc,1,1,\n");
+    let (code, out, err) = import(&app, "one.csv", csv);
+    assert_eq!((code, out.as_str()), (1, "3 records: 2 stored, 1 refused, 0 dead\n"), "{err}");
+    assert!(err.starts_with("3: it is longer than the 2048 bytes that the manifest's `limits.body` allows"), "{err}");
+    let record =
+        |id: &str, name: &str| format!("{{\"id\":\"{id}\",\"longitude\":1,\"latitude\":1,\"name\":\"{name}\"}}\n");
+    let lines = [record("d", ""), record("e", &long), " ".repeat(9000), "\n".to_owned(), record("f", "")].concat();
+    let (code, out, err) = import(&app, "two.ndjson", lines);
+    assert_eq!((code, out.as_str()), (1, "4 records: 2 stored, 2 refused, 0 dead\n"), "{err}");
+    assert!(err.starts_with("2: it is longer") && err.contains("\n3: it is longer"), "{err}");
+    let feature = |id: &str, name: &str| {
+        json!({ "type": "Feature", "id": id, "properties": { "name": name },
+        "geometry": { "type": "Point", "coordinates": [1, 1] } })
+    };
+    let features = json!({ "features": [feature("g", ""), feature("h", &long), feature("i", "")] });
+    let (code, out, err) = import(&app, "three.geojson", features.to_string());
+    assert_eq!((code, out.as_str()), (1, "3 records: 2 stored, 1 refused, 0 dead\n"), "{err}");
+
+    // A quote that nobody closes would make one record of all the rest. What stands before it is stored, and once it is closed the import goes on.
+    let head = "id,longitude,latitude,name\nj,1,1,\nk,1,1,";
+    let rest = "l,1,1,\n".repeat(200_000);
+    for round in 0..2 {
+        let (code, out, err) = import(&app, "four.csv", format!("{head}\"open\n{rest}"));
+        assert!(code == 1 && out.is_empty(), "{code} {out}");
+        assert!(err.contains("the record that begins in line 3: it is longer than the 2048 bytes"), "{err}");
+        assert!(
+            err.contains("Does a quote open there that is not closed?") && err.contains("1 record: 1 stored"),
+            "{round}: {err}"
+        );
+    }
+    let (code, out, err) = import(&app, "four.csv", format!("{head}\"closed\"\nm,1,1,\n"));
+    assert_eq!((code, out.as_str()), (0, "3 records: 3 stored, 0 refused, 0 dead\n"), "{err}");
+    let found = rows(&app, "select=id").await;
+    assert_eq!(found.as_array().map(Vec::len), Some(9), "{found}");
+
+    // However little stands behind it.
+    let head = "id,longitude,latitude,name\nn,1,1,\n";
+    for open in ["o,1,1,\"open\np,1,1,\n", "o,1,1,\"open", "o,1,1,\""] {
+        let (code, out, err) = import(&app, "five.csv", format!("{head}{open}"));
+        assert!(code == 1 && out.is_empty(), "{code} {out}");
+        assert!(err.contains("the record that begins in line 3: a quote opens there that is not closed"), "{err}");
+        assert!(err.contains("1 record: 1 stored"), "{err}");
+    }
+    let (code, out, err) = import(&app, "five.csv", format!("{head}o,1,1,\"closed\n\""));
+    assert_eq!((code, out.as_str()), (0, "2 records: 2 stored, 0 refused, 0 dead\n"), "{err}");
+    let (code, _, err) = import(&app, "six.csv", "id,\"longitude\n1,2\n");
+    assert!(code == 1 && err.contains("begins in line 1: a quote opens there"), "{err}");
+}
+
 async fn an_import_goes_on_where_it_was(place: Place) {
     let app = App::of(MANIFEST).on(place);
     let line = |n: usize| format!("{{\"id\":\"{n}\",\"longitude\":{n},\"latitude\":0}}\n");
-    // A file that ends amid a record stands for an import that was stopped there.
+    // A file that is none from some record on stands for an import that was stopped there.
     let first: String = (0..7).map(line).collect();
     let csv: String = (0..7).map(|n| format!("c{n},{n},0\n")).collect();
-    for (file, begun, broken, rest, going_on) in [
-        (
-            "a.geojson",
-            geojson(&first, ""),
-            true,
-            geojson(&first, &line(7)),
-            "Going on behind 6 records that are in already.\n",
-        ),
-        (
-            "b.csv",
-            format!("id,longitude,latitude\n{csv}c7,7"),
-            true,
-            format!("id,longitude,latitude\n{csv}c7,7,0\n"),
-            "Going on behind 6 records that are in already.\n",
-        ),
+    let names = "id,longitude,latitude\n";
+    // Behind a quote that nobody closes.
+    let open = "c,7,0\n".repeat(250_000);
+    let features = geojson(&first, "");
+    for (file, begun, rest) in [
+        ("a.geojson", features.trim_end_matches("]}").as_bytes().to_vec(), geojson(&first, &line(7))),
+        ("b.csv", format!("{names}{csv}c7,7,\"0\n{open}").into_bytes(), format!("{names}{csv}c7,7,0\n")),
     ] {
-        let begun = if broken { begun.trim_end_matches("]}").to_owned() } else { begun };
         let (code, _, err) = import(&app, file, &begun);
         assert_eq!(code, 1, "{err}");
-        assert!(err.contains("the same command goes on where this one ended"), "{err}");
+        assert!(
+            err.contains("7 records: 7 stored, 0 refused, 0 dead; what was stored stays: the same command goes on"),
+            "{err}"
+        );
+        // Where what was imported is another now, its place is none.
+        let (code, _, err) = import(&app, file, rest.replacen('3', "33", 1));
+        assert_eq!(code, 1, "{err}");
+        assert!(
+            err.contains("is not what 7 records of it were imported from") && err.contains("--from-start"),
+            "{err}"
+        );
         let (code, out, err) = import(&app, file, &rest);
-        assert_eq!((code, out.as_str(), err.as_str()), (0, "8 records: 8 stored, 0 refused, 0 dead\n", going_on));
+        assert_eq!((code, out.as_str()), (0, "8 records: 8 stored, 0 refused, 0 dead\n"), "{err}");
+        assert_eq!(err, "Going on behind 7 records that are in already.\n");
         // It is done: the next one begins anew, and what was seen is there once.
         let (code, out, err) = import(&app, file, &rest);
         assert_eq!((code, out.as_str(), err.as_str()), (0, "8 records: 8 stored, 0 refused, 0 dead\n", ""));

@@ -30,6 +30,15 @@ macro_rules! in_every_way {
     };
 }
 
+/// Tests of places on a PostgreSQL that has no PostGIS.
+macro_rules! on_postgres_without_postgis {
+    ($($test:ident),+ $(,)?) => {
+        mod on_postgres_without_postgis {
+            $(#[tokio::test] async fn $test() { super::$test(crate::common::Place::PostgresWithoutPostgis).await; })+
+        }
+    };
+}
+
 mod backup;
 mod check;
 mod configs;

@@ -11,7 +11,9 @@ use crate::common::{App, PATIENCE, Place, Server};
 in_every_way!(
     a_stream_is_answered_while_it_is_sent,
     a_long_stream_is_stored_whole_and_once,
-    an_array_of_too_many_is_refused_before_any_is_read;
+    an_array_of_too_many_is_refused_before_any_is_read,
+    records_that_come_at_once_are_each_answered_for_themselves,
+    single_records_and_arrays_come_in_between_streams;
     what_is_too_much_is_refused_with_a_time_to_wait,
 );
 
@@ -21,12 +23,13 @@ public: none
 collections:
   places:
     key: { id: { type: uuid, generated: true } }
-    fields: { n: { type: integer, required: true, minimum: 0 } }
+    fields: { n: { type: integer, required: true, minimum: 0 }, other: { type: ref, to: other } }
     policies: { select: 'true', insert: 'true' }
   other: {}
 pipelines:
   places: { path: /places, into: places }
   narrow: { path: /narrow, into: places, limits: { queue: 1 } }
+  shared: { path: /shared, into: places, limits: { queue: 1 }, batch: { records: 50 } }
 services:
   places: { collections: [places], pipelines: '*' }
   other: { collections: '*' }
@@ -124,6 +127,51 @@ async fn an_array_of_too_many_is_refused_before_any_is_read(place: Place) {
     assert_eq!(refused.json()["message"], "an array holds at most 10000 records");
     let most = server.post("/places", format!("[{}1]", "1,".repeat(9_999))).header("Content-Type", "application/json");
     assert_eq!(most.await.has(207).json().as_array().unwrap().len(), 10_000);
+}
+
+async fn records_that_come_at_once_are_each_answered_for_themselves(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    // Of each ten one has nothing to refer to, one is no record, and one comes twice.
+    let record = |n: usize| match n % 10 {
+        3 => json!({ "n": n, "other": 7 }),
+        5 => json!({ "n": -1 }),
+        9 => json!({ "n": n - 1, "id": format!("00000000-0000-7000-8000-{:012x}", n - 1) }),
+        _ => json!({ "n": n, "id": format!("00000000-0000-7000-8000-{n:012x}") }),
+    };
+    let asked = (0..100).map(|n| {
+        let answer = server.post("/places", record(n));
+        async move { (n, answer.await) }
+    });
+    let mut twice = [0; 2];
+    for (n, answer) in futures_util::future::join_all(asked).await {
+        match n % 10 {
+            3 => assert_eq!(answer.has(202).json()["status"], "dead"),
+            5 => assert_eq!(answer.has(400).json()["message"], "`n` must be at least 0"),
+            8 | 9 => twice[usize::from(answer.status == 200)] += 1,
+            _ => assert_eq!(answer.has(201).json()["n"], n),
+        }
+    }
+    assert_eq!(twice, [10, 10], "each is new once");
+    let count = server.get("/rest/v1/places?select=n&limit=1").header("Prefer", "count=exact").await.has(206);
+    assert_eq!(count.headers["content-range"], "0-0/70");
+}
+
+async fn single_records_and_arrays_come_in_between_streams(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let server = app.serve();
+    let lines = "{\"n\":1}\n".repeat(5000);
+    let stream = || server.post("/shared", lines.as_str()).header("Content-Type", "application/x-ndjson").into_future();
+    // Each of the streams has records that wait for the room of a single one, all the while.
+    let streams: JoinSet<_> = (0..3).map(|_| stream()).collect();
+    for n in 0..20 {
+        let record = json!({ "n": n });
+        server.post("/shared", record.clone()).await.has(201);
+        server.post("/shared", json!([record])).await.has(200);
+    }
+    for answer in streams.join_all().await {
+        assert_eq!(answer.has(200).text.matches("\"stored\"").count(), 5000);
+    }
 }
 
 async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {

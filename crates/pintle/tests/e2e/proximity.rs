@@ -16,6 +16,8 @@ on_both_stores!(
     lines_leave_most_connections_to_others
 );
 
+on_postgres_without_postgis!(lines_are_as_many_as_there_are_in_the_same_memory);
+
 const MANIFEST: &str = "
 pintle: 1
 public: none

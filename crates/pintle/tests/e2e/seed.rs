@@ -175,6 +175,13 @@ async fn a_seed_takes_settings_and_refuses_those_that_it_does_not_ask_for(place:
     assert_eq!((code, err.as_str()), (2, "error: `--set towns=…` is given twice\n  help: give it once\n"));
     let (code, out, _) = seed(&app, &["--set", "towns=3", "--set", "name=7th=", "--set", "far=true"]);
     assert_eq!((code, out.as_str()), (0, "Stored 3 rows of towns.\n"));
+    // The same as flags of the seed's own, among those of every seed.
+    let (code, out, err) = seed(&app, &["--towns", "3", "--again", "--name=7th=", "--far", "true"]);
+    assert_eq!((code, out.as_str()), (0, "Stored 3 rows of towns.\n"), "{err}");
+    let (code, _, err) = seed(&app, &["--twons", "3"]);
+    assert!(code == 1 && err.contains("it asks for no `twons`"), "{code} {err}");
+    let (code, _, err) = seed(&app, &["--towns"]);
+    assert!(code == 2 && err.contains("--towns"), "{code} {err}");
     let server = app.serve();
     let row = |id: u32| json!({ "id": id, "name": format!("7th={id}"), "founded": null });
     server.get("/rest/v1/towns?order=id").await.is(200, json!([row(0), row(1), row(2)]));

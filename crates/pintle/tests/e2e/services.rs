@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pintle_testbed::Port;
 use serde_json::{Value, json};
 
 use super::common::{self, App, PATIENCE, Place, Server};
@@ -71,14 +72,14 @@ async fn one_process_serves_each_port_and_says_where_each_service_is() {
 
 #[tokio::test]
 async fn where_every_service_has_a_port_the_apps_address_tells_of_its_health() {
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
-    let (own, apps) = (free(), free());
+    let [own, apps] = [Port::reserve().unwrap(), Port::reserve().unwrap()];
     let app = App::of(&format!(
         "pintle: 1\nname: shop\ncollections: {{ a: {{ policies: {{ select: 'true' }} }} }}\n\
          services: {{ a: {{ port: {}, collections: [a] }} }}\n",
-        own.port()
+        own.number()
     ));
-    let _server = Server::start(&mut common::pintle(&["serve", app.path(), "--listen", &apps.to_string()]));
+    let [own, apps] = [&own, &apps].map(|port| format!("127.0.0.1:{}", port.number()));
+    let _server = Server::start(&mut common::pintle(&["serve", app.path(), "--listen", &apps]));
     for (url, wanted) in [
         (format!("http://{own}/rest/v1/a"), 200),
         (format!("http://{apps}/health"), 200),

@@ -6,6 +6,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use pintle_testbed::Port;
+
 use crate::common::{App, finish, pintle};
 
 /// How long a line may take on a busy machine.
@@ -106,6 +108,32 @@ async fn each_service_is_a_process_behind_a_gateway_where_that_is_asked_for() {
     assert_eq!(status(&format!("{}/rest/v1/c", at["two/first"])).await, 404, "another service's");
     up.signal(up.child.id(), "INT");
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn services_that_share_a_port_are_behind_a_gateway_there() {
+    let ports = [Port::reserve().unwrap(), Port::reserve().unwrap()];
+    let [shared, alone] = ports.each_ref().map(Port::number);
+    let services = format!(
+        "first: {{ port: {shared}, collections: [b] }}, second: {{ port: {shared}, collections: [c] }}, third: {{ port: {alone}, routes: [/r] }}"
+    );
+    let routes = "routes: { /r: { get: { sql: 'select 1 as one', auth: optional } } }\n";
+    let app = App::of(
+        &TWO.replace("first: { collections: [b] }, second: { collections: [c] }", &services)
+            .replace("services:", &format!("{routes}services:")),
+    );
+    let up = Up::start(&["--services", app.path()]);
+    let at = up.ready(4);
+    assert_eq!(at["two"], format!("http://127.0.0.1:{shared}"));
+    assert_eq!(at["two/third"], format!("http://127.0.0.1:{alone}"));
+    for path in ["/rest/v1/b", "/rest/v1/c", "/r"] {
+        assert_eq!(status(&format!("{}{path}", at["two"])).await, 200, "{path}");
+    }
+    drop(up);
+    // As one process, each listens at its own, and no other address is taken.
+    let up = Up::start(&[app.path()]);
+    let at = up.ready(2);
+    assert_eq!(at.keys().collect::<Vec<_>>(), ["two/first,", "two/third"]);
 }
 
 #[tokio::test]

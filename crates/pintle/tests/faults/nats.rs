@@ -1,7 +1,7 @@
 //! `kill -9` of a server, a worker, NATS or PostgreSQL while records pour in by the queue NATS JetStream: what was answered is stored, once
 //! and in its order, and everything goes on by itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -100,11 +100,14 @@ impl Rig {
     }
 }
 
-/// Names that were answered: those that can be stored, and those of a person that there is not.
+/// Records by their names.
+type Records = BTreeMap<String, Value>;
+
+/// What was answered: records that can be stored, and those of a person that there is not.
 #[derive(Debug, Default)]
 struct Answered {
-    good: BTreeSet<String>,
-    lonely: BTreeSet<String>,
+    good: Records,
+    lonely: Records,
 }
 
 /// One who posts to a server, whatever happens to it.
@@ -139,8 +142,8 @@ impl Writer {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn answer(&mut self, name: String) {
-        self.answered.good.insert(name);
+    fn answer(&mut self, name: String, record: Value) {
+        self.answered.good.insert(name, record);
         // Who counts may have seen enough.
         let _ = self.told.send(());
     }
@@ -174,18 +177,19 @@ impl Writer {
             match n % 20 {
                 0 => {
                     let name = format!("{}-lonely-{n}", self.name);
-                    self.post(&mut client, &json!({ "name": name, "chain": self.name, "person": 2 }));
-                    self.answered.lonely.insert(name);
+                    let record = json!({ "name": name, "chain": self.name, "person": 2 });
+                    self.post(&mut client, &record);
+                    self.answered.lonely.insert(name, record);
                 }
                 1..10 => {
                     let (name, record) = self.link();
                     self.post(&mut client, &record);
-                    self.answer(name);
+                    self.answer(name, record);
                 }
                 _ => {
-                    let (names, records): (Vec<_>, Vec<_>) = (0..5).map(|_| self.link()).unzip();
-                    self.post(&mut client, &Value::Array(records));
-                    names.into_iter().for_each(|name| self.answer(name));
+                    let links: Vec<_> = (0..5).map(|_| self.link()).collect();
+                    self.post(&mut client, &links.iter().map(|(_, record)| record.clone()).collect());
+                    links.into_iter().for_each(|(name, record)| self.answer(name, record));
                 }
             }
         }
@@ -205,17 +209,17 @@ impl Writer {
                 BufReader::new(read).split(b'\n').map_while(Result::ok).filter(|line| line.starts_with(b"{"));
             let mut good = sending.write_all(HEAD.as_bytes()).is_ok();
             while good && self.going() {
-                let (names, lines): (Vec<_>, Vec<_>) = (0..AHEAD).map(|_| self.link()).unzip();
-                let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+                let links: Vec<_> = (0..AHEAD).map(|_| self.link()).collect();
+                let text: String = links.iter().map(|(_, record)| format!("{record}\n")).collect();
                 good = write!(sending, "{:x}\r\n{text}\r\n", text.len()).is_ok();
-                for name in names {
+                for (name, record) in links {
                     let Some(line) = answers.next().filter(|line| line.ends_with(b"}")) else {
                         good = false;
                         break;
                     };
                     let answer: Value = serde_json::from_slice(&line).expect("JSON");
                     match answer["status"].as_str() {
-                        Some("accepted") => self.answer(name),
+                        Some("accepted") => self.answer(name, record),
                         Some("failed") => {
                             good = false;
                             break;
@@ -276,6 +280,8 @@ fn whatever_is_killed_on_the_way_to_postgres_every_answered_record_is_stored_onc
     eprintln!("{rounds} kills: {} records were answered", all.good.len() + all.lonely.len());
     check(&database, "places", &all.good);
     check(&database, "_pintle_dead_letters", &all.lonely);
+    let both = "SELECT count(*) FROM places JOIN _pintle_dead_letters ON record->>'name' = name";
+    assert_eq!(database.psql(both), "0", "a record is stored, and kept as one that is not");
     let early = "SELECT count(*) FROM _pintle_dead_letters WHERE record->>'person' = '1'";
     assert_eq!(database.psql(early), "0", "a record was tried before the one that came earlier");
     // What could not be stored is not lost either: once there is what it needs, it is.
@@ -286,17 +292,24 @@ fn whatever_is_killed_on_the_way_to_postgres_every_answered_record_is_stored_onc
     check(&database, "places", &all.lonely);
 }
 
-/// All of these are there, sooner or later, and none twice.
-fn check(database: &Database, table: &str, wanted: &BTreeSet<String>) {
-    let field = if table == "places" { "name" } else { "record->>'name'" };
+/// All of these are there, sooner or later, as they were answered, and none twice.
+fn check(database: &Database, table: &str, wanted: &Records) {
+    let record = if table == "places" { "to_jsonb(places)" } else { "record" };
     let begun = Instant::now();
     loop {
-        let text = database.psql(&format!("SELECT {field} FROM {table}"));
-        let rows: Vec<&str> = text.lines().collect();
-        let names: BTreeSet<&str> = rows.iter().copied().collect();
-        assert_eq!(names.len(), rows.len(), "{table}: a record is there twice");
-        let lost: Vec<&String> = wanted.iter().filter(|name| !names.contains(name.as_str())).collect();
+        let text = database.psql(&format!("SELECT {record} FROM {table}"));
+        let rows = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let rows: Vec<(String, Value)> =
+            rows.map(|row: Value| (row["name"].as_str().expect("a name").to_owned(), row)).collect();
+        let all = rows.len();
+        let found: Records = rows.into_iter().collect();
+        assert_eq!(found.len(), all, "{table}: a record is there twice");
+        let lost: Vec<&String> = wanted.keys().filter(|name| !found.contains_key(*name)).collect();
         if lost.is_empty() {
+            for (name, record) in wanted {
+                let same = |(key, value): (&String, &Value)| found[name][key] == *value;
+                assert!(record.as_object().into_iter().flatten().all(same), "{table}: {record} is {}", found[name]);
+            }
             return;
         }
         let (few, all) = (&lost[..lost.len().min(5)], wanted.len());

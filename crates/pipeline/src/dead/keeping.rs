@@ -1,6 +1,6 @@
 //! Keeping dead letters, as far as there is room for them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use pintle_query::{Fault, Read, WritePlan};
 use pintle_store::Error as StoreError;
 use serde::Deserialize;
 
-use super::{Dead, DeadLetters, FIELDS, ID, PIPELINE, hashed};
+use super::{ATTEMPTS, CODE, Dead, DeadLetters, FIELDS, ID, PIPELINE, as_json, hashed};
 use crate::door::Error;
 use crate::letter::{Sender, reason};
 use crate::storing::{SOUGHT_MAX, write};
@@ -25,10 +25,19 @@ const FULL_BELIEVED: Duration = Duration::from_secs(1);
 /// How often it is logged that there is no room.
 const TOLD: Duration = Duration::from_secs(60);
 
+/// What becomes of a letter that is there already.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Again {
+    /// Its record was sent again: it came now, and this is why it cannot be stored.
+    Newer,
+    /// It stays as it is.
+    Older,
+}
+
 impl DeadLetters {
     /// Keeps records with their reasons, and tells whether each is kept: it is durable then.
     pub(crate) async fn keep<'r>(
-        &self,
+        self: &Arc<Self>,
         dead: impl IntoIterator<Item = Dead<'r>>,
         asker: &Asker,
     ) -> Result<Vec<bool>, Error> {
@@ -47,7 +56,12 @@ impl DeadLetters {
     }
 
     /// Keeps the JSON of a record that cannot be read any more.
-    pub(crate) async fn keep_unread(&self, json: &str, error: &StoreError, asker: &Asker) -> Result<(), Error> {
+    pub(crate) async fn keep_unread(
+        self: &Arc<Self>,
+        json: &str,
+        error: &StoreError,
+        asker: &Asker,
+    ) -> Result<(), Error> {
         let sender = serde_json::to_string(&Sender::of(&asker.caller)).unwrap_or_default();
         let counted = self.planner.model().collection(self.pipeline().into).key.origin == KeyOrigin::Counted;
         let id = if counted { (asker.new_uuid)().to_string() } else { hashed([&sender, "\0", json].concat()) };
@@ -56,36 +70,47 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Keeps rows as far as there is room for them: whether each is kept. What is kept already needs no room.
-    async fn add(&self, mut rows: Vec<Vec<Value>>, asker: &Asker) -> Result<Vec<bool>, Error> {
-        let count = rows.len() as u64;
-        let room = self.room(count, asker).await?;
-        let mut kept = vec![true; rows.len()];
-        if room < count {
-            let mut known = self.known_ids(&rows, asker).await?;
-            let mut left = room;
-            for (row, kept) in rows.iter().zip(&mut kept) {
-                let Some(Value::Text(id)) = row.get(ID) else { continue };
-                *kept = known.contains(id) || left > 0;
-                if *kept && known.insert(id.clone()) {
-                    left -= 1;
-                }
+    /// Keeps rows as far as there is room for them: whether each is kept. What is kept already needs no room, and counts as come now.
+    async fn add(self: &Arc<Self>, mut rows: Vec<Vec<Value>>, asker: &Asker) -> Result<Vec<bool>, Error> {
+        let known = self.known_ids(&rows, asker).await?;
+        let ids = rows.iter().map(|row| id_of(row));
+        let new: HashSet<&str> = ids.filter(|id| !known.contains(*id)).collect();
+        let mut left = self.room(new.len() as u64, asker).await?;
+        // Of the same several times one is written.
+        let mut decided = HashMap::new();
+        let mut kept = Vec::with_capacity(rows.len());
+        rows.retain(|row| {
+            let id = id_of(row);
+            if let Some(is) = decided.get(id) {
+                kept.push(*is);
+                return false;
             }
-            let mut each = kept.iter();
-            rows.retain(|_| each.next() == Some(&true));
+            let is = known.contains(id) || left > 0;
+            left -= u64::from(is && !known.contains(id));
+            decided.insert(id.to_owned(), is);
+            kept.push(is);
+            is
+        });
+        if !rows.is_empty()
+            && let Err(error) = self.store.write(write(self.insert(Again::Newer)?, rows, asker)).await
+        {
+            // Nobody knows whether they are there.
+            self.known.lock().await.at = None;
+            return Err(error.into());
         }
-        let new =
-            if rows.is_empty() { 0 } else { self.store.write(write(self.insert()?, rows, asker)).await?.affected };
+        if kept.contains(&false) {
+            self.tell_of_no_room().await;
+        }
+        Ok(kept)
+    }
+
+    async fn tell_of_no_room(&self) {
         let mut known = self.known.lock().await;
-        // Others were there already.
-        known.count = known.count.saturating_sub(room.saturating_sub(new));
-        self.gauge.set(known.count as f64);
-        if kept.contains(&false) && known.told.is_none_or(|at| at.elapsed() > TOLD) {
+        if known.told.is_none_or(|at| at.elapsed() > TOLD) {
             known.told = Some(Instant::now());
             let (pipeline, most) = (&self.pipeline().name, self.pipeline().dead_letters.records);
             tracing::warn!(pipeline, most, "no more dead letters are kept: store those that are there, or remove them");
         }
-        Ok(kept)
     }
 
     /// Which of the ids of these rows are there.
@@ -126,22 +151,30 @@ impl DeadLetters {
         let full = known.count >= self.pipeline().dead_letters.records;
         self.full.store(full, Ordering::Relaxed);
         let believed = if full { FULL_BELIEVED } else { BELIEVED };
-        if known.at.is_none_or(|at| at.elapsed() > believed) && !self.asking.swap(true, Ordering::Relaxed) {
-            let (letters, asker) = (Arc::clone(self), asker.clone());
-            tokio::spawn(async move {
-                // A store that is away does not refuse what can wait for it.
-                if let Ok((count, _)) = letters.counted(&asker).await {
-                    let mut known = letters.known.lock().await;
-                    (known.count, known.at) = (count, Some(Instant::now()));
-                }
-                letters.asking.store(false, Ordering::Relaxed);
-            });
+        if known.at.is_none_or(|at| at.elapsed() > believed) {
+            self.count_meanwhile(asker);
         }
         full
     }
 
+    /// Has them counted, and nobody waits for it.
+    fn count_meanwhile(self: &Arc<Self>, asker: &Asker) {
+        if self.asking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (letters, asker) = (Arc::clone(self), asker.clone());
+        tokio::spawn(async move {
+            // A store that is away does not refuse what can wait for it.
+            if let Ok((count, _)) = letters.counted(&asker).await {
+                let mut known = letters.known.lock().await;
+                (known.count, known.at) = (count, Some(Instant::now()));
+            }
+            letters.asking.store(false, Ordering::Relaxed);
+        });
+    }
+
     fn row(&self, id: String, record: String, sender: String, error: &StoreError, asker: &Asker) -> Vec<Value> {
-        let mut row = vec![self.name(), Value::Text(id), Value::Json(record), Value::Json(sender)];
+        let mut row = vec![self.name(), Value::Text(id), as_json(record), as_json(sender)];
         row.extend(reason(error));
         row.extend([Value::Timestamp(asker.now), Value::Timestamp(asker.now), Value::Integer(1)]);
         row
@@ -166,10 +199,14 @@ impl DeadLetters {
         hashed(text)
     }
 
-    pub(super) fn insert(&self) -> Result<Arc<WritePlan>, Fault> {
+    pub(super) fn insert(&self, again: Again) -> Result<Arc<WritePlan>, Fault> {
+        let set = match again {
+            Again::Newer => Some((CODE..ATTEMPTS).collect()),
+            Again::Older => None,
+        };
         let shape = WriteShape::Insert {
             fields: (0..FIELDS).collect(),
-            conflict: Some(Conflict { target: vec![PIPELINE, ID], set: None, asked: false }),
+            conflict: Some(Conflict { target: vec![PIPELINE, ID], set, asked: false }),
             returning: Returning::default(),
         };
         self.planner.plan_write(self.collection, Role::ServiceRole, shape)
@@ -177,18 +214,28 @@ impl DeadLetters {
 
     /// Takes room for more letters, as far as there is some: for how many. With several servers there may be some more at the end:
     /// each counts now and then.
-    async fn room(&self, more: u64, asker: &Asker) -> Result<u64, Error> {
+    async fn room(self: &Arc<Self>, more: u64, asker: &Asker) -> Result<u64, Error> {
         let most = self.pipeline().dead_letters.records;
         let mut known = self.known.lock().await;
-        let full = known.count + more > most;
-        let believed = if full { FULL_BELIEVED } else { BELIEVED };
-        if known.at.is_none_or(|at| at.elapsed() > believed) {
-            let (count, _) = self.counted(asker).await?;
-            (known.count, known.at) = (count, Some(Instant::now()));
+        match known.at.map(|at| at.elapsed()) {
+            Some(age) if known.count + more <= most => {
+                if age > BELIEVED {
+                    self.count_meanwhile(asker);
+                }
+            }
+            Some(age) if age <= FULL_BELIEVED => {}
+            _ => (known.count, known.at) = (self.counted(asker).await?.0, Some(Instant::now())),
         }
         let room = if self.bounded { more.min(most.saturating_sub(known.count)) } else { more };
         known.count += room;
         self.gauge.set(known.count as f64);
         Ok(room)
+    }
+}
+
+fn id_of(row: &[Value]) -> &str {
+    match row.get(ID) {
+        Some(Value::Text(id)) => id,
+        _ => "",
     }
 }

@@ -11,6 +11,7 @@ mod message;
 mod partition;
 mod presence;
 mod publish;
+mod reader;
 mod stream;
 mod url;
 mod worker;
@@ -34,8 +35,13 @@ pub use self::worker::Worker;
 
 /// How long the server may take to answer. Who waits at a door hears by then.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// How long the first connection may take.
+/// How long a server may take to let a connection in.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How soon a queue that was away at the start is looked at again.
+const LOOK: Duration = Duration::from_millis(500);
+/// JetStream's numbers for what passes by itself: a cluster without a leader, one that is being elected, too little room just now,
+/// a stream or a consumer whose server is away.
+const PASSING: [u64; 5] = [10008, 10009, 10023, 10118, 10119];
 /// When a silent connection is asked whether it is still there.
 const PING: Duration = Duration::from_secs(5);
 
@@ -51,6 +57,8 @@ struct Connection {
     name: (String, String),
     /// How often the connection broke.
     breaks: watch::Receiver<u64>,
+    /// Why it could not be made the last time.
+    refusal: Arc<parking_lot::Mutex<Option<String>>>,
     /// The streams that are open, by their names.
     streams: parking_lot::Mutex<std::collections::BTreeMap<String, Arc<Stream>>>,
 }
@@ -61,7 +69,7 @@ struct Connection {
 pub struct QueueError {
     message: String,
     help: Option<String>,
-    /// The server says so: trying again changes nothing.
+    /// The server says so: trying again changes nothing, unless somebody does something about it.
     told: bool,
     code: u64,
 }
@@ -104,65 +112,69 @@ enum Reply<T> {
 }
 
 impl JetStream {
-    /// Connects for an app of this name.
+    /// Connects for an app of this name. Where no server answers it is tried again by itself, and until then nothing can be done by it.
     ///
     /// # Errors
-    /// When no server answers, or it lets nobody in.
+    /// When a server lets nobody in, or the URL's own file cannot be read.
     pub async fn connect(url: &NatsUrl, app: &str) -> Result<JetStream, QueueError> {
         let (broke, breaks) = watch::channel(0_u64);
-        let mut options = ConnectOptions::new()
-            .name("pintle")
-            .connection_timeout(CONNECT_MAX)
-            .request_timeout(Some(ANSWER_MAX))
-            .ping_interval(PING)
-            // Streams' filters end in `*`, and are a part of the names that consumers are made by.
-            .skip_subject_validation(true)
-            .event_callback(move |event| {
-                match event {
-                    Event::Connected => tracing::info!("the queue answers"),
-                    Event::Disconnected => {
-                        broke.send_modify(|breaks| *breaks += 1);
-                        tracing::warn!("the connection to the queue broke: it is made again");
-                    }
-                    Event::SlowConsumer(_) => broke.send_modify(|breaks| *breaks += 1),
-                    event => tracing::debug!(%event, "queue"),
-                }
-                async {}
-            });
-        options = match &url.login {
-            Login::Open => options,
-            Login::Token(token) => options.token(token.clone()),
-            Login::User(user, password) => options.user_and_password(user.clone(), password.clone()),
-        };
-        // Also where the cluster names other servers, and one is connected to later.
-        if url.ca.is_some() || url.servers.iter().any(|server| server.starts_with("tls://")) {
-            options = options.require_tls(true);
-        }
-        if let Some(ca) = &url.ca {
-            options = options.add_root_certificates(ca.clone());
-        }
-        let client = tokio::time::timeout(CONNECT_MAX, options.connect(&url.servers)).await;
-        let client = client.map_err(|_| QueueError::away(format!("{url} does not answer")).help(START))?;
-        let client = client.map_err(|error| match error.kind() {
-            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-                QueueError::told(format!("{url} refuses this user or token"))
-                    .help("say who connects in the URL: nats://USER:PASSWORD@HOST:PORT or nats://TOKEN@HOST:PORT")
+        let refusal = Arc::new(parking_lot::Mutex::new(None));
+        let options = options(url, broke, &refusal);
+        // Each has its time, and the names of all may have to be looked up.
+        let time = CONNECT_MAX * u32::try_from(url.servers.len() + 1).unwrap_or(u32::MAX);
+        let client = match tokio::time::timeout(time, options.clone().connect(&url.servers)).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) if is_of_login(error.kind()) => {
+                return Err(QueueError::told(format!("{url} refuses this user or token"))
+                    .help("say who connects in the URL: nats://USER:PASSWORD@HOST:PORT or nats://TOKEN@HOST:PORT"));
             }
-            _ => QueueError::away(format!("{url}: {}", reasons(&error))).help(START),
-        })?;
+            other => {
+                // Who looks at the streams tells it, and how it goes on.
+                *refusal.lock() = Some(other.map_or_else(
+                    |_| "no answer in time".to_owned(),
+                    |tried| tried.err().map_or_else(String::new, |error| reasons(&error)),
+                ));
+                let client = options.retry_on_initial_connect().connect(&url.servers).await;
+                client.map_err(|error| QueueError::told(format!("{url}: {}", reasons(&error))))?
+            }
+        };
         let name = (url.prefix.clone(), app.to_owned());
-        let connection = Connection { client, url: url.clone(), name, breaks, streams: parking_lot::Mutex::default() };
-        Ok(JetStream(Arc::new(connection)))
+        let streams = parking_lot::Mutex::default();
+        Ok(JetStream(Arc::new(Connection { client, url: url.clone(), name, breaks, refusal, streams })))
     }
 
-    /// Makes the streams of a model's pipelines, or brings them to what it says.
+    /// Makes the streams of a model's pipelines, or brings them to what it says; as soon as the queue answers, where it does not now.
     ///
     /// # Errors
     /// When one cannot be made, or is there and is another one.
-    pub async fn prepare(&self, model: &Model) -> Result<(), QueueError> {
+    pub async fn prepare(&self, model: &Arc<Model>) -> Result<(), QueueError> {
         JetStream::fits(model)?;
-        for at in 0..model.pipelines.len() {
-            self.stream(model, PipelineId(at)).ensure().await?;
+        let streams: Vec<_> = (0..model.pipelines.len()).map(|at| self.stream(model, PipelineId(at))).collect();
+        match self.prepared(model, &streams).await {
+            Err(error) if !error.told => {
+                tokio::spawn(JetStream::prepared_later(self.weak(), Arc::clone(model), streams));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Each stream looks after itself; that all are there at last is told once.
+    async fn prepared_later(connection: std::sync::Weak<Connection>, model: Arc<Model>, streams: Vec<Arc<Stream>>) {
+        while let Some(queue) = connection.upgrade().map(JetStream) {
+            match queue.prepared(&model, &streams).await {
+                Ok(()) => return tracing::info!("the queue is ready"),
+                Err(error) if error.told => return,
+                Err(_) => {}
+            }
+            drop(queue);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn prepared(&self, model: &Model, streams: &[Arc<Stream>]) -> Result<(), QueueError> {
+        for stream in streams {
+            stream.ensure().await?;
         }
         self.tell_of_left(model).await;
         Ok(())
@@ -236,7 +248,10 @@ impl JetStream {
     fn connected(&self) -> Result<(), QueueError> {
         match self.0.client.connection_state() {
             State::Connected => Ok(()),
-            State::Pending | State::Disconnected => Err(QueueError::away(format!("{} does not answer", self.0.url))),
+            State::Pending | State::Disconnected => {
+                let why = self.0.refusal.lock().as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                Err(QueueError::away(format!("{} does not answer{why}", self.0.url)).help(START))
+            }
         }
     }
 
@@ -276,7 +291,7 @@ impl JetStream {
         match serde_json::from_slice(&answer.payload) {
             Ok(Reply::Done(done)) => Ok(done),
             Ok(Reply::Refused { error: Refusal { err_code, description } }) => {
-                Err(QueueError { code: err_code, ..QueueError::told(description) })
+                Err(QueueError { code: err_code, told: !PASSING.contains(&err_code), ..QueueError::away(description) })
             }
             Err(error) => Err(QueueError::told(format!("the queue's answer cannot be read: {error}"))),
         }
@@ -301,6 +316,55 @@ impl JetStream {
             _ => QueueError::away(reasons(&error)),
         })
     }
+}
+
+/// How a queue is connected to; what breaks is told by `broke`, and why a connection is refused by `refusal`.
+fn options(
+    url: &NatsUrl,
+    broke: watch::Sender<u64>,
+    refusal: &Arc<parking_lot::Mutex<Option<String>>>,
+) -> ConnectOptions {
+    let refusal = Arc::clone(refusal);
+    let mut options = ConnectOptions::new()
+        .name("pintle")
+        .connection_timeout(CONNECT_MAX)
+        .request_timeout(Some(ANSWER_MAX))
+        .ping_interval(PING)
+        // Streams' filters end in `*`, and are a part of the names that consumers are made by.
+        .skip_subject_validation(true)
+        .event_callback(move |event| {
+            match event {
+                Event::Connected => {
+                    *refusal.lock() = None;
+                    tracing::info!("the queue answers");
+                }
+                Event::Disconnected => {
+                    broke.send_modify(|breaks| *breaks += 1);
+                    tracing::warn!("the connection to the queue broke: it is made again");
+                }
+                Event::SlowConsumer(_) => broke.send_modify(|breaks| *breaks += 1),
+                Event::ClientError(error) => *refusal.lock() = Some(error.to_string()),
+                event => tracing::debug!(%event, "queue"),
+            }
+            async {}
+        });
+    options = match &url.login {
+        Login::Open => options,
+        Login::Token(token) => options.token(token.clone()),
+        Login::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+    };
+    // Also where the cluster names other servers, and one is connected to later.
+    if url.ca.is_some() || url.servers.iter().any(|server| server.starts_with("tls://")) {
+        options = options.require_tls(true);
+    }
+    match &url.ca {
+        Some(ca) => options.add_root_certificates(ca.clone()),
+        None => options,
+    }
+}
+
+fn is_of_login(kind: ConnectErrorKind) -> bool {
+    matches!(kind, ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation)
 }
 
 const START: &str = "start it with JetStream, `nats-server -js -sd FOLDER`, or name another one";

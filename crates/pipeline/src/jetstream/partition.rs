@@ -9,23 +9,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
-use bytes::Bytes;
-use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::batch::Batch;
+use super::QueueError;
+use super::reader::{MESSAGES_MAX, Reader, remove};
 use super::stream::{self, Wanted};
 use super::worker::Work;
-use super::{ANSWER_MAX, JetStream, QueueError};
 
-/// How long a request for messages stands.
-const PULL: Duration = Duration::from_secs(2);
-/// Messages and bytes that are asked for at a time; one message of the largest kind fits in any case.
-const MESSAGES_MAX: usize = 1000;
-const BYTES_MAX: usize = 1 << 20;
 /// How long the server keeps a consumer that asks for nothing, at the least: a worker that stores asks for nothing meanwhile. Of one that
 /// is gone others remove it.
 const INACTIVE: Duration = Duration::from_secs(600);
@@ -181,6 +173,7 @@ impl Partition {
 
     /// A reader from the first message on; nothing where another worker has one.
     async fn reader(&mut self, wanted: &Wanted) -> Result<Option<Reader>, QueueError> {
+        self.work.stream.good()?;
         let (queue, filter) = (&self.work.queue, stream::filter(wanted, self.at));
         self.made += 1;
         let name = format!("{}-{}-{}", self.at, self.work.presence.id, self.made);
@@ -208,159 +201,39 @@ impl Partition {
         }
     }
 
-    /// Removes the consumer of this partition that is there, if it is of a worker that is gone, or one that this worker lost.
-    async fn remove_left(&self, wanted: &Wanted) -> Result<(), QueueError> {
+    /// Removes the consumer of this partition that is there, if it is of a worker that is gone, or one that this worker lost. Warns of one
+    /// that no worker made.
+    async fn remove_left(&mut self, wanted: &Wanted) -> Result<(), QueueError> {
         let names: Json = self.work.queue.ask(&format!("CONSUMER.NAMES.{}", wanted.name), &Json::Null).await?;
         let presence = &self.work.presence;
         for name in names["consumers"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            let mut parts = name.splitn(3, '-');
-            let here = parts.next().is_some_and(|at| at == self.at.to_string());
-            let left = parts.next().is_some_and(|worker| worker == presence.id || presence.is_gone(worker));
-            if here && left {
-                remove(&self.work.queue, &wanted.name, name).await?;
+            match maker(name) {
+                Some((at, worker)) if at == self.at && (worker == presence.id || presence.is_gone(worker)) => {
+                    remove(&self.work.queue, &wanted.name, name).await?;
+                }
+                None if self.warned.is_none_or(|at| at.elapsed() > TOLD) => {
+                    self.warned = Some(Instant::now());
+                    let (stream, partition) = (&wanted.name, self.at);
+                    let help = "remove it: while it is there no worker can take what it takes";
+                    tracing::warn!(
+                        stream,
+                        partition,
+                        consumer = name,
+                        help,
+                        "a consumer of the stream is no worker's: records may wait for it"
+                    );
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 }
 
-async fn remove(queue: &JetStream, stream: &str, consumer: &str) -> Result<(), QueueError> {
-    queue.ask(&format!("CONSUMER.DELETE.{stream}.{consumer}"), &Json::Null).await.map(|_: Json| ())
-}
-
-/// A consumer, and what comes by it.
-struct Reader {
-    queue: JetStream,
-    stream: String,
-    name: String,
-    inbox: String,
-    messages: Subscriber,
-    breaks: watch::Receiver<u64>,
-    /// Messages that were asked for and have not come yet.
-    due: usize,
-    /// Its next message's number, which tells when one is lost.
-    next: u64,
-    last: u64,
-}
-
-impl Reader {
-    async fn open(queue: &JetStream, stream: &str, name: String) -> Result<Reader, QueueError> {
-        let inbox = queue.0.client.new_inbox();
-        let mut breaks = queue.0.breaks.clone();
-        breaks.mark_unchanged();
-        let messages = queue.0.client.subscribe(inbox.clone()).await;
-        let messages = messages.map_err(|error| QueueError::away(super::reasons(&error)))?;
-        let (queue, stream) = (queue.clone(), stream.to_owned());
-        Ok(Reader { queue, stream, name, inbox, messages, breaks, due: 0, next: 1, last: 0 })
-    }
-
-    /// Asks for messages, unless some are to come still.
-    async fn pull(&mut self) -> Result<(), QueueError> {
-        if self.due > 0 {
-            return Ok(());
-        }
-        let client = &self.queue.0.client;
-        let bytes = BYTES_MAX.max(client.max_payload() + (64 << 10));
-        let expires = u64::try_from(PULL.as_nanos()).unwrap_or(u64::MAX);
-        let ask = json!({ "batch": MESSAGES_MAX, "max_bytes": bytes, "expires": expires });
-        let at = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, self.name);
-        let sent = client.publish_with_reply(at, self.inbox.clone(), ask.to_string().into()).await;
-        sent.map_err(|error| QueueError::away(super::reasons(&error)))?;
-        self.due = MESSAGES_MAX;
-        Ok(())
-    }
-
-    /// What comes next, up to so many records, or as many as come within this time of the first. Empty where nothing came for a while.
-    async fn batch(&mut self, records: usize, wait: Duration) -> Result<Batch, QueueError> {
-        let mut batch = Batch::default();
-        let mut until = None;
-        while batch.records() < records && batch.bytes() < BYTES_MAX {
-            self.pull().await?;
-            let next = self.messages.next();
-            let message = tokio::select! {
-                biased;
-                _ = self.breaks.changed() => return Err(QueueError::away("the connection to the queue broke")),
-                message = tokio::time::timeout_at(until.unwrap_or_else(|| Instant::now() + PULL + ANSWER_MAX), next) => message,
-            };
-            match message {
-                Err(_) if until.is_some() => break,
-                Err(_) => return Err(QueueError::away("the queue was silent")),
-                Ok(None) => return Err(QueueError::away("the queue was left")),
-                Ok(Some(message)) if message.status.is_none() => {
-                    self.take(message, &mut batch)?;
-                    until.get_or_insert_with(|| Instant::now() + wait);
-                }
-                Ok(Some(status)) => {
-                    let came = std::mem::take(&mut self.due) < MESSAGES_MAX;
-                    if told(&status, came)? && batch.is_empty() {
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(batch)
-    }
-
-    /// Puts a message into the batch, if it is the one behind the last.
-    fn take(&mut self, message: Message, batch: &mut Batch) -> Result<(), QueueError> {
-        let place = message.reply.as_deref().and_then(place);
-        let Some((of_stream, of_consumer)) = place else { return Err(QueueError::away("a message has no number")) };
-        if of_consumer != self.next || of_stream <= self.last {
-            return Err(QueueError::away("a message was lost"));
-        }
-        (self.next, self.last, self.due) = (of_consumer + 1, of_stream, self.due.saturating_sub(1));
-        batch.push(of_stream, message);
-        Ok(())
-    }
-
-    /// Tells the stream that these are done with; it removes them then. The last one is answered, and with it all before it.
-    async fn acknowledge(&self, batch: Batch) -> Result<(), QueueError> {
-        let mut answers = batch.answers();
-        let Some(last) = answers.pop() else { return Ok(()) };
-        for reply in answers {
-            let sent = self.queue.0.client.publish(reply, Bytes::new()).await;
-            sent.map_err(|error| QueueError::away(super::reasons(&error)))?;
-        }
-        self.queue.confirm(last).await
-    }
-
-    async fn close(mut self) {
-        // Who reads no more asks for no more; where this does not arrive the server removes it by itself.
-        let _ = self.messages.unsubscribe().await;
-        let _ = remove(&self.queue, &self.stream, &self.name).await;
-    }
-}
-
-/// Whether a request for messages, upon which some came or none, has ended since there are none.
-fn told(message: &Message, came: bool) -> Result<bool, QueueError> {
-    let status = message.status.map_or(0, |status| status.as_u16());
-    let words = message.description.as_deref().unwrap_or_default();
-    match status {
-        404 | 408 => Ok(true),
-        // It has delivered all the bytes that it may.
-        409 if came && words.contains("MaxBytes") || words.contains("Batch Completed") => Ok(false),
-        409 if words.contains("MaxBytes") => Err(QueueError::told("a message is larger than NATS' `max_payload`")
-            .help("raise `max_payload` to what it was when the message came")),
-        _ => Err(QueueError::away(format!("the consumer is gone: {status} {words}"))),
-    }
-}
-
-/// A message's number in the stream and in the consumer, which the subject of its acknowledgement ends with:
-/// `$JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.DELIVERED.STREAM_NUMBER.CONSUMER_NUMBER.TIME.PENDING[.TOKEN]`
-fn place(reply: &str) -> Option<(u64, u64)> {
-    let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-    let first = if parts.len() == 7 { 3 } else { 5 };
-    Some((parts.get(first)?.parse().ok()?, parts.get(first + 1)?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_messages_numbers_are_read_from_both_forms_of_its_subject() {
-        assert_eq!(place("$JS.ACK.pintle-a-b.0-c-1.1.57.3.1700000000000000000.12"), Some((57, 3)));
-        assert_eq!(place("$JS.ACK.hub.HASH.pintle-a-b.0-c-1.1.57.3.1700000000000000000.12.token"), Some((57, 3)));
-        assert_eq!(place("_INBOX.1"), None);
-    }
+/// Of which partition, and of which worker, a consumer of this name is.
+fn maker(name: &str) -> Option<(usize, &str)> {
+    let mut parts = name.splitn(3, '-');
+    let (at, worker, made) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    let right = worker.len() == 32 && made.parse::<u64>().is_ok();
+    right.then_some((at, worker))
 }

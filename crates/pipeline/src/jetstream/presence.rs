@@ -16,6 +16,9 @@ use super::message::PARTITIONS;
 const TELL: Duration = Duration::from_secs(1);
 const THERE: Duration = Duration::from_millis(3500);
 
+/// What stands before the id of a worker that tells that it ends.
+const FAREWELL: char = '-';
+
 /// The workers of a pipeline, as this one hears of them.
 #[derive(Debug)]
 pub(super) struct Presence {
@@ -45,8 +48,7 @@ impl Presence {
 
     /// Tells of this worker and hears of others, forever.
     pub(super) async fn keep(self: Arc<Presence>, queue: JetStream, pipeline: String) {
-        let (prefix, app) = &queue.0.name;
-        let subject = format!("{prefix}.{app}.workers.{pipeline}");
+        let subject = subject(&queue, &pipeline);
         let mut ticks = tokio::time::interval(TELL);
         loop {
             let Ok(mut heard) = queue.0.client.subscribe(subject.clone()).await else {
@@ -70,13 +72,29 @@ impl Presence {
         }
     }
 
-    fn hear(&self, id: &[u8]) {
-        if let Ok(id) = std::str::from_utf8(id)
-            && id != self.id
-        {
-            self.others.lock().insert(id.to_owned(), Instant::now());
+    /// Tells the others that this one ends, so that they need not wait until it is silent for long.
+    pub(super) async fn leave(&self, queue: &JetStream, pipeline: &str) {
+        if queue.connected().is_ok() {
+            let client = &queue.0.client;
+            let _ = client.publish(subject(queue, pipeline), format!("{FAREWELL}{}", self.id).into()).await;
+            let _ = tokio::time::timeout(TELL, client.flush()).await;
         }
     }
+
+    fn hear(&self, said: &[u8]) {
+        let Ok(said) = std::str::from_utf8(said) else { return };
+        match said.strip_prefix(FAREWELL) {
+            Some(gone) => _ = self.others.lock().remove(gone),
+            None if said != self.id => _ = self.others.lock().insert(said.to_owned(), Instant::now()),
+            None => {}
+        }
+    }
+}
+
+/// Where the workers of a pipeline tell each other.
+fn subject(queue: &JetStream, pipeline: &str) -> String {
+    let (prefix, app) = &queue.0.name;
+    format!("{prefix}.{app}.workers.{pipeline}")
 }
 
 /// How many partitions of a pipeline this worker has.
@@ -137,5 +155,9 @@ mod tests {
         assert_eq!(left, PARTITIONS / 2, "of two each has a half");
         presence.others.lock().insert("another".to_owned(), Instant::now().checked_sub(THERE).unwrap());
         assert_eq!(all(&share), PARTITIONS / 2, "the other one's are taken over");
+        presence.hear(b"third");
+        assert!(share.leave_more(), "the third one has its share");
+        presence.hear(b"-third");
+        assert_eq!((presence.workers(), share.leave_more()), (1, false), "who says farewell is gone at once");
     }
 }

@@ -137,11 +137,16 @@ impl Publisher {
 
     async fn publish(&self, subject: &str, json: Bytes, until: Instant, patient: bool) -> Result<(), QueueError> {
         loop {
-            let kept: Result<Kept, QueueError> = self.queue.request(subject.to_owned(), json.clone()).await;
+            let kept: Result<Kept, QueueError> = match self.stream.good() {
+                Ok(()) => self.queue.request(subject.to_owned(), json.clone()).await,
+                Err(error) => Err(error),
+            };
             match kept {
                 Ok(_) => return Ok(()),
                 // What came with it may be kept already, so it is worth a while.
-                Err(error) if Instant::now() < until && (error.is_full() || patient && !error.told) => {
+                Err(error)
+                    if Instant::now() < until && (error.is_full() || error.passes() || patient && !error.told) =>
+                {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
@@ -151,6 +156,11 @@ impl Publisher {
 }
 
 impl QueueError {
+    /// JetStream itself says that it cannot now.
+    fn passes(&self) -> bool {
+        self.code != 0 && !self.told
+    }
+
     fn is_full(&self) -> bool {
         self.code == NOT_KEPT && self.message.contains(TOO_MANY)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::{Gauge, Unit};
@@ -20,8 +20,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOK_FULL: Duration = Duration::from_millis(50);
 /// How long it may not have answered while all counts as well.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
-/// JetStream's number for a stream that is not there.
+/// JetStream's numbers for a stream that is not there, and for copies where there is one server.
 const NOT_FOUND: u64 = 10059;
+const ALONE: u64 = 10074;
 
 const PENDING: &str = "pintle_queue_pending";
 const ANSWERS: &str = "pintle_queue_answers";
@@ -66,6 +67,15 @@ impl Wanted {
             "num_replicas": self.replicas,
         })
     }
+
+    /// Copies were asked for where there can be none.
+    fn alone(&self) -> QueueError {
+        let what = format!(
+            "the stream `{}` cannot have `replicas={}`: the NATS server is in no cluster, and keeps one copy",
+            self.name, self.replicas
+        );
+        QueueError::told(what).help("name servers of a cluster of three or more, or leave `replicas` away")
+    }
 }
 
 /// A stream that is open.
@@ -82,6 +92,8 @@ pub(super) struct Stream {
     seen: Mutex<(Option<QueueError>, tokio::time::Instant)>,
     /// Somebody finds no room.
     full: Notify,
+    /// Nothing is published into a stream before it was seen to be what it is to be.
+    good: AtomicBool,
     /// What it was made, or found to be.
     ensured: tokio::sync::Mutex<Option<Wanted>>,
 }
@@ -90,6 +102,9 @@ pub(super) struct Stream {
 struct Info {
     config: Json,
     state: State,
+    /// Where it is: a server that is in no cluster says nothing, or nothing of a name.
+    #[serde(default)]
+    cluster: Json,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +127,7 @@ impl Stream {
             flying: AtomicU64::new(0),
             seen: Mutex::new((None, tokio::time::Instant::now())),
             full: Notify::new(),
+            good: AtomicBool::new(false),
             ensured: tokio::sync::Mutex::default(),
         }
     }
@@ -161,19 +177,39 @@ impl Stream {
     pub(super) async fn ensure(&self) -> Result<(), QueueError> {
         let (queue, wanted) = (self.queue()?, self.wanted());
         let mut ensured = self.ensured.lock().await;
-        if ensured.as_ref() != Some(&wanted) && Stream::bring(&queue, &wanted).await? {
-            *ensured = Some(wanted);
+        if ensured.as_ref() == Some(&wanted) {
+            return Ok(());
         }
-        Ok(())
+        match Stream::bring(&queue, &wanted).await {
+            Ok(all) => {
+                *ensured = all.then_some(wanted);
+                self.good.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                *ensured = None;
+                // What is there is another one's; what JetStream refuses to change goes on as it is.
+                self.good.fetch_and(!(error.told && error.code == 0), Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether it may be published into.
+    pub(super) fn good(&self) -> Result<(), QueueError> {
+        if self.good.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(self.seen.lock().0.clone().unwrap_or_else(|| QueueError::away("the queue is not ready yet")))
     }
 
     /// Whether it is all that it is to be: a lower bound waits until little is left.
     async fn bring(queue: &JetStream, wanted: &Wanted) -> Result<bool, QueueError> {
         let mut config = wanted.config();
         let at = |verb: &str| format!("STREAM.{verb}.{}", wanted.name);
-        let failed = |error: QueueError| QueueError {
-            message: format!("the stream `{}`: {}", wanted.name, error.message),
-            ..error
+        let failed = |error: QueueError| match error.code {
+            ALONE => wanted.alone(),
+            _ => QueueError { message: format!("the stream `{}`: {}", wanted.name, error.message), ..error },
         };
         let there: Info = match queue.ask(&at("INFO"), &Json::Null).await {
             Ok(there) => there,
@@ -197,6 +233,10 @@ impl Stream {
             if there.config[key] != config[key] {
                 return Err(other(key));
             }
+        }
+        // Of one that is there a server alone says that it has as many copies as one likes.
+        if wanted.replicas > 1 && there.cluster["name"].as_str().is_none_or(str::is_empty) {
+            return Err(wanted.alone());
         }
         // JetStream removes the oldest messages above a bound that is lowered, whatever else it is told.
         let before = there.config["max_msgs"].as_u64();
@@ -236,7 +276,8 @@ impl Stream {
                 Err(error) => {
                     let mut seen = stream.seen.lock();
                     if seen.0.as_ref().is_none_or(|before| before.message != error.message) {
-                        tracing::warn!(stream = stream.name, %error, "the queue cannot be used");
+                        let help = error.hint();
+                        tracing::warn!(stream = stream.name, %error, help, "the queue cannot be used: it is tried again");
                     }
                     seen.0 = Some(error);
                 }

@@ -121,6 +121,11 @@ impl Worker {
         // Nobody is left to hear it where all have ended.
         let _ = stop.send(true);
         while partitions.join_next().await.is_some() {}
+        // Nothing of it is heard any more, and it has let go of everything.
+        telling.shutdown().await;
+        for work in &self.work {
+            work.presence.leave(&self.queue, &work.planner.model().pipeline(work.id).name).await;
+        }
         outcome
     }
 }

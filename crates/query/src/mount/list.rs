@@ -78,13 +78,17 @@ fn limit_within(collection: &Collection, asked: Option<u64>) -> Result<Option<u6
     }
 }
 
+/// The greatest number of rows that both stores can count to, with one behind.
+const ROWS_MAX: u64 = i64::MAX as u64 - 1;
+
 fn number(name: &str, text: &str, least: u64) -> Result<u64, Fault> {
-    let number = text.parse().ok().filter(|n| *n >= least && i64::try_from(*n).is_ok_and(|n| n < i64::MAX));
+    let number = text.parse().ok().filter(|n| (least..=ROWS_MAX).contains(n));
     number.ok_or_else(|| {
-        Fault::new(
-            FaultKind::Parse,
-            format!("`{name}` is a whole number of at least {least}, not {:?}", shortened(text, NAMED_MAX)),
-        )
+        // Of any number of digits.
+        let too_many = text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.parse().map_or(!text.is_empty(), |n: u64| n > ROWS_MAX);
+        let is = if too_many { format!("at most {ROWS_MAX}") } else { format!("a whole number of at least {least}") };
+        Fault::new(FaultKind::Parse, format!("`{name}` is {is}, not {:?}", shortened(text, NAMED_MAX)))
     })
 }
 

@@ -162,7 +162,7 @@ impl Planner {
             collection: self.model.collection(collection),
             asker,
             depth: self.model.limits.depth,
-            words: Words::Plain,
+            words: Words::Plain("body"),
             fill,
             columns: None,
             missing_default: false,

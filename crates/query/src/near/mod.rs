@@ -13,7 +13,7 @@ mod runs;
 mod shape;
 mod sqlite;
 
-pub use postgres::box_part;
+pub use postgres::near_parts;
 
 use std::sync::Arc;
 
@@ -168,7 +168,10 @@ impl Near<'_> {
         if let Some(subject) = self.answer.subject {
             self.field(sql, row, self.answer.who);
             sql.word(compared);
-            self.param(sql, subject);
+            match self.planner.dialect {
+                Dialect::Sqlite => self.param(sql, subject),
+                Dialect::Postgres => postgres::unseen(sql, |sql| self.param(sql, subject)),
+            }
         }
     }
 
@@ -176,6 +179,8 @@ impl Near<'_> {
     fn range(&self, sql: &mut Sql, row: usize) {
         match self.planner.dialect {
             Dialect::Sqlite => self.sqlite_range(sql, row),
+            // The index of what is near has looked at the others' times.
+            Dialect::Postgres if row == OTHER => {}
             Dialect::Postgres => self.postgres_range(sql, row),
         }
     }

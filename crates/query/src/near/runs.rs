@@ -9,15 +9,12 @@
 //! On SQLite the cells around all runs are looked through once, and what lies in one is held against the runs of that cell. On
 //! PostgreSQL the index is asked for each run, and what was found is put together.
 
-use pintle_model::Apart;
+use pintle_model::{Apart, Type};
 
 use super::{MINE, Near, OTHER};
 use crate::Dialect;
 use crate::functions::name;
 use crate::sql::Sql;
-
-/// By how much sums of distances may be wrong that are rounded, in metres.
-const ROUNDED: &str = " + 0.000001";
 
 impl Near<'_> {
     /// `"_pintle_mine"` and `"_pintle_runs"`, to stand behind `WITH`.
@@ -26,7 +23,8 @@ impl Near<'_> {
         match self.planner.dialect {
             Dialect::Sqlite => sql.word("first_value(\"point\") OVER \"w\" AS \"middle\""),
             Dialect::Postgres => sql.word(
-                "first_value(\"east\") OVER \"w\" AS \"mideast\", first_value(\"north\") OVER \"w\" AS \"midnorth\"",
+                "first_value(\"east\") OVER \"w\" AS \"mideast\", first_value(\"north\") OVER \"w\" AS \"midnorth\", \
+                 row_number() OVER (ORDER BY \"run\") AS \"at\"",
             ),
         };
         sql.word(" FROM (SELECT ");
@@ -48,6 +46,14 @@ impl Near<'_> {
         self.is_mine(sql);
         self.is_visible(sql, MINE);
         self.range(sql, MINE);
+        if self.planner.dialect == Dialect::Postgres {
+            // Where somebody was who was nowhere is no run; and an array with a null in it is walked from its beginning for each look.
+            for east in [true, false] {
+                sql.word(" AND ");
+                self.degrees(sql, MINE, east);
+                sql.word(" IS NOT NULL");
+            }
+        }
         sql.word(") AS \"r1\" WINDOW \"w\" AS (PARTITION BY ");
         sql.word(self.run_key()).word(")), \"_pintle_runs\" AS MATERIALIZED (SELECT ");
         match self.planner.dialect {
@@ -55,18 +61,17 @@ impl Near<'_> {
                 sql.word("\"run\", \"middle\", max(").word(name::DISTANCE).word("\"middle\", \"point\")) AS \"wide\"");
             }
             Dialect::Postgres => {
-                sql.word(
-                    "row_number() OVER () AS \"run\", min(\"mideast\") AS \"east\", min(\"midnorth\") AS \"north\", array_agg(\"east\") AS \"easts\"",
-                );
-                sql.word(", array_agg(\"north\") AS \"norths\", array_agg(\"time\") AS \"times\", max(ST_Distance(");
+                sql.word("min(\"at\") AS \"begin\", max(\"at\") AS \"end\", min(\"mideast\") AS \"east\", min(\"midnorth\") AS \"north\"");
+                sql.word(", max(ST_Distance(");
                 sql.word("ST_MakePoint(\"mideast\", \"midnorth\")::geography");
                 sql.word(", ST_MakePoint(\"east\", \"north\")::geography)) AS \"wide\"");
             }
         }
         sql.word(", min(\"time\") AS \"first\", max(\"time\") AS \"last\" FROM \"_pintle_mine\" GROUP BY ");
         sql.word(self.run_key()).word(")");
-        if self.planner.dialect == Dialect::Sqlite {
-            self.sqlite_cells(sql);
+        match self.planner.dialect {
+            Dialect::Sqlite => self.sqlite_cells(sql),
+            Dialect::Postgres => self.postgres_all(sql),
         }
     }
 
@@ -141,33 +146,45 @@ impl Near<'_> {
             }
             Dialect::Postgres => {
                 self.postgres_near(sql);
-                sql.word(" AND \"d\".\"metres\" <= \"r1\".\"wide\"").word(ROUNDED).word(" + ");
-                self.metres(sql);
+                self.postgres_may_be_near(sql);
             }
         }
     }
 
-    /// ` GROUP BY` the other's place, which is told once; on PostgreSQL ` HAVING` a run that is near as a whole, or one of which a place is.
+    /// ` GROUP BY` the other's place, which is told once; on PostgreSQL a run must be near.
     pub(super) fn places_grouped(&self, sql: &mut Sql) {
         sql.word(" GROUP BY ");
-        self.key(sql, OTHER);
         if self.planner.dialect == Dialect::Sqlite {
+            self.key(sql, OTHER);
             return;
         }
-        sql.word(" HAVING bool_or((\"r1\".\"wide\" = 0 OR \"d\".\"metres\" + \"r1\".\"wide\"").word(ROUNDED);
-        sql.word(" <= ");
-        self.metres(sql);
-        sql.word(") AND \"d\".\"metres\" <= ");
-        self.metres(sql);
-        sql.word(") OR EXISTS (SELECT FROM \"_pintle_runs\" AS \"r\" CROSS JOIN");
-        sql.word(" unnest(\"r\".\"easts\", \"r\".\"norths\", \"r\".\"times\") AS \"m\"(\"east\", \"north\", \"time\")");
-        sql.word(" WHERE \"r\".\"run\" = ANY (array_agg(\"r1\".\"run\")) AND ST_Distance(");
-        sql.word("ST_MakePoint(\"m\".\"east\", \"m\".\"north\")::geography, ");
-        self.point(sql, OTHER);
-        sql.word(") <= ");
-        self.metres(sql);
-        self.near_in_time(sql);
-        sql.word(")");
+        let fields = (0..self.collection.fields.len()).filter(|field| !self.is_json(*field));
+        sql.list(fields, ", ", |sql, field| self.field(sql, OTHER, field));
+        self.postgres_near_one(sql);
+    }
+
+    /// The other's place, of which each is told once. Texts of JSON may be of a type that nothing groups by: they are the same in each.
+    pub(super) fn place_found(&self, sql: &mut Sql) {
+        sql.list(0..self.collection.fields.len(), ", ", |sql, field| {
+            let one = self.planner.dialect == Dialect::Postgres && self.is_json(field);
+            sql.word(if one { "(array_agg(" } else { "" });
+            self.field(sql, OTHER, field);
+            sql.word(if one { "))[1]" } else { "" });
+            self.name_of(sql, OTHER, field);
+        });
+    }
+
+    fn is_json(&self, field: usize) -> bool {
+        self.collection.fields[field].ty == Type::Json
+    }
+
+    /// `"_pintle_all"`: the subject's places, each at its number, so that those of a run are found at once.
+    fn postgres_all(&self, sql: &mut Sql) {
+        sql.word(", \"_pintle_all\" AS MATERIALIZED (SELECT ");
+        sql.list(["east", "north", "time"], ", ", |sql, name| {
+            sql.word("array_agg(").name(name).word(" ORDER BY \"at\") AS \"").word(name).word("s\"");
+        });
+        sql.word(" FROM \"_pintle_mine\")");
     }
 
     /// The run that a place is in, and the span of time.
@@ -241,7 +258,7 @@ impl Near<'_> {
     }
 
     /// ` AND` the times of a run's place and of the other's are not too far apart.
-    fn near_in_time(&self, sql: &mut Sql) {
+    pub(super) fn near_in_time(&self, sql: &mut Sql) {
         if let Some(apart) = self.answer.apart {
             sql.word(" AND ");
             self.seconds_of(sql, |sql| _ = sql.word("\"m\".\"time\""), |sql| self.time(sql, OTHER));

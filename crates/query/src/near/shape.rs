@@ -42,12 +42,17 @@ impl Near<'_> {
         self.grouped(sql);
         sql.word(") AS \"r").number(FOUND).word("\"");
         for (n, (join, _)) in joins.iter().enumerate() {
-            sql.word(" LEFT JOIN ");
+            // PostgreSQL cannot know how few there are: apart, and of one row, each is found by its key.
+            let apart = self.planner.dialect == Dialect::Postgres;
+            sql.word(if apart { " LEFT JOIN LATERAL (SELECT * FROM " } else { " LEFT JOIN " });
             sql.fragment(self.planner.scope(), join);
-            sql.word(" ON \"r").number(EMBEDDED + n).word("\".");
+            sql.word(if apart { " WHERE \"r" } else { " ON \"r" }).number(EMBEDDED + n).word("\".");
             let (_, (field, key)) = &joins[n];
             sql.name(key).word(" = ");
             self.found_field(sql, OTHER, *field);
+            if apart {
+                sql.word(" LIMIT 1) AS \"r").number(EMBEDDED + n).word("\" ON true");
+            }
         }
         self.ordered(sql);
         sql.word(" LIMIT ");
@@ -64,11 +69,12 @@ impl Near<'_> {
     fn with(&self, sql: &mut Sql) {
         match self.planner.dialect {
             Dialect::Sqlite => self.sqlite_days(sql),
-            Dialect::Postgres if self.by_runs() => _ = sql.word("WITH "),
+            Dialect::Postgres if self.answer.apart.is_none() => self.postgres_days(sql.word("WITH RECURSIVE ")),
             Dialect::Postgres => {}
         }
         if self.by_runs() {
-            sql.word(if self.planner.dialect == Dialect::Sqlite { ", " } else { "" });
+            let is_first = self.planner.dialect == Dialect::Postgres && self.answer.apart.is_some();
+            sql.word(if is_first { "WITH " } else { ", " });
             self.runs(sql);
         }
         sql.word(" ");
@@ -103,7 +109,7 @@ impl Near<'_> {
     /// What the pairs are found with: the fields of both places, or of the other alone.
     fn found(&self, sql: &mut Sql) {
         match self.answer.shape {
-            ProximityShape::Places => self.named_fields(sql, OTHER),
+            ProximityShape::Places => self.place_found(sql),
             ProximityShape::Pairs => {
                 self.named_fields(sql, MINE);
                 sql.word(", ");
@@ -189,6 +195,10 @@ impl Near<'_> {
     /// `"r1"."name" AS "c1_3"`, since both places have the same names.
     fn named_field(&self, sql: &mut Sql, row: usize, field: usize) {
         self.field(sql, row, field);
+        self.name_of(sql, row, field);
+    }
+
+    pub(super) fn name_of(&self, sql: &mut Sql, row: usize, field: usize) {
         sql.word(" AS \"c").number(row).word("_").number(field).word("\"");
     }
 

@@ -1,6 +1,6 @@
 //! Which policies a request falls under.
 
-use pintle_model::{CollectionId, Role};
+use pintle_model::{CollectionId, PipelineId, Role};
 
 use super::Planner;
 use crate::expr::{Expr, fold};
@@ -13,6 +13,8 @@ pub enum Right {
     Select,
     /// New rows.
     Insert,
+    /// New rows that come in by a pipeline.
+    Take(PipelineId),
     /// Rows that may be changed.
     UpdateUsing,
     /// What changed rows must satisfy.
@@ -26,7 +28,7 @@ impl Right {
     fn action(self) -> &'static str {
         match self {
             Right::Select => "select",
-            Right::Insert => "insert",
+            Right::Insert | Right::Take(_) => "insert",
             Right::UpdateUsing | Right::UpdateCheck => "update",
             Right::Delete => "delete",
         }
@@ -59,6 +61,7 @@ impl Planner {
         let policy = match right {
             Right::Select => &rules.select,
             Right::Insert => &rules.insert,
+            Right::Take(by) => rules.doors.iter().find(|(id, _)| *id == by).map_or(&rules.insert, |(_, policy)| policy),
             Right::UpdateUsing => &rules.update_using,
             Right::UpdateCheck => &rules.update_check,
             Right::Delete => &rules.delete,
@@ -100,8 +103,11 @@ impl Planner {
 
     fn denied(&self, collection: CollectionId, right: Right) -> Fault {
         let (name, action) = (&self.model.collection(collection).name, right.action());
-        Fault::new(FaultKind::Denied, format!("permission denied for table {name}"))
-            .hint(format!("`{name}` has no `{action}` policy, so only service_role may do this"))
+        let mut hint = format!("`{name}` has no `{action}` policy, so only service_role may do this");
+        if let (Right::Insert, Some((door, _))) = (right, self.rules[collection.0].doors.first()) {
+            hint.push_str(&format!("; its records come in by the pipeline at {}", self.model.pipeline(*door).path));
+        }
+        Fault::new(FaultKind::Denied, format!("permission denied for table {name}")).hint(hint)
     }
 
     /// The same, where each `exists` sees only the rows that its collection's own select policy lets the caller see.

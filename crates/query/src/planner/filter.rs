@@ -166,7 +166,7 @@ fn near(point: Expr, test: &Test) -> Option<Expr> {
 }
 
 /// Whether at most one row can pass: every field of the key, or a unique field, equals a value.
-pub(super) fn is_point(collection: &Collection, filter: &Filter) -> bool {
+pub(in crate::planner) fn is_point(collection: &Collection, filter: &Filter) -> bool {
     let mut equal = Vec::new();
     equalities(filter, &mut equal);
     (0..collection.key.len).all(|field| equal.contains(&field))

@@ -12,7 +12,7 @@ use pintle_model::{Collection, CollectionId, KeyOrigin, Role, Type};
 use super::Planner;
 use super::access::Right;
 use crate::expr::{Expr, fold};
-use crate::plan::{Action, Column, Param, Sort, Statement, WritePlan};
+use crate::plan::{Action, Apart, Column, Param, Sort, Statement, WritePlan};
 use crate::request::{Conflict, Filter, Returning, WriteShape};
 use crate::sql::Sql;
 use crate::{Dialect, Fault, FaultKind};
@@ -65,6 +65,8 @@ struct Statements {
     probe: Option<Statement>,
     write: Statement,
     bulk: Option<Statement>,
+    apart: Option<Vec<Apart>>,
+    locks: Vec<usize>,
     tells_new: bool,
     verdicts: usize,
     /// Whether the statement itself brings the rows into the order that was asked for.
@@ -81,6 +83,8 @@ impl Statements {
             probe: self.probe,
             write: self.write,
             bulk: self.bulk,
+            apart: self.apart,
+            locks: self.locks,
             tells_new: self.tells_new,
             verdicts: self.verdicts,
             columns: answers.columns,
@@ -100,7 +104,11 @@ impl Planner {
         let place = Place { collection, role };
         match shape {
             WriteShape::Insert { fields, conflict, returning } => {
-                self.insert(place, fields, conflict.as_ref(), returning)
+                self.insert(place, Right::Insert, fields, conflict.as_ref(), returning)
+            }
+            WriteShape::Take { by, fields, returning } => {
+                let conflict = Conflict { target: self.model.pipeline(*by).id.clone(), set: None, asked: false };
+                self.insert(place, Right::Take(*by), fields, Some(&conflict), returning)
             }
             WriteShape::Update { set, filter, returning } => self.update(place, set, filter, returning),
             WriteShape::Delete { filter, returning } => self.delete(place, filter, returning),
@@ -110,6 +118,7 @@ impl Planner {
     fn insert(
         &self,
         place: Place,
+        right: Right,
         fields: &[usize],
         conflict: Option<&Conflict>,
         returning: &Returning,
@@ -117,7 +126,7 @@ impl Planner {
         let answers = self.answers(place, returning)?;
         let new_row = |field: usize| Some(self.row_value(place, fields, field));
         // CREATE POLICY, INSERT: each row that is to be added must pass, whatever becomes of it on a conflict.
-        let mut checks = vec![self.right(place.collection, place.role, Right::Insert)?.replace(&new_row)];
+        let mut checks = vec![self.right(place.collection, place.role, right)?.replace(&new_row)];
         let mut on_key = Vec::new();
         // CREATE POLICY, SELECT: with RETURNING, new rows must pass the select policy too, or the command fails. The columns
         // that ON CONFLICT names are read just so.
@@ -191,7 +200,7 @@ impl Planner {
         let update = Update { set, condition, check };
         let statements = match self.dialect {
             Dialect::Sqlite => self.sqlite_update(place, update, &answers),
-            Dialect::Postgres => self.postgres_update(place, update, &answers),
+            Dialect::Postgres => self.postgres_update(place, update, filter, &answers),
         };
         Ok(statements.plan(place, Action::Update, answers, returning))
     }
@@ -206,7 +215,7 @@ impl Planner {
         let condition = fold(Expr::all([found, near, distinct_parts([policy, select])]), place.role);
         let statements = match self.dialect {
             Dialect::Sqlite => self.sqlite_delete(place, &condition, &answers),
-            Dialect::Postgres => self.postgres_delete(place, &condition, &answers),
+            Dialect::Postgres => self.postgres_delete(place, &condition, filter, &answers),
         };
         Ok(statements.plan(place, Action::Delete, answers, returning))
     }

@@ -14,7 +14,7 @@ mod typed;
 
 use std::sync::Arc;
 
-use pintle_model::{Collection, CollectionId, Diagnostic, KeyOrigin, Model, Policy};
+use pintle_model::{Collection, CollectionId, Diagnostic, KeyOrigin, Model, Pipeline, PipelineId, Policy};
 
 use crate::expr::Expr;
 use mistake::Mistake;
@@ -30,6 +30,15 @@ pub(crate) struct Rules {
     pub(crate) update_using: Option<Expr>,
     pub(crate) update_check: Option<Expr>,
     pub(crate) delete: Option<Expr>,
+    /// What pipelines into the collection that say so have in place of `insert`; none in it is a policy with a mistake.
+    pub(crate) doors: Vec<(PipelineId, Option<Expr>)>,
+}
+
+/// The pipelines into a collection that have a policy of their own.
+fn doors(model: &Model, into: CollectionId) -> impl Iterator<Item = (PipelineId, &Policy)> {
+    let into = move |(_, pipeline): &(usize, &Pipeline)| pipeline.into == into;
+    let pipelines = model.pipelines.iter().enumerate().filter(into);
+    pipelines.filter_map(|(n, pipeline)| Some((PipelineId(n), pipeline.insert.as_ref()?)))
 }
 
 /// Compiles every policy of a model.
@@ -61,10 +70,15 @@ pub(crate) fn compile(model: &Arc<Model>) -> Result<Vec<Rules>, Vec<Diagnostic>>
             update_using: one(policies.update.as_ref().map(|update| &update.using)),
             update_check: one(policies.update.as_ref().map(|update| &update.check)),
             delete: one(policies.delete.as_ref()),
+            doors: doors(model, CollectionId(n)).map(|(id, policy)| (id, one(Some(policy)))).collect(),
         });
     }
     for (n, collection) in model.collections.iter().enumerate() {
-        check_insert(model, collection, &rules[n], &mut diagnostics);
+        let insert = (collection.policies.insert.as_ref(), &rules[n].insert);
+        let doors = doors(model, CollectionId(n)).zip(&rules[n].doors);
+        for (policy, expr) in doors.map(|((_, policy), (_, expr))| (Some(policy), expr)).chain([insert]) {
+            check_insert(model, collection, policy, expr.as_ref(), &mut diagnostics);
+        }
         check_cycles(model, CollectionId(n), &rules, &mut diagnostics);
     }
     if diagnostics.is_empty() {
@@ -81,8 +95,14 @@ pub(crate) fn expression(model: &Model, collection: CollectionId, source: &str) 
 }
 
 /// Policies on insert are checked before the store counts a key.
-fn check_insert(model: &Arc<Model>, collection: &Collection, rules: &Rules, diagnostics: &mut Vec<Diagnostic>) {
-    let (Some(policy), Some(expr)) = (&collection.policies.insert, &rules.insert) else { return };
+fn check_insert(
+    model: &Arc<Model>,
+    collection: &Collection,
+    policy: Option<&Policy>,
+    expr: Option<&Expr>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let (Some(policy), Some(expr)) = (policy, expr) else { return };
     if collection.key.origin == KeyOrigin::Counted && expr.mentions(&|field| field == 0) {
         let name = &collection.fields[0].name;
         let mistake = Mistake::new(format!("an insert policy cannot speak of `{name}`, which the store counts"))
@@ -135,7 +155,8 @@ fn check_sizes(model: &Arc<Model>, rules: &[Rules], diagnostics: &mut Vec<Diagno
             (policies.update.as_ref().map(|u| &u.check), &rules[n].update_check),
             (policies.delete.as_ref(), &rules[n].delete),
         ];
-        for (policy, expr) in each {
+        let doors = doors(model, CollectionId(n)).zip(&rules[n].doors);
+        for (policy, expr) in each.into_iter().chain(doors.map(|((_, policy), (_, expr))| (Some(policy), expr))) {
             if let (Some(policy), Some(expr)) = (policy, expr)
                 && size(expr, rules, &mut known) > PARTS_MAX
             {

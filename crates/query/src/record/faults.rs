@@ -16,15 +16,15 @@ const SCHEMA_FAULTS_MAX: usize = 20;
 pub(crate) enum Words {
     /// PostgREST's and PostgreSQL's, as clients of `/rest/v1` know them.
     Postgrest,
-    /// Plain ones.
-    Plain,
+    /// Plain ones, of a `body` or a `record`.
+    Plain(&'static str),
 }
 
 impl Words {
     pub(super) fn readonly(self, field: &Field) -> String {
         match self {
             Words::Postgrest => format!("cannot insert a non-DEFAULT value into column \"{}\"", field.name),
-            Words::Plain => format!("`{}` is readonly: leave it out", field.name),
+            Words::Plain(_) => format!("`{}` is readonly: leave it out", field.name),
         }
     }
 
@@ -37,8 +37,8 @@ impl Words {
                     collection.name
                 )
             }
-            (Words::Plain, true) => format!("`{name}` must not be null"),
-            (Words::Plain, false) => format!("`{name}` is required"),
+            (Words::Plain(_), true) => format!("`{name}` must not be null"),
+            (Words::Plain(_), false) => format!("`{name}` is required"),
         }
     }
 
@@ -61,7 +61,7 @@ impl Words {
                 let fault = unknown_column(collection, name);
                 (fault.message, fault.hint)
             }
-            Words::Plain => {
+            Words::Plain(_) => {
                 let hint = nearest(collection, name).map(|near| format!("did you mean `{near}`?"));
                 (format!("`{name}` is no field of `{}`", collection.name), hint)
             }
@@ -72,7 +72,7 @@ impl Words {
     pub(super) fn no_json(self, place: &str) -> Fault {
         match self {
             Words::Postgrest => Fault::new(FaultKind::Body, "Empty or invalid json").details(place),
-            Words::Plain => Fault::new(FaultKind::Body, format!("the body is no JSON: {place}")),
+            Words::Plain(what) => Fault::new(FaultKind::Body, format!("the {what} is no JSON: {}", within(place))),
         }
     }
 
@@ -83,9 +83,16 @@ impl Words {
             Words::Postgrest => {
                 Fault::new(FaultKind::Body, format!("the body must be an object or an array of objects: {place}"))
             }
-            Words::Plain => Fault::new(FaultKind::Body, format!("the body must be an object: {place}")),
+            Words::Plain(what) => {
+                Fault::new(FaultKind::Body, format!("the {what} must be an object: {}", within(place)))
+            }
         }
     }
+}
+
+/// A place without the line where there is one line: that of a stream or a file is told elsewhere.
+fn within(place: &str) -> String {
+    place.replace(" at line 1 column ", " at column ")
 }
 
 fn at(inside: &str) -> String {

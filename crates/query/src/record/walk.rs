@@ -33,6 +33,7 @@ pub(super) fn walk(reader: Reader<'_>, body: &[u8]) -> Result<Rows, Fault> {
     let many = state.rows.many;
     parsed.map_err(|error| match error.classify() {
         serde_json::error::Category::Data => reader.words.no_object(many, &error.to_string()),
+        _ if body.trim_ascii().is_empty() => reader.words.no_json("it is empty"),
         _ => reader.words.no_json(&error.to_string()),
     })?;
     match state.faults.into_fault() {

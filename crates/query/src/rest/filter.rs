@@ -18,7 +18,8 @@ const TREE_DEPTH_MAX: usize = 16;
 const REGEXES_MAX: usize = 4;
 /// Values of a list that are bound as they are.
 const FEW: usize = 8;
-/// Values that one request may bind: databases bound them (SQLite at 32766).
+/// Values that one request may bring: databases bound them (SQLite at 32766). What long lists are filled up with comes on top, and
+/// is never more than them.
 const VALUES_MAX: usize = 10_000;
 
 /// Characters that the message of a wrong value may have: about a hundred of them the value's.
@@ -32,6 +33,8 @@ pub(crate) struct Scope<'a> {
     /// Whose form values have that each dialect takes in its own.
     dialect: Dialect,
     pub(crate) values: Vec<Value>,
+    /// How many of the values only fill lists up.
+    filling: usize,
     /// How many regular expressions were read.
     regexes: usize,
 }
@@ -46,12 +49,12 @@ pub(super) enum Place {
 impl<'a> Scope<'a> {
     /// A scope without any values so far.
     pub(crate) fn new(collection: &'a Collection, dialect: Dialect) -> Scope<'a> {
-        Scope { collection, dialect, values: Vec::new(), regexes: 0 }
+        Scope { collection, dialect, values: Vec::new(), filling: 0, regexes: 0 }
     }
 
     /// Takes a value, and tells its slot.
     pub(crate) fn bind(&mut self, value: Value) -> Result<usize, Fault> {
-        if self.values.len() == VALUES_MAX {
+        if self.values.len() - self.filling == VALUES_MAX {
             let message = format!("a request may hold at most {VALUES_MAX} values");
             return Err(Fault::new(FaultKind::Parse, message).hint("ask in several requests"));
         }
@@ -159,7 +162,8 @@ impl<'a> Scope<'a> {
             }
             false => None,
         };
-        let operator = Operator::parse(operator).ok_or_else(|| start.unexpected(OPERATOR))??;
+        let unknown = || Fault { kind: FaultKind::UnknownOperator, ..start.unexpected(OPERATOR) };
+        let operator = Operator::parse(operator).ok_or_else(unknown)??;
         if !cursor.eat(".") {
             return Err(cursor.unexpected("\".\""));
         }
@@ -211,12 +215,14 @@ impl<'a> Scope<'a> {
         let mut tests = Vec::new();
         let mut elements = array(cursor)?;
         // As long lists are filled up; expressions are few.
-        if elements.len() > FEW && !matches!(operator, Operator::Match { .. }) {
+        let given = elements.len();
+        if given > FEW && !matches!(operator, Operator::Match { .. }) {
             let last = elements.last().cloned().unwrap_or_default();
-            let room = VALUES_MAX - self.values.len();
-            elements.resize(elements.len().next_power_of_two().min(room.max(elements.len())), last);
+            elements.resize(filled(given), last);
         }
-        for element in elements {
+        for (n, element) in elements.into_iter().enumerate() {
+            // Each brings one value.
+            self.filling += usize::from(n >= given);
             let test = match element {
                 Some(text) => self.plain(target, operator, &text)?,
                 None => operator.test(self.bind(Value::Null)?),
@@ -229,9 +235,10 @@ impl<'a> Scope<'a> {
     /// Repeats the last value of a long list up to a power of two: lists of any length then have a few shapes, and so
     /// a few plans and statements.
     fn pad(&mut self, slots: &mut Vec<usize>) -> Result<(), Fault> {
-        let wanted = slots.len().next_power_of_two().min(slots.len() + VALUES_MAX - self.values.len());
+        let wanted = filled(slots.len());
         let Some(last) = slots.last().and_then(|slot| self.values.get(*slot)).cloned() else { return Ok(()) };
         while slots.len() > FEW && slots.len() < wanted {
+            self.filling += 1;
             slots.push(self.bind(last.clone())?);
         }
         Ok(())
@@ -274,6 +281,11 @@ impl<'a> Scope<'a> {
     fn ty(&self, target: &Target) -> Type {
         target.ty(self.collection.fields[target.field].ty)
     }
+}
+
+/// How long a long list is filled up to.
+fn filled(given: usize) -> usize {
+    given.next_power_of_two().min(VALUES_MAX).max(given)
 }
 
 /// A value that is none of its type.

@@ -110,8 +110,11 @@ impl Operator {
             return Ok(());
         }
         let message = format!("operator does not exist: {} {sign} unknown", ty.pg_name());
-        Err(Fault::new(FaultKind::UndefinedOperator, message)
-            .hint(format!("No operator matches: this one is for {} fields.", wanted.name())))
+        let hint = match ty {
+            Type::Point => "No operator matches: places are found by `dwithin`, `bbox` and `within`.".to_owned(),
+            _ => format!("No operator matches: this one is for {} fields.", wanted.name()),
+        };
+        Err(Fault::new(FaultKind::UndefinedOperator, message).hint(hint))
     }
 }
 

@@ -71,8 +71,8 @@ impl Sql {
         self
     }
 
-    /// `unnest($1::type[], …) AS "_pintle_rows"("c0", …)`: a row for each row that is written.
-    pub(crate) fn unnested(&mut self, types: &[Type]) -> &mut Sql {
+    /// `unnest($1::type[], …) AS "_pintle_rows"("c0", …)`: a row for each row that is written, with its `"rank"` if that is asked for.
+    pub(crate) fn unnested(&mut self, types: &[Type], ranked: bool) -> &mut Sql {
         let array = |sql: &mut Sql, (n, ty): (usize, &Type)| {
             sql.params.push(Param::Rows(n));
             sql.types.push(*ty);
@@ -85,8 +85,13 @@ impl Sql {
             };
             sql.word("[]");
         };
-        self.word("unnest(").list(types.iter().enumerate(), ", ", array).word(") AS \"_pintle_rows\"(");
-        self.list(0..types.len(), ", ", |sql, n| _ = sql.word("\"c").number(n).word("\"")).word(")")
+        self.word("unnest(").list(types.iter().enumerate(), ", ", array);
+        if ranked {
+            self.word(", ").bind(Param::Ranks, Type::Integer).word("[]");
+        }
+        self.word(") AS \"_pintle_rows\"(");
+        self.list(0..types.len(), ", ", |sql, n| _ = sql.word("\"c").number(n).word("\""));
+        self.word(if ranked { ", \"rank\")" } else { ")" })
     }
 
     /// Adds words of SQL that stand in this crate's source.

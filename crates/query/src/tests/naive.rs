@@ -102,7 +102,7 @@ impl World<'_> {
             Param::Role => Value::Text(self.caller.role.name().to_owned()),
             Param::Claim(name) => text(self.caller.claims.get(name)),
             Param::Now => Value::Timestamp(self.now),
-            Param::Row(_) | Param::Rows(_) => panic!("policies know no row to write"),
+            Param::Row(_) | Param::Rows(_) | Param::Ranks => panic!("policies know no row to write"),
         }
     }
 }

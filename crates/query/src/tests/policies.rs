@@ -164,6 +164,23 @@ fn an_insert_policy_cannot_speak_of_a_counted_key() {
 }
 
 #[test]
+fn the_policy_of_a_pipeline_is_checked_as_that_of_its_collection() {
+    let manifest = manifest("open");
+    let with =
+        |insert: &str| format!("{manifest}pipelines:\n  notes: {{ path: /notes, into: notes, insert: {insert} }}\n");
+    assert_eq!(mistakes(&with("open")), []);
+    for (insert, message) in [
+        ("opn", "`notes` has no field `opn`"),
+        ("id > 5", "an insert policy cannot speak of `id`, which the store counts"),
+    ] {
+        let found = mistakes(&with(insert));
+        let [one] = &found[..] else { panic!("{insert}: {found:?}") };
+        assert_eq!(one.message, message);
+        assert!(one.file.text[one.span.start..].starts_with(insert), "{:?}", one.span);
+    }
+}
+
+#[test]
 fn long_policies_are_read_or_refused_but_never_overflow() {
     let repeat = |head: &str, part: &str| format!("{head}{}", part.repeat(8000 / part.len()));
     assert_eq!(mistakes(&manifest(&repeat("open", " and open"))), []);

@@ -9,7 +9,7 @@ use regex::Regex;
 use super::plans::{MANIFEST, NOTES, city, eq, item, read, returning};
 use super::*;
 use crate::WritePlan;
-use crate::plan::Param;
+use crate::plan::{Apart, Param};
 use crate::request::*;
 use crate::sql::index_part;
 
@@ -137,6 +137,25 @@ fn an_insert_fails_by_itself_where_the_policy_forbids_it() {
 }
 
 #[test]
+fn rows_of_a_bulk_insert_that_leaves_others_alone_come_back_with_what_tells_them_apart() {
+    let insert = |fields: Vec<usize>, conflict: Option<Conflict>| {
+        let shape = WriteShape::Insert { fields, conflict, returning: Returning::default() };
+        planner(MANIFEST).plan_write(NOTES, Role::ServiceRole, shape).unwrap()
+    };
+    let on_key = |set| Some(Conflict { target: vec![0], set, asked: false });
+    let given = insert(vec![1, 0], on_key(None));
+    assert_eq!(given.apart, Some(vec![Apart { at: 1, ty: Type::Integer }]));
+    let bulk = &given.bulk.as_ref().unwrap().sql;
+    assert!(bulk.contains(r#" RETURNING (xmax = 0), "id", _pintle_count_past("#), "{bulk}");
+    // What alone has no such column.
+    assert!(given.write.sql.contains(" RETURNING (xmax = 0), _pintle_count_past("), "{}", given.write.sql);
+    // A key that is counted is always new, and a row that is changed is not left alone.
+    assert_eq!(insert(vec![1], on_key(None)).apart, Some(Vec::new()));
+    assert_eq!(insert(vec![1], None).apart, Some(Vec::new()));
+    assert_eq!(insert(vec![0, 1], on_key(Some(vec![1]))).apart, None);
+}
+
+#[test]
 fn what_needs_no_check_is_a_plain_insert() {
     let insert = |fields: Vec<usize>| {
         let shape = WriteShape::Insert { fields, conflict: None, returning: Returning::default() };
@@ -179,7 +198,34 @@ fn an_update_asks_its_check_of_the_rows_that_it_finds_and_sorts_them_itself() {
     );
     let set = WriteShape::Update { set: vec![(4, 0)], filter: Filter::all(), returning: Returning::default() };
     let plan = planner(MANIFEST).plan_write(NOTES, Role::ServiceRole, set).unwrap();
-    assert_eq!(plan.write.sql, r#"UPDATE "notes" SET "score" = $1::float8"#);
+    let (update, delete) = (
+        r#"UPDATE "notes" SET "score" = $1::float8 WHERE ("id") IN (SELECT "id" FROM "notes" ORDER BY "id" FOR NO KEY UPDATE)"#,
+        r#"DELETE FROM "notes" WHERE ("title" = $1::text) AND ("id") IN (SELECT "id" FROM "notes" WHERE ("title" = $1::text) ORDER BY "id" FOR UPDATE)"#,
+    );
+    assert_eq!(plan.write.sql, update, "several are locked in one order");
+    let shape = WriteShape::Delete { filter: eq(1, 0), returning: Returning::default() };
+    assert_eq!(planner(MANIFEST).plan_write(NOTES, Role::ServiceRole, shape).unwrap().write.sql, delete);
+}
+
+#[test]
+fn rows_go_in_by_what_must_be_unique_and_keys_are_counted_as_they_came() {
+    let insert = |fields: Vec<usize>, target: Option<usize>| {
+        let conflict = target.map(|field| Conflict { target: vec![field], set: None, asked: false });
+        let shape = WriteShape::Insert { fields, conflict, returning: Returning::default() };
+        let plan = planner(MANIFEST).plan_write(NOTES, Role::ServiceRole, shape).unwrap();
+        agree(plan.bulk.as_ref().unwrap());
+        (plan.locks.clone(), plan.bulk.clone().unwrap())
+    };
+    assert_eq!(insert(vec![1, 4], None).0, Vec::<usize>::new(), "nobody can meet");
+    let (by_key, bulk) = insert(vec![1, 0], None);
+    assert_eq!((by_key, bulk.params), (vec![1], vec![Param::Rows(0), Param::Rows(1)]));
+    let (by_code, bulk) = insert(vec![1, 6], Some(6));
+    assert_eq!((by_code, bulk.params), (vec![1], vec![Param::Rows(0), Param::Rows(1), Param::Ranks]));
+    assert_eq!(
+        bulk.sql,
+        r#"INSERT INTO "notes" ("id", "title", "code") SELECT "_pintle_rows"."key", "_pintle_rows"."c0"::text, "_pintle_rows"."c1"::text FROM (SELECT *, nextval(pg_get_serial_sequence('"notes"', 'id')::regclass) AS "key" FROM unnest($1::text[], $2::text[], $3::int8[]) AS "_pintle_rows"("c0", "c1", "rank")) AS "_pintle_rows" ORDER BY "_pintle_rows"."rank" ON CONFLICT ("code") DO NOTHING RETURNING (xmax = 0), "code""#
+    );
+    assert_eq!(insert(vec![6, 0], Some(6)).0, [0, 1], "what a conflict is looked for by comes first");
 }
 
 #[test]

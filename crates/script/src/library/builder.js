@@ -4,8 +4,12 @@ import { native, ask, placed } from "./native.js";
 import { DatabaseError } from "./errors.js";
 import { Raw } from "./request.js";
 
+const { captureStackTrace } = Error;
+
 const text = (value) => {
+  if (typeof value === "string") return value;
   if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return value.toJSON();
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return JSON.stringify(value);
   return String(value);
 };
@@ -20,7 +24,7 @@ const list = (values) => `(${[...new Set(values)].map(listed).join(",")})`;
 
 // Whitespace outside of quotes has no meaning in a `select`.
 function squeezed(columns) {
-  if (!/\s/.test(columns)) return columns;
+  if (columns === "*" || !/\s/.test(columns)) return columns;
   let quoted = false;
   return [...columns]
     .filter((letter) => {
@@ -30,14 +34,11 @@ function squeezed(columns) {
     .join("");
 }
 
-const columnsOf = (rows) =>
-  native
-    .columns(rows)
-    .map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`)
-    .join(",");
+const named = (columns) => columns.map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`).join(",");
 
-// What is written, as pieces of JSON: between each two of them stands the request's body as it came.
-function written(rows) {
+// What is written, as pieces of JSON: between each two of them stands the request's body as it came. Of many rows `columns`, if they are said.
+function written(rows, columns) {
+  if (columns !== undefined && Array.isArray(rows)) return [native.rows(rows, columns)];
   if (Array.isArray(rows) || typeof rows?.toJSON === "function" || !Object.values(rows ?? {}).some(Raw.is)) {
     return [JSON.stringify(rows)];
   }
@@ -67,8 +68,13 @@ const done = (status, data, count) => ({ error: null, data, count: count ?? null
 export class Query {
   #throws = false;
   #sent;
-  // Where the script made it.
-  #origin = new Error();
+  // Where the script made it: its `stack`.
+  #origin = {};
+
+  constructor() {
+    // The library's own frames are left out: each takes as long as some steps of a script.
+    captureStackTrace(this.#origin, new.target);
+  }
 
   throwOnError() {
     this.#throws = true;
@@ -89,8 +95,11 @@ export class Query {
     return this.#sent.finally(run);
   }
 
-  async #send() {
-    const [status, body, count] = await ask((id) => this.send(id));
+  #send() {
+    return ask((id) => this.send(id), this.#origin, (found) => this.#answer(found[0], found[1], found[2]));
+  }
+
+  #answer(status, body, count) {
     const answer = status >= 400 ? this.failed(status, body ?? {}) : this.shape(status, body, count);
     if (this.#throws && answer.error) throw answer.error;
     return answer;
@@ -118,13 +127,13 @@ export class Builder extends Query {
   #body;
   #one; // undefined, "single" or "maybe"
 
-  constructor(collection, method, { count, head, prefer = [] } = {}, query = [], rows = undefined) {
+  constructor(collection, method, { count, head, prefer = [] } = {}, query = [], rows = undefined, columns = undefined) {
     super();
     this.#collection = collection;
     this.#method = head ? "HEAD" : method;
     this.#prefer = count ? [...prefer, `count=${count}`] : prefer;
     this.#query = query;
-    this.#body = rows === undefined ? [] : written(rows);
+    this.#body = rows === undefined ? [] : written(rows, columns);
   }
 
   #add(name, value) {
@@ -226,10 +235,16 @@ export class Builder extends Query {
 
   // Hands it to Rust; what is drawn comes back as a picture.
   send(id, picture) {
-    const query = this.#query.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+    let query = "";
+    for (let at = 0; at < this.#query.length; at++) {
+      const pair = this.#query[at];
+      query += `${at > 0 ? "&" : ""}${encodeURIComponent(pair[0])}=${encodeURIComponent(pair[1])}`;
+    }
     const one = this.#one === "single" || (this.#one === "maybe" && this.#method !== "GET");
-    const prefer = this.#prefer.join(",");
-    native.database(id, [this.#method, this.#collection, query.join("&"), prefer, ...this.#body], one, picture);
+    const prefer = this.#prefer.length > 0 ? this.#prefer.join(",") : "";
+    const parts = [this.#method, this.#collection, query, prefer];
+    for (let at = 0; at < this.#body.length; at++) parts.push(this.#body[at]);
+    native.database(id, parts, one, picture);
     this.#body = [];
   }
 }
@@ -256,12 +271,13 @@ export class Collection {
     return this.#write(rows, query, [`resolution=${options.ignoreDuplicates ? "ignore" : "merge"}-duplicates`], options);
   }
 
-  #write(rows, query, prefer, { count, defaultToNull = true } = {}) {
+  #write(rows, query, prefer, { count, defaultToNull = true, columns } = {}) {
     if (!defaultToNull) prefer.push("missing=default");
+    if (columns?.length === 0) throw new TypeError("columns: [] writes nothing: name at least one column, or leave `columns` out");
     // Rows may differ in their keys: what one lacks is null, or its default.
-    const columns = Array.isArray(rows) ? columnsOf(rows) : "";
-    if (columns !== "") query.push(["columns", columns]);
-    return new Builder(this.#name, "POST", { count, prefer }, query, rows);
+    const names = columns ?? (Array.isArray(rows) ? native.columns(rows) : []);
+    if (names.length > 0) query.push(["columns", named(names)]);
+    return new Builder(this.#name, "POST", { count, prefer }, query, rows, columns);
   }
 
   update(values, options) {

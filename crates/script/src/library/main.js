@@ -26,23 +26,31 @@ function failed(thrown) {
   }
 }
 
-let main;
+// The script's default export, and the request that it is called with, which is the same one in each call: all that a call makes of it is
+// undone.
+let main, request;
 
-const call = () => {
-  (async () => answer(await main(makeRequest())))().catch(failed);
-};
+async function run() {
+  try {
+    answer(await main(request));
+  } catch (thrown) {
+    failed(thrown);
+  }
+}
 
 // Called by Rust before `install`.
 export function rehearse() {
+  request = makeRequest();
   return warm((played) => {
     main = played;
-    call();
+    run();
   });
 }
 
 // The functions that Rust calls. `functions` are Rust's own, `environment` is what the script sees as `env`.
 export function install(functions, environment, rehearsed) {
   give(Object.freeze(functions));
+  request = makeRequest();
   for (const [name, value] of Object.entries({ ...seen, env: Object.freeze(environment) })) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   }
@@ -52,14 +60,15 @@ export function install(functions, environment, rehearsed) {
     rehearsed,
     settle,
     describe,
-    // The script's default export.
     use(chosen) {
       main = chosen;
     },
-    call,
+    call() {
+      run();
+    },
     produce() {
       (async () => {
-        const { params } = makeRequest();
+        const { params } = request;
         const unread = new Set(Object.keys(params));
         const asked = new Set();
         const told = { get: (values, name) => (unread.delete(name), asked.add(name), values[name]) };

@@ -11,21 +11,29 @@ export function give(functions) {
   native = functions;
 }
 
-// Calls `send` with a number; the promise gets what Rust settles under it. `origin` is an Error made where the script asked.
-export function ask(send, origin) {
+// Calls `send` with a number; the promise gets what Rust settles under it, or what `shape` makes of that. `origin` has the stack of where
+// the script asked.
+export function ask(send, origin, shape) {
   return new Promise((resolve, reject) => {
     const id = ++last;
     send(id);
-    waiting.set(id, { resolve, reject, origin });
+    waiting.set(id, { resolve, reject, origin, shape });
   });
 }
 
 // Called by Rust. `refusal` is a message, or undefined.
 export function settle(id, refusal, answer) {
-  const { resolve, reject, origin } = waiting.get(id);
+  const { resolve, reject, origin, shape } = waiting.get(id);
   waiting.delete(id);
-  if (refusal === undefined) resolve(answer);
-  else reject(placed(new Error(refusal), origin));
+  if (refusal !== undefined) {
+    reject(placed(new Error(refusal), origin));
+    return;
+  }
+  try {
+    resolve(shape === undefined ? answer : shape(answer));
+  } catch (thrown) {
+    reject(thrown);
+  }
 }
 
 // The error with the stack of where the script asked: by now that is over.

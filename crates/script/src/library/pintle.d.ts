@@ -137,7 +137,7 @@ type Part<Name, Which extends string> = Name extends keyof Collections
   ? Collections[Name] extends { [P in Which]: infer Type } ? Type : any
   : any;
 type Column<Row> = 0 extends 1 & Row ? string : (keyof Row & string) | `${string}.${string}` | `${string}->${string}`;
-type Value<Row, Name> = Name extends keyof Row ? Row[Name] | null : any;
+type Value<Row, Name> = Name extends keyof Row ? Row[Name] | (string extends Row[Name] ? Uint8Array : never) | null : any;
 type Operator =
   | "eq" | "neq" | "gt" | "gte" | "lt" | "lte" | "like" | "ilike" | "match" | "imatch" | "is" | "isdistinct" | "in" | "cs" | "cd"
   | "dwithin" | "bbox" | "within"
@@ -198,16 +198,25 @@ interface Builder<Row, Data, Certainty extends boolean = false>
 
 type Count = "exact" | "planned" | "estimated";
 
+/** Options of `insert` and `upsert`. */
+interface WriteOptions<Insert> {
+  count?: Count;
+  /** Whether what a row lacks of the columns is null, which is so unless this is `false`, or takes its default. */
+  defaultToNull?: boolean;
+  /** The columns that are written, whatever else the rows have; without it, all that they have. */
+  columns?: (keyof Insert & string)[];
+}
+
 /** What `db.from(…)` gives. */
 interface Collection<Row, Insert, Update> {
   /** Rows with these columns: `"id,name,first:data->a"`. `head` counts without rows. */
   select(columns?: string, options?: { count?: Count; head?: boolean }): Builder<Row, Row[]>;
   /** Adds one row or many, in one statement. Rows may differ in their keys. */
-  insert(rows: Insert | Insert[], options?: { count?: Count; defaultToNull?: boolean }): Builder<Row, null>;
+  insert(rows: Insert | Insert[], options?: WriteOptions<Insert>): Builder<Row, null>;
   /** Adds rows, or changes those that are there: by the key, or by the unique columns that `onConflict` names. */
   upsert(
     rows: Insert | Insert[],
-    options?: { onConflict?: string; ignoreDuplicates?: boolean; count?: Count; defaultToNull?: boolean },
+    options?: WriteOptions<Insert> & { onConflict?: string; ignoreDuplicates?: boolean },
   ): Builder<Row, null>;
   /** Changes the rows that the filters choose. */
   update(values: Update, options?: { count?: Count }): Builder<Row, null>;

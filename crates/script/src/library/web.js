@@ -1,6 +1,15 @@
-// Some of the web's own: text and base64.
+// Some of the web's own: text and base64. And bytes as JSON: as the data API takes and gives them.
 
 import { native } from "./native.js";
+
+Object.defineProperty(Uint8Array.prototype, "toJSON", {
+  value() {
+    return `\\x${this.toHex()}`;
+  },
+  writable: true,
+  configurable: true,
+  enumerable: false,
+});
 
 export class TextEncoder {
   encoding = "utf-8";

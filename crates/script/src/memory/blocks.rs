@@ -7,6 +7,8 @@ use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes before each block: its size.
 const HEADER_BYTES: usize = size_of::<usize>();
@@ -104,11 +106,16 @@ pub(super) struct Blocks {
     over: Box<dyn Fn() -> bool>,
     /// Whether a block was refused since the time was over.
     pub(super) late: bool,
+    /// Bytes that are left for the call's end, once the engine is about to end it.
+    pub(super) end: Arc<AtomicUsize>,
 }
 
 /// Bytes of a block that is worth a look at the clock: functions of the engine that work long without one, as the product of large BigInts does,
 /// begin with a block for what they make.
 const TIMED_BYTES_MIN: usize = 512;
+/// Bytes for the error by which the engine ends a call whose time is over, whatever else is refused: what it throws where there is no room for that,
+/// a script could catch, and go on.
+pub(super) const END_BYTES: usize = 64 << 10;
 
 /// The size that a small block of so many bytes (with its header) has, and its place among the sizes.
 fn small(bytes: usize) -> (usize, usize) {
@@ -134,22 +141,30 @@ impl Blocks {
             ran_out: false,
             over,
             late: false,
+            end: Arc::default(),
         }
+    }
+
+    /// Whether a block is for the call's end.
+    fn is_of_the_end(&self, size: usize) -> bool {
+        self.end.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)).is_ok()
     }
 
     /// Whether a block of so many bytes comes too late.
     fn is_late(&mut self, size: usize) -> bool {
-        let late = size >= TIMED_BYTES_MIN && (self.over)();
+        let late = size >= TIMED_BYTES_MIN && (self.over)() && !self.is_of_the_end(size);
         self.late |= late;
         late
     }
 
     /// A block of `size` bytes, or null where the limit or the system has no more, or the time is over.
     pub(super) fn allocate(&mut self, size: usize) -> *mut u8 {
-        if self.is_late(size) {
-            return ptr::null_mut();
-        }
-        if size > self.limit.saturating_sub(self.places.used) {
+        if self.is_late(size) { ptr::null_mut() } else { self.take(size) }
+    }
+
+    /// The same at any time.
+    fn take(&mut self, size: usize) -> *mut u8 {
+        if size > self.limit.saturating_sub(self.places.used) && !self.is_of_the_end(size) {
             self.ran_out = true;
             return ptr::null_mut();
         }
@@ -251,7 +266,7 @@ impl Blocks {
                 if resized { start.add(HEADER_BYTES) } else { ptr::null_mut() }
             };
         }
-        let new = self.allocate(size);
+        let new = self.take(size);
         if !new.is_null() {
             // SAFETY: both are blocks of at least so many bytes, and not the same.
             unsafe {
@@ -332,6 +347,7 @@ impl Blocks {
         self.chunks.truncate(kept.chunks);
         self.ran_out = false;
         self.late = false;
+        self.end.store(0, Ordering::Relaxed);
         for Image { start, content } in &kept.images {
             // SAFETY: it was copied from there, and the chunk still stands.
             unsafe { ptr::copy_nonoverlapping(content.as_ptr(), start.cast(), content.len()) }

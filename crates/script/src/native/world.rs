@@ -1,16 +1,15 @@
 //! The request, the answer, and what is asked of the host.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rquickjs::function::Opt;
-use rquickjs::{Array, Atom, Ctx, Exception, Object, Result, Value};
+use rquickjs::{Array, Ctx, Exception, Object, Result, Value};
 
-use super::{Octets, bytes, json, set};
+use super::{Octets, bytes, json, rows, set};
 use crate::failure::Failure;
-use crate::state::{Asked, Clock, Shared, State};
+use crate::state::{Asked, Shared, State};
 use crate::{Body, DbRequest, FetchRequest, Level, Request, Response};
 
 pub(super) fn add<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
@@ -103,7 +102,11 @@ fn data<'js>(native: &Object<'js>, shared: &Arc<Shared>) -> Result<()> {
         };
     set(native, "database", database)?;
     let state = Arc::clone(shared);
-    set(native, "columns", move |ctx: Ctx<'js>, rows: Array<'js>| columns(&ctx, &rows, &state.clock))?;
+    set(native, "columns", move |ctx: Ctx<'js>, rows: Array<'js>| rows::columns(&ctx, &rows, &state.clock))?;
+    let state = Arc::clone(shared);
+    set(native, "rows", move |ctx: Ctx<'js>, rows: Array<'js>, columns: Vec<rquickjs::String<'js>>| {
+        rows::json(&ctx, &rows, &columns, &state)
+    })?;
     let state = Arc::clone(shared);
     set(native, "sql", move |ctx: Ctx<'js>, id: u32, text: String, params: String, picture: Opt<Option<String>>| {
         ask(&ctx, &state, Asked::Sql { id, text, params: Bytes::from(params), picture: picture.0.flatten() })
@@ -125,29 +128,6 @@ fn around(pieces: &[String], body: &Body) -> Bytes {
     let json = if let Body::Json(json) = body { &json[..] } else { b"null" };
     let pieces: Vec<&[u8]> = pieces.iter().map(String::as_bytes).collect();
     Bytes::from(pieces.join(json))
-}
-
-/// The names that rows have, each once. Most rows have those of the one before, in its order.
-fn columns<'js>(ctx: &Ctx<'js>, rows: &Array<'js>, clock: &Clock) -> Result<Vec<Value<'js>>> {
-    let (mut known, mut names, mut last) = (HashSet::new(), Vec::new(), Vec::new());
-    for row in rows.iter::<Value<'js>>() {
-        if clock.is_over() {
-            return Err(Exception::throw_message(ctx, "the time is over"));
-        }
-        let row = row?;
-        let Some(row) = row.as_object() else { continue };
-        let keys: Vec<Atom<'js>> = row.keys().collect::<Result<_>>()?;
-        if keys == last {
-            continue;
-        }
-        for key in &keys {
-            if known.insert(key.clone()) {
-                names.push(key.to_value()?);
-            }
-        }
-        last = keys;
-    }
-    Ok(names)
 }
 
 /// The network and the log.

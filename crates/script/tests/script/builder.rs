@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pintle_script::{Body, DbAnswer, DbRequest, Request};
+use pintle_script::{Body, DbAnswer, DbRequest, Failure, Request};
 
 use crate::host::{World, answer_in, call, compile, engine, failure, request};
 
@@ -157,6 +157,43 @@ fn rows_that_differ_name_all_their_columns_once_in_their_order() {
 }
 
 #[test]
+fn columns_that_are_named_are_written_as_json_has_them_and_no_others() {
+    let cases = [
+        ("[{ id: 1, b: 2 }, { b: 3 }]", "['id']", r#"[{"id":1},{}]"#),
+        (
+            "[{ b: null, a: true, c: 1.5 }, { a: -0, b: 2 ** 40 }]",
+            "['a', 'b']",
+            r#"[{"a":true,"b":null},{"a":0,"b":1099511627776}]"#,
+        ),
+        ("[{ a: undefined, b: () => 1, c: Symbol('s'), d: NaN }]", "['a', 'b', 'c', 'd']", r#"[{"d":null}]"#),
+        (r"[{ n: 'é\n\u0001\ud800' }]", "['n']", r#"[{"n":"é\n\u0001\ud800"}]"#),
+        (
+            "[{ a: { b: [1, new Date(0)] }, b: 'x'.repeat(3) + 'y' }]",
+            "['a', 'b']",
+            r#"[{"a":{"b":[1,"1970-01-01T00:00:00.000Z"]},"b":"xxxy"}]"#,
+        ),
+        ("[null, 5, [1], () => 1]", "['a']", "[null,5,[1],null]"),
+        // What JSON has nothing for is not there.
+        ("[{ a: { toJSON() {} }, b: new Proxy(() => 1, {}), c: 1 }]", "['a', 'b', 'c']", r#"[{"c":1}]"#),
+        ("[{ a: 1, toJSON() { return { a: 2 } } }, { toJSON() {} }]", "['a']", r#"[{"a":2},null]"#),
+        ("[{ a: 1, toJSON: 2 }]", "['a']", r#"[{"a":1}]"#),
+        ("[]", "['a']", "[]"),
+        // One row is written as it is.
+        ("{ a: 1, b: 2 }", "['a']", r#"{"a":1,"b":2}"#),
+    ];
+    for (rows, columns, json) in cases {
+        let asked = asked(&format!("db.from('x').insert({rows}, {{ columns: {columns} }})"));
+        assert_eq!(asked.body.as_deref().map(|body| std::str::from_utf8(body).unwrap()), Some(json), "{rows}");
+    }
+    let Failure::Thrown { message, .. } = failure("await db.from('x').insert({ a: 1 }, { columns: [] })") else {
+        panic!()
+    };
+    assert_eq!(message, "TypeError: columns: [] writes nothing: name at least one column, or leave `columns` out");
+    let asked = asked(r#"db.from('x').upsert([{ id: 1 }], { columns: ['id', 'x"y'] })"#);
+    assert_eq!(decoded(&asked.query), r#"columns="id","x\"y""#);
+}
+
+#[test]
 fn a_body_is_written_as_it_came() {
     // Made by `JSON.stringify`, the number would be rounded and the spaces would be gone.
     let came = r#"{ "n": 9007199254740993, "é": [1.10] }"#;
@@ -306,6 +343,6 @@ fn statements_have_named_parameters_also_as_a_template() {
             ("select 1", "{}"),
         ]
     );
-    let pintle_script::Failure::Thrown { message, .. } = failure("db.sql(5)") else { panic!() };
+    let Failure::Thrown { message, .. } = failure("db.sql(5)") else { panic!() };
     assert_eq!(message, "TypeError: db.sql takes a string, or stands before a template: db.sql`select …`");
 }

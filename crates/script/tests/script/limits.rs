@@ -8,9 +8,10 @@ use pintle_script::{Engine, Failure, Request, Settings};
 use crate::host::{World, call, compile, engine, failure};
 
 /// What takes too long, whatever it does.
-const ENDLESS: [&str; 12] = [
+const ENDLESS: [&str; 18] = [
     "for (;;) {}",
     "while (true) { try { for (;;) {} } catch {} }",
+    "let n = 0; for (;;) { try { for (;;) {} } catch {} n = { n } }",
     "try { for (;;) {} } finally { for (;;) {} }",
     "const again = () => Promise.resolve().then(again); await again()",
     "for (;;) await null",
@@ -21,6 +22,16 @@ const ENDLESS: [&str; 12] = [
     "JSON.stringify({ toJSON() { for (;;) {} } })",
     "for (const _ of (function* () { for (;;) yield 1 })()) {}",
     "return { get a() { for (;;) {} } }",
+    // The names of functions are in a trace, for which there may be no room.
+    "const f = () => { for (;;) {} }; Object.defineProperty(f, 'name', { value: 'é'.repeat(1e5) }); for (;;) try { f() } catch {}",
+    "const f = (n) => { for (;;) if (n > 0) f(n - 1) }; Object.defineProperty(f, 'name', { value: 'é'.repeat(4e3) }); \
+     for (;;) try { f(9) } catch {}",
+    "const f = () => { for (;;) {} }; Object.defineProperty(f, 'name', { value: 'n'.repeat(3e6) }); for (;;) try { f() } catch {}",
+    "Error.stackTraceLimit = 64; delete Error.stackTraceLimit; const f = (n) => { for (;;) if (n > 0) f(n - 1) }; \
+     Object.defineProperty(f, 'name', { value: 'é'.repeat(2e6) }); for (;;) try { f(9) } catch {}",
+    // Also where the stack ends.
+    "const f = () => { try { f() } catch {} for (;;) {} }; Object.defineProperty(f, 'name', { value: 'é'.repeat(1e5) }); \
+     for (;;) try { f() } catch {}",
 ];
 
 #[test]
@@ -36,6 +47,36 @@ fn what_does_not_end_is_ended() {
         assert_eq!(run("POST"), Err(Failure::Time { limit: Duration::from_millis(100) }), "{body}");
         assert!(begun.elapsed() < Duration::from_secs(5), "{body} took {:?}", begun.elapsed());
         assert_eq!(&run("GET").expect(body).body[..], b"1", "{body}");
+    }
+}
+
+#[test]
+fn rows_that_are_written_are_within_the_memory_too() {
+    for rows in [
+        "new Array(1e5).fill('x'.repeat(1e6)), { columns: ['a'] }",
+        "new Array(1e5).fill({ a: 'x'.repeat(1e6) }), { columns: ['a'] }",
+        "new Array(4e9), { columns: ['a'] }",
+        "new Array(4e9)",
+    ] {
+        let thrown = failure(&format!("await db.from('x').insert({rows})"));
+        let Failure::Thrown { message, .. } = thrown else { panic!("{rows}: {thrown:?}") };
+        assert_eq!(message, "Error: too much is asked for at once: write fewer rows", "{rows}");
+    }
+}
+
+#[test]
+fn what_has_no_memory_left_is_ended_too() {
+    for kept in ["new Array(1000)", "{ n }", "'n'.repeat(40 + n % 2)"] {
+        let body = format!(
+            "const a = []; let n = 0; const more = () => {{ for (;;) a[n++] = {kept} }}; \
+             while (true) {{ try {{ more() }} catch {{}} try {{ for (;;) {{}} }} catch {{}} }}"
+        );
+        let program = compile(&format!("export default async () => {{ {body} }}"));
+        let begun = Instant::now();
+        let time = Duration::from_millis(300);
+        let failure = engine().call(&program, &Arc::new(Request::default()), time, &mut World::default());
+        assert!(matches!(failure, Err(Failure::Time { .. } | Failure::Memory { .. })), "{kept}: {failure:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{kept} took {:?}", begun.elapsed());
     }
 }
 

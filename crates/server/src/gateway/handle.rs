@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use http_body_util::Either;
@@ -12,14 +11,14 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 
 use super::forward::Onward;
-use super::lend::Lender;
+use super::lend::{Lender, Moved};
 use super::passing::Passing;
 use super::replica::Service;
 use super::{Front, headers, health, trace};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::failure::Failure;
-use crate::grpc::Call;
+use crate::grpc::{Call, Ending};
 use crate::handle::{log_failure, without_body};
 use crate::ids::X_REQUEST_ID;
 use crate::metrics::OneMore;
@@ -59,8 +58,14 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
                 let answer = documentation(front, &head).await;
                 own(front, &head, &id, answer)
             }
-            Ok((answer, moved)) => passed_back(front, &head, answer, moved),
-            Err(failure) => own(front, &head, &id, Err(failure)),
+            Ok((answer, moved)) => passed_back(front, &service.name, (&head, &id), answer, moved),
+            Err(failure) => {
+                let answer = own(front, &head, &id, Err(failure));
+                if grpc::is_answer(answer.headers()) {
+                    Ending::of_service(&service.name).told(answer.headers());
+                }
+                answer
+            }
         },
         None => {
             let answer = own_answer(front, &head, body).await;
@@ -79,6 +84,8 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
             // Parameters may hold a token, so they stay out of the log.
             path = head.uri.path(),
             status = answer.status().as_u16(),
+            // Where that of a call stands behind its answer, its service logs it.
+            grpc_status = grpc::status_of(answer.headers()),
             service = owner.map_or("gateway", |service| service.name.as_str()),
             tries = told.tries,
             trace = told.trace,
@@ -90,7 +97,7 @@ pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incom
     answer
 }
 
-/// Has a service answer; what counts the pieces of the request that it takes meanwhile.
+/// Has a service answer; what becomes of the request's body meanwhile.
 async fn passed_on(
     front: &Front,
     service: &Service,
@@ -99,7 +106,7 @@ async fn passed_on(
     head: &Parts,
     body: Incoming,
     told: &mut Told,
-) -> Result<(Response<Incoming>, Arc<AtomicU64>), Failure> {
+) -> Result<(Response<Incoming>, Arc<Moved>), Failure> {
     let limits = &front.model().limits;
     let headers = headers::onward(head, remote, id, &front.key);
     trace::id(&headers).clone_into(&mut told.trace);
@@ -119,13 +126,25 @@ async fn passed_on(
 }
 
 /// A service's answer as the caller gets it.
-fn passed_back(front: &Front, asked: &Parts, answer: Response<Incoming>, moved: Arc<AtomicU64>) -> Answered {
+fn passed_back(
+    front: &Front,
+    service: &str,
+    (asked, id): (&Parts, &HeaderValue),
+    answer: Response<Incoming>,
+    moved: Arc<Moved>,
+) -> Answered {
     let (mut head, body) = answer.into_parts();
     headers::without_connection(&mut head.headers);
     // The answers of a stream wait for what the caller sends.
     let timeout = front.model().limits.timeout;
     let stall = if pipeline::is_stream(asked) { timeout + pipeline::IDLE_MAX } else { timeout };
-    let mut answer = Response::new(Either::Right(Passing::new(body, stall, moved)));
+    let mut body = Passing::new(body, stall, moved);
+    if grpc::is_answer(&head.headers) {
+        let mut call = Ending::of_service(service);
+        call.told(&head.headers);
+        body = body.with_end(call, service, id);
+    }
+    let mut answer = Response::new(Either::Right(body));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;
     answer
@@ -134,7 +153,7 @@ fn passed_back(front: &Front, asked: &Parts, answer: Response<Incoming>, moved: 
 /// What the gateway answers itself, with what all answers have.
 fn own(front: &Front, head: &Parts, id: &HeaderValue, made: Result<Answer, Failure>) -> Answered {
     let mut answer = made.unwrap_or_else(|failure| {
-        if failure.status.is_server_error() || failure.cause.is_some() {
+        if failure.is_to_be_logged() {
             log_failure(&failure, head, id);
         }
         if grpc::is_grpc(head) { grpc::failed(&failure) } else { failure.answer() }

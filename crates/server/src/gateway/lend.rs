@@ -25,9 +25,17 @@ struct Shared {
     /// There is nothing in it.
     empty: bool,
     begun: AtomicBool,
-    /// Counts the pieces that were taken.
-    moved: Arc<AtomicU64>,
+    moved: Arc<Moved>,
     stream: Mutex<Stream>,
+}
+
+/// What has become of it so far.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// Counts the pieces that were taken.
+    pub(super) pieces: AtomicU64,
+    /// It could not be sent on, which is the caller's doing.
+    pub(super) broke: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -54,8 +62,8 @@ impl Lender {
         Lent(Arc::clone(&self.0))
     }
 
-    /// Counts the pieces that replicas have taken of it.
-    pub(super) fn moved(&self) -> Arc<AtomicU64> {
+    /// What has become of it, while replicas take it.
+    pub(super) fn moved(&self) -> Arc<Moved> {
         Arc::clone(&self.0.moved)
     }
 
@@ -81,10 +89,11 @@ impl Body for Lent {
         let Some(frame) = frame else { return Poll::Ready(None) };
         let frame = match frame {
             Ok(frame) => {
-                self.0.moved.fetch_add(1, Ordering::Relaxed);
+                self.0.moved.pieces.fetch_add(1, Ordering::Relaxed);
                 frame
             }
             Err(error) => {
+                self.0.moved.broke.store(true, Ordering::Relaxed);
                 stream.wrong = Some(body::broke_off(&error));
                 return Poll::Ready(Some(Err(error.into())));
             }

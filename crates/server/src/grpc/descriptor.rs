@@ -1,5 +1,7 @@
 //! A protocol as the bytes of a `FileDescriptorProto`, by which tools learn it from a running server.
 
+use pintle_model::json_name;
+
 use super::schema::{Enum, Field, File, Kind, Label, Message, Service};
 use super::wire::{integer, message as inner, text};
 
@@ -75,17 +77,6 @@ fn field(out: &mut Vec<u8>, field: &Field, oneof: Option<u64>) {
     }
     text(out, 10, &json_name(&field.name));
     integer(out, 17, u64::from(oneof.is_some()));
-}
-
-/// How the field is called in JSON, as compilers have it: `person_id` is `personId`.
-fn json_name(name: &str) -> String {
-    let mut after = false;
-    let letter = |letter: char| {
-        let shown = (letter != '_').then(|| if after { letter.to_ascii_uppercase() } else { letter });
-        after = letter == '_';
-        shown
-    };
-    name.chars().filter_map(letter).collect()
 }
 
 fn enumeration(out: &mut Vec<u8>, of: &Enum) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 
@@ -42,9 +41,8 @@ pub(super) async fn answer(
 /// Of which service it is asked how it is doing; empty for all. What comes behind the first message is none of the call.
 async fn asked(mut messages: Messages, mut body: Incoming) -> Result<String, Failure> {
     let service = |message: Result<&[u8], Failure>| message.and_then(|message| text_of(message, 1));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| crate::body::broke_off(&error))?;
-        messages.push(&frame.into_data().unwrap_or_default());
+    while let Some(piece) = crate::body::piece(&mut body).await? {
+        messages.push(&piece);
         if let Some(service) = messages.next(service)? {
             return service;
         }

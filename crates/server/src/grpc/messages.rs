@@ -4,11 +4,14 @@ use std::io::Read as _;
 
 use bytes::{Buf as _, BytesMut};
 use flate2::read::GzDecoder;
+use hyper::StatusCode;
 
 use crate::failure::Failure;
 
 /// Bytes before each message.
 const HEAD: usize = 5;
+/// Bytes of a message that is no record: it holds a name.
+const QUESTION_BYTES_MAX: usize = 1024;
 
 /// What is left of a stream that was not cut yet.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) struct Messages {
     rest: BytesMut,
     /// Bytes of a message at the most.
     most: usize,
+    /// Whether they are records.
+    records: bool,
     /// Whether compressed ones are in gzip; if not, there may be none.
     gzip: bool,
     /// Bytes to come of a message that is too long.
@@ -23,9 +28,14 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Of messages that have at most so many bytes.
+    /// Of records that have at most so many bytes.
     pub(crate) fn new(most: usize, gzip: bool) -> Messages {
-        Messages { rest: BytesMut::new(), most, gzip, skip: 0 }
+        Messages { rest: BytesMut::new(), most, records: true, gzip, skip: 0 }
+    }
+
+    /// Of what tools ask, which is short.
+    pub(crate) fn of_questions(gzip: bool) -> Messages {
+        Messages { records: false, ..Messages::new(QUESTION_BYTES_MAX, gzip) }
     }
 
     /// Adds what came of the stream.
@@ -77,12 +87,15 @@ impl Messages {
         match read {
             Ok(length) if length > self.most => Err(self.too_long()),
             Ok(_) => Ok(plain),
-            Err(error) => Err(Failure::bad_request("the record is not compressed as gzip").details(error.to_string())),
+            Err(error) => Err(Failure::bad_request("the message is not compressed as gzip").details(error.to_string())),
         }
     }
 
     fn too_long(&self) -> Failure {
-        crate::pipeline::too_long(self.most)
+        if self.records {
+            return crate::pipeline::too_long(self.most);
+        }
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the message has more than {} bytes", self.most))
     }
 }
 

@@ -6,11 +6,13 @@
 //! 3. Its body is cut into [`Messages`]; a record's message is written as the JSON that its pipeline's door reads ([`Layout`]),
 //!    so that all doors take the same. `pipeline` stores them, and [`mod@answers`] writes what is answered.
 //! 4. What tools ask is answered by `reflection` and `health`, to whoever asks: so each answer is small, or waits for its reader.
-//! 5. What went wrong is told in trailers ([`mod@status`]); also what goes wrong before a call is known to be one of ours.
+//! 5. What went wrong is told in trailers ([`mod@status`]); also what goes wrong before a call is known to be one of ours. By them calls
+//!    are counted ([`mod@ending`]).
 
 mod answers;
 mod app;
 mod descriptor;
+mod ending;
 mod health;
 mod messages;
 mod record;
@@ -28,16 +30,17 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode};
 use pintle_model::{Model, PipelineId};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use answers::{Summary, end, outcome};
 pub(crate) use app::FILE;
+pub(crate) use ending::{Ending, Line, describe};
 pub(crate) use messages::Messages;
 pub(crate) use record::Layout;
 pub(crate) use reflection::Protocol;
-pub(crate) use status::{GRPC, answer as failed, head as told};
+pub(crate) use status::{GRPC, answer as failed, failed as trailers, head as told, status_of};
 
 use crate::Exposure;
 use crate::answer::{self, Answer};
@@ -46,8 +49,6 @@ use crate::failure::Failure;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-/// Bytes of a message of those that are not records: it holds a name.
-const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,11 @@ pub(crate) fn service(model: &Model, id: PipelineId) -> String {
 pub(crate) fn is_grpc(head: &Parts) -> bool {
     let media = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
     media.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Whether an answer is to a call: what became of it stands behind it, or among these headers.
+pub(crate) fn is_answer(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE) == Some(&GRPC)
 }
 
 /// Refuses what is no call whose messages are Protocol Buffers.
@@ -155,7 +161,7 @@ pub(crate) async fn tell(
     check(head)?;
     let (pieces, answers) = mpsc::channel(1);
     let (behind, trailers) = oneshot::channel();
-    let messages = Messages::new(MESSAGE_BYTES_MAX, is_gzip(head)?);
+    let messages = Messages::of_questions(is_gzip(head)?);
     if call == Call::Reflection {
         tokio::spawn(reflection::answer(Arc::clone(protocol), messages, body, pieces, behind));
     } else {

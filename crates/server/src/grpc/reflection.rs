@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use hyper::HeaderMap;
 use hyper::body::Incoming;
-use hyper::{HeaderMap, StatusCode};
 use pintle_model::Model;
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +14,7 @@ use super::wire::{Fields, Raw, bytes, integer, message, text};
 use super::{app, descriptor, health, status};
 use crate::Exposure;
 use crate::failure::Failure;
-use crate::pipeline::IDLE_MAX;
+use crate::pipeline::{self, IDLE_MAX};
 
 /// The protocol of what is exposed of an app, as reflection hands it out.
 #[derive(Debug)]
@@ -114,14 +113,14 @@ pub(super) async fn answer(
     behind: oneshot::Sender<HeaderMap>,
 ) {
     let ended = loop {
-        let chunk = tokio::select! {
-            read = tokio::time::timeout(IDLE_MAX, body.frame()) => match read {
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(None) => break Ok(()),
-                Ok(Some(Err(error))) => break Err(crate::body::broke_off(&error)),
-                Err(_) => break Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for a long time")),
-            },
+        let piece = tokio::select! {
+            piece = tokio::time::timeout(IDLE_MAX, crate::body::piece(&mut body)) => piece,
             () = pieces.closed() => return,
+        };
+        let chunk = match piece.unwrap_or_else(|_| Err(pipeline::silent())) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break Ok(()),
+            Err(failure) => break Err(failure),
         };
         messages.push(&chunk);
         match answer_each(&protocol, &mut messages, &pieces).await {

@@ -19,6 +19,44 @@ const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const TRAILERS: HeaderValue =
     HeaderValue::from_static("grpc-status, grpc-message, grpc-status-details-bin, grpc-retry-pushback-ms");
 
+/// gRPC's names of how a call ended, by their numbers.
+const NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+/// That of a call whose caller has gone.
+pub(super) const CANCELLED: u32 = 1;
+
+/// The name of a status.
+pub(super) fn name(status: u32) -> &'static str {
+    NAMES.get(status as usize).copied().unwrap_or("UNKNOWN")
+}
+
+/// The status that headers tell, if they do.
+pub(super) fn number(headers: &HeaderMap) -> Option<u32> {
+    headers.get(STATUS)?.to_str().ok()?.parse().ok()
+}
+
+/// The name of the status that headers tell, if they do.
+pub(crate) fn status_of(headers: &HeaderMap) -> Option<&'static str> {
+    number(headers).map(name)
+}
+
 /// gRPC's numbers of what went wrong.
 fn code(status: StatusCode) -> u32 {
     match status.as_u16() {
@@ -184,6 +222,27 @@ mod tests {
         text(&mut status, 2, "7 % of é: wait");
         bytes(&mut status, 3, &any);
         assert_eq!(trailers["grpc-status-details-bin"], base64(&status));
+    }
+
+    #[test]
+    fn each_failure_has_the_status_that_the_documentation_says() {
+        for (http, grpc) in [
+            (401, "UNAUTHENTICATED"),
+            (403, "PERMISSION_DENIED"),
+            (429, "RESOURCE_EXHAUSTED"),
+            (507, "RESOURCE_EXHAUSTED"),
+            (503, "UNAVAILABLE"),
+            (408, "DEADLINE_EXCEEDED"),
+            (504, "DEADLINE_EXCEEDED"),
+            (500, "INTERNAL"),
+            (400, "INVALID_ARGUMENT"),
+            (404, "UNIMPLEMENTED"),
+            (415, "UNIMPLEMENTED"),
+        ] {
+            let trailers = failed(&Failure::new(StatusCode::from_u16(http).unwrap(), ""));
+            assert_eq!(status_of(&trailers), Some(grpc), "{http}");
+        }
+        assert_eq!(status_of(&HeaderMap::new()), None);
     }
 
     #[test]

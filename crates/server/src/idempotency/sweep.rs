@@ -1,4 +1,4 @@
-//! Answers that nobody may ask for any more are removed, at start and then every ten minutes. Several servers on one store
+//! Answers that nobody may ask for any more are removed, soon after the start and then every ten minutes. Several servers on one store
 //! may do so at once: what one has removed the others do not find.
 
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use pintle_query::rest::{Preferences, RestWrite};
 use pintle_query::{Fault, Read};
 use pintle_store::Error;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::KEPT;
 use super::kept::timestamp;
-use crate::run::Server;
+use crate::run::{SETTLED, Server};
 use crate::state::State;
 
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -25,7 +26,7 @@ struct Row {
 
 /// Removes what is too old, forever.
 pub(crate) async fn sweep(server: Server) {
-    let mut ticks = tokio::time::interval(INTERVAL);
+    let mut ticks = tokio::time::interval_at(Instant::now() + SETTLED, INTERVAL);
     loop {
         ticks.tick().await;
         loop {

@@ -75,7 +75,8 @@ impl Place<'_> {
         let policies = &self.collection.policies;
         let stands = |right: &Right| match right {
             Right::Select => policies.select.is_some(),
-            Right::Insert => policies.insert.is_some(),
+            // A pipeline is no part of `/rest/v1`.
+            Right::Insert | Right::Take(_) => policies.insert.is_some(),
             Right::UpdateUsing | Right::UpdateCheck => policies.update.is_some(),
             Right::Delete => policies.delete.is_some(),
         };

@@ -106,7 +106,14 @@ fn list_parameters(collection: &Collection, mount: &Mount) -> Vec<Value> {
             "How many records to leave out first.",
             json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX - 1 }),
         ),
-        query("order", "By which fields: `field.desc`, several with commas.", order_schema(collection)),
+        query(
+            "order",
+            &format!(
+                "By which fields: `field.desc`, several with commas.{}",
+                super::places::about_distance(collection, "POINT.distance(longitude,latitude)")
+            ),
+            order_schema(collection),
+        ),
     ];
     for field in collection.fields.iter().filter(|f| !matches!(f.ty, Type::Json | Type::Point)) {
         if ["limit", "offset", "order"].contains(&field.name.as_str()) {

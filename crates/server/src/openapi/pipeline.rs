@@ -1,6 +1,6 @@
 //! Pipelines: a `POST` of one record, of an array, or of NDJSON.
 
-use pintle_model::{PipelineId, RouteAccess};
+use pintle_model::{Collection, KeyOrigin, PipelineId, RouteAccess};
 use pintle_query::Right;
 use serde_json::{Map, Value, json};
 
@@ -41,10 +41,7 @@ pub(super) fn operation(place: Place<'_>, id: PipelineId) -> Value {
         json!({ JSON: { "schema": { "anyOf": [taken, record, { "type": "array", "items": taken }] } } }),
     );
     answer("207", "Not all of several records are stored.", one_or_many(taken.clone()));
-    responses.insert(
-        "201".to_owned(),
-        json!({ "description": "The record is stored. It is answered unless its key was counted and the caller may not read it." }),
-    );
+    responses.insert("201".to_owned(), stored_now(place.collection));
     responses.insert(
         "429".to_owned(),
         json!({
@@ -53,7 +50,7 @@ pub(super) fn operation(place: Place<'_>, id: PipelineId) -> Value {
             "content": { JSON: { "schema": parts::schema_ref("Error") } },
         }),
     );
-    let who = place.access(&[Right::Insert]);
+    let who = place.access(&[Right::Take(id)]);
     let security = match pipeline.access {
         RouteAccess::Optional => who.security,
         _ => access::security(&place.planner.model().credentials, false),
@@ -76,6 +73,16 @@ pub(super) fn operation(place: Place<'_>, id: PipelineId) -> Value {
         } },
         "responses": responses,
     })
+}
+
+/// The answer to a record that is stored: the record, unless its key was counted and the caller may not read it.
+fn stored_now(collection: &Collection) -> Value {
+    if collection.key.origin == KeyOrigin::Counted {
+        // Where `content` stands, tools take it for promised.
+        return json!({ "description": "The record is stored. It is answered unless the caller may not read it." });
+    }
+    let record = parts::schema_ref(&Form::Answered.name(collection));
+    json!({ "description": "The record is stored, and answered.", "content": { JSON: { "schema": record } } })
 }
 
 /// The schema of [`TAKEN`].

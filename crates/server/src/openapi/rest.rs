@@ -191,8 +191,22 @@ fn write_parameters(collection: &Collection) -> Vec<Value> {
 
 fn shared_parameters(collection: &Collection) -> Vec<Value> {
     vec![
-        query("select", "Which fields: `name,alias:other,data->a->>b`. Everything unless given.", select_schema()),
-        query("order", "By what: `field.desc.nullslast`, several with commas.", order_schema(collection)),
+        query(
+            "select",
+            &format!(
+                "Which fields: `name,alias:other,data->a->>b`. Everything unless given.{}",
+                places::about_distance(collection, "metres:POINT.distance(longitude,latitude)")
+            ),
+            select_schema(),
+        ),
+        query(
+            "order",
+            &format!(
+                "By what: `field.desc.nullslast`, several with commas.{}",
+                places::about_distance(collection, "POINT.distance(longitude,latitude)")
+            ),
+            order_schema(collection),
+        ),
     ]
 }
 

@@ -169,6 +169,42 @@ fn a_pattern_has_an_example_that_matches_it() {
 }
 
 #[test]
+fn what_is_asked_of_places_has_room_for_the_whole_earth_and_tells_of_distance() {
+    let manifest = "
+pintle: 1
+collections:
+  halls:
+    fields: { at: point }
+    policies: { select: 'true' }
+    rest: /halls
+";
+    let document = document(&loaded(manifest));
+    let parameter = |path: &str, name: &str| {
+        let all = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).unwrap().clone()
+    };
+    for (path, name, given) in [
+        ("/rest/v1/halls", "at", "dwithin.(139.7,35.6,500)"),
+        ("/rest/v1/halls", "at", "bbox.(170,-20,-170,20)"),
+        ("/rest/v1/halls", "at", r#"within.{"type":"Polygon","coordinates":[[[179,9],[180,9],[180,11],[179,9]]]}"#),
+        (
+            "/rest/v1/halls",
+            "at",
+            r#"not.within.{"type":"MultiPolygon","coordinates":[[[[179,9],[180,9],[180,11],[179,9]]]]}"#,
+        ),
+        ("/rest/v1/halls", "order", "at.distance(-122.4,37.7).desc,id"),
+        ("/halls", "order", "at.distance(-122.4,37.7)"),
+    ] {
+        let schema = parameter(path, name)["schema"].clone();
+        assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&json!(given)), "{path} {given}: {schema}");
+    }
+    for (path, name) in [("/rest/v1/halls", "select"), ("/rest/v1/halls", "order"), ("/halls", "order")] {
+        let about = parameter(path, name)["description"].clone();
+        assert!(about.as_str().unwrap().contains("at.distance(longitude,latitude)"), "{path} {name}: {about}");
+    }
+}
+
+#[test]
 fn an_operation_says_whom_it_is_for() {
     let policies = "select: 'true', insert: \"auth.role() = 'authenticated'\", update: \"level > 3\"";
     let model = loaded(&CONFIGS.replace("select: \"true\"", policies));

@@ -61,6 +61,11 @@ pub(crate) fn too_long(most: usize) -> Failure {
         .hint("the manifest's `limits.body` sets how long one may be")
 }
 
+/// Nothing came for too long.
+pub(crate) fn silent() -> Failure {
+    Failure::new(StatusCode::REQUEST_TIMEOUT, format!("nothing came for {} s", IDLE_MAX.as_secs()))
+}
+
 /// Who posts where.
 #[derive(Clone)]
 pub(crate) struct Posting {
@@ -140,7 +145,7 @@ pub(crate) fn call(ask: &Ask<'_>, id: PipelineId, each: bool, body: Incoming) ->
     let until = grpc::time(ask.head)?.map(|time| Instant::now() + time);
     let cut = Cut::Messages(messages, Arc::clone(&ask.state.layouts[id.0]), Vec::new());
     let form = if each { Form::Outcomes } else { Form::Summary(grpc::Summary::default()) };
-    let (answers, trailers) = stream::begin(posting, cut, body, form, until);
+    let (answers, trailers) = stream::begin(posting, ask.id.clone(), cut, body, form, until);
     Ok(answer::streamed_before(trailers, grpc::GRPC, answers))
 }
 
@@ -151,7 +156,7 @@ fn failure(error: Error, role: Role) -> Failure {
             .hint("send them again in a moment")
             .header(header::RETRY_AFTER, RETRY_AFTER),
         Error::Letters(_) => Failure::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
-            .hint("send it again once the dead letters of the pipeline are stored or removed; other records are taken meanwhile")
+            .hint("send it again once the dead letters of the pipeline are stored or removed")
             .header(header::RETRY_AFTER, LETTERS_RETRY_AFTER),
         Error::Queue(reason) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the queue does not answer")
             .because(&reason)

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::StatusCode;
 use hyper::body::Incoming;
 use pintle_pipeline::lines::Lines;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::{IDLE_MAX, Posting, too_long};
+use super::{IDLE_MAX, Posting, silent, too_long};
 use crate::failure::Failure;
 use crate::grpc::{Layout, Messages};
 
@@ -91,19 +89,27 @@ impl Reading {
         let mut due = None;
         loop {
             let until = due.unwrap_or_else(|| Instant::now() + IDLE_MAX);
-            let mut chunk = match tokio::time::timeout_at(until, body.frame()).await {
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(None) => break,
-                Ok(Some(Err(error))) => return Err(crate::body::broke_off(&error)),
-                Err(_) if due.is_some() => {
-                    self.hand_on(&mut batch).await;
-                    due = None;
-                    continue;
-                }
-                Err(_) => {
-                    let message = format!("nothing came for {} s", IDLE_MAX.as_secs());
-                    return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, message));
-                }
+            let mut chunk = match tokio::time::timeout_at(until, crate::body::piece(&mut body)).await {
+                Ok(piece) => match piece? {
+                    Some(chunk) => chunk,
+                    None => break,
+                },
+                // As long as others are being stored, more may come: each batch costs the store something.
+                Err(_) if due.is_some() => tokio::select! {
+                    biased;
+                    room = self.batches.reserve() => {
+                        // Where nobody stores any more, nothing is read either.
+                        let Ok(room) = room else { return Ok(()) };
+                        room.send(Step::Batch(std::mem::take(&mut batch), self.posting.clone()));
+                        due = None;
+                        continue;
+                    }
+                    piece = crate::body::piece(&mut body) => match piece? {
+                        Some(chunk) => chunk,
+                        None => break,
+                    },
+                },
+                Err(_) => return Err(silent()),
             };
             // A stream may take days.
             self.posting.again().await?;

@@ -4,8 +4,12 @@
 //! between answers and the connection, a few wait at the most; so who reads no answers is not read from any further, and a stream
 //! of any length takes the same memory.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
 use pintle_pipeline::lines::Lines;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +21,7 @@ use super::{IDLE_MAX, Posting};
 use crate::answer::{self, Answer, NDJSON};
 use crate::failure::Failure;
 use crate::grpc;
-use crate::handle::Ask;
+use crate::handle::{Ask, log_failure};
 
 /// Pieces of answers that may wait for the connection.
 const PIECES_MAX: usize = 4;
@@ -29,7 +33,7 @@ pub(super) fn answer(ask: &Ask<'_>, posting: Posting, body: Incoming) -> Result<
     let minimal = minimal.flat_map(|value| value.split(',')).any(|word| word.trim() == "return=minimal");
     let most = posting.record_bytes();
     let form = if minimal { Form::Faults } else { Form::Lines };
-    let (answers, _) = begin(posting, Cut::Lines(Lines::new(most), most), body, form, None);
+    let (answers, _) = begin(posting, ask.id.clone(), Cut::Lines(Lines::new(most), most), body, form, None);
     Ok(answer::streamed(StatusCode::OK, NDJSON, answers))
 }
 
@@ -48,6 +52,7 @@ pub(super) enum Form {
 /// Begins to read a stream, and to store what comes; until a moment, if it must end then. What is answered, and what stands behind.
 pub(super) fn begin(
     posting: Posting,
+    id: HeaderValue,
     cut: Cut,
     body: Incoming,
     form: Form,
@@ -56,13 +61,17 @@ pub(super) fn begin(
     let (pieces, answers) = mpsc::channel(PIECES_MAX);
     let (behind, trailers) = oneshot::channel();
     let (batches, waiting) = mpsc::channel(1);
+    let head = Arc::clone(&posting.head);
     tokio::spawn(Reading { posting, cut, batches }.run(body));
-    tokio::spawn(Storing { waiting, form, until, counts: Counts::default() }.run(pieces, behind));
+    tokio::spawn(Storing { head, id, waiting, form, until, counts: Counts::default() }.run(pieces, behind));
     (answers, trailers)
 }
 
 /// The task that stores, and answers.
 struct Storing {
+    /// The request, for the log.
+    head: Arc<Parts>,
+    id: HeaderValue,
     waiting: mpsc::Receiver<Step>,
     form: Form,
     until: Option<Instant>,
@@ -89,6 +98,9 @@ impl Storing {
                 return;
             }
         };
+        if let Some(failure) = ended.as_ref().filter(|failure| failure.is_to_be_logged()) {
+            log_failure(failure, &self.head, &self.id);
+        }
         // What comes is not read any further.
         self.waiting.close();
         let (out, trailers) = self.form.end(&self.counts, ended);

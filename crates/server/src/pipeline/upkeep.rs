@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pintle_model::{Caller, Role};
+use tokio::time::Instant;
 
-use crate::run::Server;
+use crate::run::{SETTLED, Server};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// Looks after the dead letters of all pipelines, forever.
 pub(crate) async fn upkeep(server: Server) {
     let service = Arc::new(Caller::of(Role::ServiceRole));
-    let mut ticks = tokio::time::interval(INTERVAL);
+    let mut ticks = tokio::time::interval_at(Instant::now() + SETTLED, INTERVAL);
     loop {
         ticks.tick().await;
         let state = server.state();

@@ -37,7 +37,7 @@ async fn one(ask: &Ask<'_>, posting: &Posting, body: &Bytes) -> Result<Answer, F
             Ok(answer::json(StatusCode::CREATED, rows.json.slice(1..rows.json.len() - 1)))
         }
         Answered::New(_) if record.counted => Ok(answer::empty(StatusCode::CREATED)),
-        // What the caller gave, with what was filled in: the row itself it may not see.
+        // What the caller gave, with what was filled in: the row is no other.
         Answered::New(_) => Ok(answer::json(StatusCode::CREATED, door.json(&record).into())),
         Answered::Accepted => Ok(answer::json(StatusCode::ACCEPTED, door.json(&record).into())),
         Answered::Seen => Ok(answer::json(StatusCode::OK, told(posting, &record, "stored", None))),

@@ -1,5 +1,7 @@
 //! A request to the data API from inside a transaction: what a script asks for with `db.from(…)`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,6 +65,8 @@ pub(crate) struct Look {
     pub(crate) read: Read,
     offset: u64,
     single: bool,
+    /// Its rows are of no interest: they are counted where that was asked for.
+    head: bool,
     role: Role,
 }
 
@@ -73,15 +77,26 @@ impl Look {
         let (collection, mut preferences) = meant(planner, asked)?;
         preferences.all_rows = true;
         let role = asker.caller.role;
-        let planned = planner.rest_read(collection, asked.query, &preferences, asker);
+        let head = asked.method == Method::HEAD;
+        let mut query = Cow::Borrowed(asked.query);
+        // What is not told need not be found.
+        if head && !asked.single && !query.split('&').any(|pair| pair.starts_with("limit=")) {
+            query = format!("{query}&limit=0").into();
+        }
+        let planned = planner.rest_read(collection, &query, &preferences, asker);
         let planned = planned.map_err(|fault| told(fault, role))?;
-        Ok(Look { read: planned.read, offset: planned.offset, single: asked.single, role })
+        Ok(Look { read: planned.read, offset: planned.offset, single: asked.single, head, role })
     }
 
     /// What is told of the rows.
     pub(crate) fn told(&self, found: Result<pintle_store::Rows, Error>) -> Result<Done, Refused> {
         let found = found.map_err(|error| refused(error, self.role))?;
         let rows = Rows { offset: self.offset, len: found.len, total: found.total };
+        let reads = self.read.plan.reads.clone();
+        if self.head && !self.single {
+            rows.status()?;
+            return Ok(Done { status: StatusCode::OK, body: Bytes::new(), count: found.total, reads });
+        }
         let (status, body) = if self.single {
             if found.len != 1 {
                 return Err(status::single(found.len).into());
@@ -90,7 +105,8 @@ impl Look {
         } else {
             (rows.status()?, found.json)
         };
-        Ok(Done { status, body, count: found.total, reads: self.read.plan.reads.clone() })
+        let body = if self.head { Bytes::new() } else { body };
+        Ok(Done { status, body, count: found.total, reads })
     }
 }
 
@@ -143,6 +159,7 @@ pub(crate) fn told(fault: Fault, role: Role) -> Refused {
         FaultKind::Statement
             | FaultKind::NotEmbedded
             | FaultKind::Unsupported
+            | FaultKind::UnknownOperator
             | FaultKind::UndefinedColumn
             | FaultKind::UndefinedOperator
             | FaultKind::ConflictTarget

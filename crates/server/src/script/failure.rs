@@ -33,7 +33,9 @@ fn of_store(error: pintle_store::Error, work: &Work) -> Failure {
     let role: Role = work.acting.caller.role;
     match error {
         // The store gave up when the script's time was over.
-        pintle_store::Error::Timeout => too_long(work.time, work),
+        pintle_store::Error::Timeout => {
+            placed(too_long(work.time, work), work).details("it waited for the store when its time was over")
+        }
         other => status::error(other, Surface::Plain, role),
     }
 }
@@ -50,12 +52,13 @@ fn of_script(failed: Failed, work: &Work) -> Result<Answer, Failure> {
             return Ok(worded.answer(status));
         }
         Failed::Thrown { message, at, stack } => thrown(&message, at.as_ref(), &stack, work),
-        Failed::Time { limit } => too_long(limit, work),
-        Failed::Memory { limit_bytes } => too_much("memory", "scripts.limits.memory", limit_bytes),
-        Failed::Stack { limit_bytes } => too_much("stack", "scripts.limits.stack", limit_bytes),
+        Failed::Time { limit } => placed(too_long(limit, work), work),
+        Failed::Memory { limit_bytes } => placed(too_much("memory", "scripts.limits.memory", limit_bytes), work),
+        Failed::Stack { limit_bytes } => placed(too_much("stack", "scripts.limits.stack", limit_bytes), work),
         Failed::Output { limit_bytes } => {
             let message = format!("the script's answer is longer than {limit_bytes} bytes");
-            with_cause(StatusCode::INTERNAL_SERVER_ERROR, message).hint("answer fewer rows at a time")
+            let failure = with_cause(StatusCode::INTERNAL_SERVER_ERROR, message).hint("answer fewer rows at a time");
+            placed(failure, work)
         }
         Failed::Ended => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
     })
@@ -80,6 +83,12 @@ fn thrown(message: &str, at: Option<&Place>, stack: &str, work: &Work) -> Failur
         let _ = write!(reason, "\n{stack}");
     }
     failure.cause = Some(reason);
+    failure
+}
+
+/// The same, with the script for the log: where in it that was is not known.
+fn placed(mut failure: Failure, work: &Work) -> Failure {
+    failure.cause = failure.cause.map(|cause| format!("{cause} in {}", work.program.path()));
     failure
 }
 

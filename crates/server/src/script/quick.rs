@@ -19,12 +19,16 @@ use super::{Made, Refused, Why};
 const MOMENT: Duration = Duration::from_millis(5);
 /// One in so many calls of a script that did not fit tries again.
 const TRY_EACH: u32 = 32;
+/// So many calls in a row do not fit before the next are not tried: one alone may have waited for a processor that others had.
+const MISSES: u32 = 3;
 
 /// What a script's calls did: hints for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Habits {
     /// One asked for data more than once.
     several: AtomicBool,
+    /// So many calls in a row did not fit.
+    misses: AtomicU32,
     /// So many calls are not tried here.
     others: AtomicU32,
 }
@@ -35,8 +39,16 @@ impl Habits {
         self.others.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err()
     }
 
+    fn did_fit(&self) {
+        if self.misses.load(Ordering::Relaxed) > 0 {
+            self.misses.store(0, Ordering::Relaxed);
+        }
+    }
+
     fn does_not_fit(&self) {
-        self.others.store(TRY_EACH - 1, Ordering::Relaxed);
+        if self.misses.fetch_add(1, Ordering::Relaxed) >= MISSES - 1 {
+            self.others.store(TRY_EACH - 1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -69,7 +81,10 @@ impl Work {
                     return None;
                 }
                 Ok(Step::Waits(waiting)) => waiting,
-                Ok(Step::Done(response)) => return Some(self.made(Ok(response), said)),
+                Ok(Step::Done(response)) => {
+                    self.habits.did_fit();
+                    return Some(self.made(Ok(response), said));
+                }
                 Err(failure) => return Some(self.made(Err(failure), said)),
             };
             let read = match &asked {

@@ -7,6 +7,9 @@ use super::snapshot::{Column, Default, Delete, Index, Table};
 /// `field level: integer, required`
 pub(crate) fn describe(table: &Table, column: &Column) -> String {
     let mut text = format!("field {}: {}", column.name, column.ty);
+    if column.pair {
+        text.push_str(", without PostGIS");
+    }
     if table.is_key(&column.name) {
         text.push_str(", key");
     } else if column.required {

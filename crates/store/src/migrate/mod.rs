@@ -29,6 +29,8 @@ pub struct MigrationPlan {
     pub first: bool,
     /// The app that the tables belong to, if it is another one and would lose collections, be they empty.
     pub other_app: Option<String>,
+    /// What the store lacks, so that it is slower than it could be: what, why, and how to mend it.
+    pub slower: Option<String>,
 }
 
 /// How far a migration may go.

@@ -6,7 +6,7 @@ use pintle_model::{
     Collection, DefaultValue, Field, IndexPart, KeyOrigin, Model, OnDelete, RouteAnswer, Space, Type, Value,
 };
 use pintle_query::Dialect;
-use pintle_query::near::box_part;
+use pintle_query::near::near_parts;
 use pintle_query::sql::{index_part, space_parts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,6 +44,9 @@ pub(crate) struct Column {
     /// The manifest's name of the type.
     #[serde(rename = "type")]
     pub(crate) ty: String,
+    /// A point that is kept as a pair of numbers: on PostgreSQL without PostGIS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) pair: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) required: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,9 @@ pub(crate) struct Index {
     /// It finds places.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) space: bool,
+    /// Nothing is put behind its parts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) whole: bool,
 }
 
 impl Snapshot {
@@ -116,6 +122,12 @@ impl Snapshot {
     /// Finds a table by name.
     pub(crate) fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// Whether points stand in it that PostGIS keeps.
+    pub(crate) fn has_geographies(&self) -> bool {
+        let mut columns = self.tables.iter().flat_map(|table| &table.columns);
+        columns.any(|column| column.ty() == Some(Type::Point) && !column.pair)
     }
 
     /// As it is kept.
@@ -190,6 +202,7 @@ impl Column {
         Column {
             name: field.name.clone(),
             ty: field.ty.name().to_owned(),
+            pair: false,
             required: field.required || is_key,
             default,
             choices: field.choices.iter().map(Value::to_text).collect(),
@@ -229,11 +242,22 @@ fn asks(model: &Model, collection: &Collection, space: Space) -> bool {
     })
 }
 
+/// What an index finds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finds {
+    Rows,
+    /// One row, since no other may have the same.
+    One,
+    Space,
+    Near,
+}
+
 /// The indexes that unique fields and refs bring, and those that the collection declares, each with a name of its own.
 fn indexes(model: &Model, collection: &Collection, dialect: Dialect, names: &mut BTreeSet<String>) -> Vec<Index> {
     let part = |collection: &Collection, part: &IndexPart| index_part(dialect, collection, part);
     let mut found: Vec<Index> = Vec::new();
-    let mut add = |words: &[&str], parts: Vec<String>, unique: bool, space: bool| {
+    let mut add = |words: &[&str], parts: Vec<String>, finds: Finds| {
+        let unique = finds == Finds::One;
         if found.iter().any(|index| index.parts == parts && (index.unique || !unique)) {
             return;
         }
@@ -246,13 +270,13 @@ fn indexes(model: &Model, collection: &Collection, dialect: Dialect, names: &mut
             name = format!("{base}{number}");
             number += 1;
         }
-        found.push(Index { name, parts, unique, space });
+        found.push(Index { name, parts, unique, space: finds == Finds::Space, whole: finds == Finds::Near });
     };
     let whole = |field: usize| IndexPart { field, path: Vec::new(), descending: false };
     for (at, field) in collection.fields.iter().enumerate() {
         let is_the_key = collection.key.len == 1 && at == 0;
         if field.unique && !is_the_key {
-            add(&[&field.name], vec![part(collection, &whole(at))], true, false);
+            add(&[&field.name], vec![part(collection, &whole(at))], Finds::One);
         }
     }
     for index in &collection.indexes {
@@ -265,21 +289,21 @@ fn indexes(model: &Model, collection: &Collection, dialect: Dialect, names: &mut
             let direction = if of.descending { " DESC" } else { "" };
             format!("{}{direction}", part(collection, of))
         });
-        add(&words, parts.collect(), index.unique, false);
+        add(&words, parts.collect(), if index.unique { Finds::One } else { Finds::Rows });
     }
     for space in &collection.spaces {
         let mut words = vec![collection.positions[space.position].name.as_str()];
         words.extend(space.time.map(|time| collection.fields[time].name.as_str()));
-        add(&words, space_parts(dialect, collection, *space), false, true);
+        add(&words, space_parts(dialect, collection, *space), Finds::Space);
         if dialect == Dialect::Postgres && asks(model, collection, *space) {
             words.push("near");
-            add(&words, box_part(collection, *space).into_iter().collect(), false, true);
+            add(&words, near_parts(collection, *space).unwrap_or_default(), Finds::Near);
         }
     }
     for (at, field) in collection.fields.iter().enumerate() {
         let leads = at == 0 || collection.indexes.iter().any(|index| index.parts.first() == Some(&whole(at)));
         if field.reference.as_ref().is_some_and(|reference| reference.indexed) && !leads && !field.unique {
-            add(&[&field.name], vec![part(collection, &whole(at))], false, false);
+            add(&[&field.name], vec![part(collection, &whole(at))], Finds::Rows);
         }
     }
     found

@@ -21,8 +21,10 @@ pub(super) struct Bound<'a>(pub(super) ParamValue<'a>);
 pub(super) enum Brought<'a> {
     /// One value for all.
     One(Bound<'a>),
-    /// The values of all rows at this place, as an array.
-    Rows(&'a [Vec<Value>], usize),
+    /// The values of all rows at a place, as an array in this order.
+    Rows { rows: &'a [Vec<Value>], order: &'a [usize], at: usize },
+    /// An array.
+    Values(&'a [Value]),
 }
 
 /// Values are the callers', and no business of a log's.
@@ -100,11 +102,11 @@ impl ToSql for Brought<'_> {
     fn to_sql(&self, ty: &PgType, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         match self {
             Brought::One(value) => value.to_sql(ty, out),
-            Brought::Rows(rows, at) => {
-                let Kind::Array(of) = ty.kind() else { return Err("no array takes the values of rows".into()) };
-                array(rows.iter().map(|row| row.get(*at).unwrap_or(&Value::Null)), of, out)?;
-                Ok(IsNull::No)
+            Brought::Rows { rows, order, at } => {
+                let value = |row: &usize| rows.get(*row).and_then(|row| row.get(*at)).unwrap_or(&Value::Null);
+                array(order.iter().map(value), ty, out)
             }
+            Brought::Values(values) => array(values.iter(), ty, out),
         }
     }
 
@@ -115,7 +117,7 @@ impl ToSql for Brought<'_> {
     fn encode_format(&self, ty: &PgType) -> Format {
         match self {
             Brought::One(value) => value.encode_format(ty),
-            Brought::Rows(..) => Format::Binary,
+            Brought::Rows { .. } | Brought::Values(_) => Format::Binary,
         }
     }
 
@@ -125,9 +127,10 @@ impl ToSql for Brought<'_> {
 /// An array of one dimension, whose elements are all in their binary form.
 fn array<'a>(
     values: impl ExactSizeIterator<Item = &'a Value>,
-    of: &PgType,
+    ty: &PgType,
     out: &mut BytesMut,
-) -> Result<(), Box<dyn StdError + Sync + Send>> {
+) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    let Kind::Array(of) = ty.kind() else { return Err("no array takes the values of rows".into()) };
     const DIMENSIONS: i32 = 1;
     const MAY_HOLD_NULLS: i32 = 1;
     const LOWEST: i32 = 1;
@@ -148,7 +151,7 @@ fn array<'a>(
         let length = i32::try_from(out.len() - length_at - size_of::<i32>())?;
         out[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
     }
-    Ok(())
+    Ok(IsNull::No)
 }
 
 fn binary(value: &ParamValue<'_>, ty: &PgType, out: &mut BytesMut) -> Result<(), Box<dyn StdError + Sync + Send>> {

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::{CancelToken, Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::names::points_schema;
 use super::tls;
 use crate::{Error, PostgresUrl};
 
@@ -90,7 +91,7 @@ impl Connector {
         let options = options(config.get_options(), url.schema(), purpose);
         config.options(options);
         let wanted = [
-            ("search_path", format!("\"{}\"", url.schema())),
+            ("search_path", search_path(url.schema(), purpose)),
             ("TimeZone", "UTC".to_owned()),
             ("statement_timeout", purpose.timeout().as_millis().to_string()),
         ];
@@ -201,10 +202,21 @@ pub(super) fn told(error: &tokio_postgres::Error) -> String {
     text
 }
 
+/// Where a session finds names: in the app's schema, and where there is no PostGIS in the one that stands in for it. Requests look there
+/// first, so that nothing changes for them where somebody makes PostGIS beside it; the store makes tables in the app's.
+fn search_path(schema: &str, purpose: Purpose) -> String {
+    let points = points_schema(schema);
+    match purpose {
+        Purpose::Requests(..) => format!("\"{points}\",\"{schema}\""),
+        Purpose::Own => format!("\"{schema}\",\"{points}\""),
+    }
+}
+
 /// The session's settings, as the server's command line has them. Those in the URL come first: ours hold.
 fn options(given: Option<&str>, schema: &str, purpose: Purpose) -> String {
     let mut options = given.map_or_else(String::new, |given| format!("{given} "));
-    let _ = write!(options, "-c search_path=\"{schema}\" -c statement_timeout={}", purpose.timeout().as_millis());
+    let path = search_path(schema, purpose);
+    let _ = write!(options, "-c search_path={path} -c statement_timeout={}", purpose.timeout().as_millis());
     // What a person may have set for a role or a database, and what would then give a statement another meaning.
     for setting in [
         "TimeZone=UTC",
@@ -221,6 +233,9 @@ fn options(given: Option<&str>, schema: &str, purpose: Purpose) -> String {
         "lock_timeout=0",
         "client_min_messages=warning",
         "default_transaction_isolation=read\\ committed",
+        // A plan's cost grows with its tables, also where its work does not: code that is compiled for one execution and thrown away costs a
+        // hundred milliseconds.
+        "jit=off",
     ] {
         let _ = write!(options, " -c {setting}");
     }

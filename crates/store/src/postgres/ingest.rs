@@ -15,6 +15,7 @@ use tokio_postgres::{Client, Statement as Prepared};
 
 use super::fault::Fault;
 use super::names::Names;
+use super::order::order;
 use super::pool::Conn;
 use super::run::{TRANSACTION, settle};
 use super::send::{Sent, begin, control, done, query, send};
@@ -58,7 +59,7 @@ impl Postgres {
                     self.changed(&write, true);
                     return Err(error);
                 }
-                Ok(Done::Against) | Err(_) => {
+                Ok(Done::Against | Done::Shared(_)) | Err(_) => {
                     let half = write.rows.len() / 2;
                     let rest = part(write.rows.split_off(half));
                     open.push((at + half, rest));
@@ -87,7 +88,8 @@ async fn rows(client: &Client, names: &Names, write: &Write, prepared: &Prepared
     // What stands behind a `BEGIN` that failed would be kept by itself.
     control(client, Some("BEGIN")).await?;
     let mut before = "SAVEPOINT one";
-    for (at, row) in write.rows.iter().enumerate() {
+    for at in order(write) {
+        let row = &write.rows[at];
         let opened = send(client, Some(before))?;
         match one(client, names, write, prepared, row, opened).await {
             Ok(stored) => {
@@ -103,6 +105,7 @@ async fn rows(client: &Client, names: &Names, write: &Write, prepared: &Prepared
     }
     control(client, Some("ROLLBACK TO one").filter(|undo| *undo == before)).await?;
     control(client, TRANSACTION.keep).await?;
+    all.refused.sort_by_key(|refused| refused.at);
     Ok(all)
 }
 

@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use pintle_model::Type;
 use pintle_model::value::print;
+use pintle_model::{Type, Value};
 use pintle_query::functions::sort_key;
 use pintle_query::plan::Column;
 use tokio_postgres::Row;
@@ -125,6 +125,15 @@ fn integer(stored: &PgType, bytes: &[u8]) -> Option<i64> {
         PgType::INT2 => bytes.try_into().ok().map(|bytes| i16::from_be_bytes(bytes).into()),
         _ => None,
     }
+}
+
+/// Whether a column holds this value, be it null.
+pub(super) fn is(row: &Row, column: usize, ty: Type, value: &Value) -> Result<bool, Error> {
+    let raw: Raw<'_> = row.try_get(column).map_err(Error::internal)?;
+    let Some(bytes) = raw.bytes else { return Ok(*value == Value::Null) };
+    let (mut stored, mut given) = (Vec::new(), Vec::new());
+    value.write_json(&mut given);
+    Ok(write(&mut stored, ty, &raw.ty, bytes).is_some() && stored == given)
 }
 
 /// A boolean.

@@ -43,7 +43,7 @@ impl Metrics {
         self.failed.increment(1);
     }
 
-    /// A request waited for one.
+    /// A request waited for one, and for its turn before.
     pub(super) fn waited(&self, took: Duration) {
         self.wait.record(took.as_secs_f64());
     }

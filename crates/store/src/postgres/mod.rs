@@ -3,6 +3,7 @@
 //! Each plan is one statement, so most requests are one round trip on a connection of the [`pool`]; PostgreSQL itself keeps
 //! writers apart, and what they cannot do side by side is run again ([`retry`]).
 
+mod abreast;
 mod bind;
 mod bulk;
 mod connect;
@@ -14,6 +15,7 @@ mod json;
 mod metrics;
 mod migrate;
 mod names;
+mod order;
 mod pool;
 mod read;
 mod retry;
@@ -21,6 +23,7 @@ mod run;
 mod send;
 mod snapshot;
 mod tls;
+mod together;
 mod tx;
 mod url;
 mod watch;
@@ -30,19 +33,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use pintle_model::{CollectionId, Model};
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::abreast::Abreast;
 use self::connect::{Connector, Purpose};
 use self::fault::Fault;
+use self::migrate::Early;
 use self::names::Names;
 use self::pool::Pool;
 use self::retry::{RETRIES, pause};
 pub use self::snapshot::Snapshot;
-use self::tx::Transaction;
+use self::together::{Shared, Together};
+use self::tx::{Transaction, Turn};
 pub use self::url::PostgresUrl;
 use self::watch::Watch;
 use crate::changes::Changes;
@@ -65,9 +72,15 @@ struct Open {
     model: Arc<Model>,
     names: Arc<Names>,
     pool: Pool,
+    /// Whose turn it is of the transactions that others come between again and again.
+    turn: Turn,
     lines: Turns,
     watch: Arc<Watch>,
     changes: Arc<Changes>,
+    together: Together,
+    abreast: Arc<Abreast>,
+    /// For the first migration.
+    early: Mutex<Option<Early>>,
     /// The hash of the model's tables.
     wanted: String,
 }
@@ -81,6 +94,8 @@ enum How {
     Whole,
     /// Of such rows, one after the other.
     Each,
+    /// Of rows of several callers, as one statement.
+    Shared,
 }
 
 /// What came of it.
@@ -89,6 +104,7 @@ enum Done {
     /// A row is against it, so nothing remains.
     Against,
     Each(Ingested),
+    Shared(Shared),
 }
 
 impl Postgres {
@@ -101,12 +117,15 @@ impl Postgres {
         let pool = Postgres::pool(url, model, Connector::new(url, requests(model))?)?;
         let changes = Changes::new(model, &Arc::default());
         let watch = Watch::new(Connector::new(url, Purpose::Own)?, Arc::clone(changes.numbers()));
+        let mut early = None;
         if access != Access::Beside {
-            watch.start();
+            // In the order in which the first request needs them.
+            early = migrate::early(url);
             pool.begin();
+            watch.start();
         }
         let lines = Turns::of(url.connections_max());
-        Ok(Postgres::of(url, model, (pool, lines), watch, changes))
+        Ok(Postgres::of(url, model, (pool, lines, early), watch, changes))
     }
 
     /// The same open database, for another model.
@@ -118,7 +137,7 @@ impl Postgres {
             Postgres::pool(url, model, pool.connector().also(url, requests(model)))?
         };
         let changes = Changes::new(model, self.open.changes.numbers());
-        Ok(Postgres::of(url, model, (pool, lines.clone()), Arc::clone(watch), changes))
+        Ok(Postgres::of(url, model, (pool, lines.clone(), None), Arc::clone(watch), changes))
     }
 
     fn pool(url: &PostgresUrl, model: &Model, connector: Connector) -> Result<Pool, Error> {
@@ -128,13 +147,16 @@ impl Postgres {
     fn of(
         url: &PostgresUrl,
         model: &Arc<Model>,
-        (pool, lines): (Pool, Turns),
+        (pool, lines, early): (Pool, Turns, Option<Early>),
         watch: Arc<Watch>,
         changes: Changes,
     ) -> Postgres {
         let (names, wanted) = (Arc::new(Names::of(model)), migrate::hash(model));
         let (url, model, changes) = (url.clone(), Arc::clone(model), Arc::new(changes));
-        Postgres { open: Arc::new(Open { url, model, names, pool, lines, watch, changes, wanted }) }
+        let (together, abreast) = (Together::default(), Arc::new(Abreast::of(url.connections_max())));
+        let (early, turn) = (Mutex::new(early), Turn::default());
+        let open = Open { url, model, names, pool, turn, lines, watch, changes, together, abreast, early, wanted };
+        Postgres { open: Arc::new(open) }
     }
 
     pub(crate) async fn read(&self, read: Read) -> Result<Rows, Error> {
@@ -169,13 +191,18 @@ impl Postgres {
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
-        let outcome = self.written(&write).await;
+        if together::may_share(&write) { self.shared(write).await } else { self.alone(&write).await }
+    }
+
+    /// Runs a write by itself.
+    async fn alone(&self, write: &Write) -> Result<Written, Error> {
+        let outcome = self.written(write).await;
         let changed = match &outcome {
             Ok(written) => written.affected > 0 && !write.rollback,
             // It may have been kept, though nobody heard of it.
             Err(error) => matches!(error, Error::Timeout | Error::Unavailable(_) | Error::Internal(_)),
         };
-        self.changed(&write, changed);
+        self.changed(write, changed);
         outcome
     }
 
@@ -188,7 +215,7 @@ impl Postgres {
     async fn written(&self, write: &Write) -> Result<Written, Error> {
         match self.attempted(write, How::Write).await? {
             Done::Written(written) => Ok(written),
-            Done::Against | Done::Each(_) => Err(Error::internal("a write was run as many")),
+            Done::Against | Done::Each(_) | Done::Shared(_) => Err(Error::internal("a write was run as many")),
         }
     }
 
@@ -203,6 +230,7 @@ impl Postgres {
                     How::Write => run::write(&mut conn, names, write, None).await.map(Done::Written),
                     How::Whole => Ok(run::whole(&mut conn, names, write).await?.map_or(Done::Against, Done::Written)),
                     How::Each => ingest::each(&mut conn, names, write).await.map(Done::Each),
+                    How::Shared => Box::pin(bulk::shared(&mut conn, names, write)).await.map(Done::Shared),
                 }
             };
             let again = match self.limited(pin!(work)).await {
@@ -239,9 +267,9 @@ impl Postgres {
         let lease = self.open.pool.get().await?;
         let (here, gone) = oneshot::channel();
         let (pool, names, runtime) = (self.open.pool.clone(), Arc::clone(&self.open.names), Handle::current());
-        let changes = Arc::clone(&self.open.changes);
+        let (changes, turn) = (Arc::clone(&self.open.changes), Arc::clone(&self.open.turn));
         let transaction =
-            Transaction { pool, names, mode, due, gone, runtime, changes, changed: Vec::new(), read: None };
+            Transaction { pool, turn, names, mode, due, gone, runtime, changes, changed: Vec::new(), read: None };
         let ended = tokio::task::spawn_blocking(move || transaction.run(lease, steps)).await;
         drop(here);
         let (outcome, read) = ended.unwrap_or_else(|error| (Err(Error::Internal(error.into()).into()), None));
@@ -252,8 +280,10 @@ impl Postgres {
     }
 
     pub(crate) async fn snapshot(&self, several: bool, time: Duration) -> Result<Snapshot, Error> {
-        let due = Instant::now() + self.open.model.limits.timeout.min(time);
-        Ok(Snapshot::new(self.open.pool.get().await?, due, several))
+        let Open { pool, abreast, model, .. } = &*self.open;
+        let due = Instant::now() + model.limits.timeout.min(time);
+        let (turn, lease) = pool.get_after(abreast.next(), due).await?;
+        Ok(Snapshot::new(lease, turn, due, several))
     }
 
     pub(crate) async fn ready(&self) -> Result<(), Error> {
@@ -266,7 +296,8 @@ impl Postgres {
 
     pub(crate) fn migrate(&self, consent: Consent) -> Result<MigrationPlan, Error> {
         let mut begun = false;
-        let done = blocking(migrate::apply(&self.open.url, &self.open.model, consent, &mut begun));
+        let url = (&self.open.url, self.open.early.lock().take());
+        let done = blocking(migrate::apply(url, &self.open.model, consent, &mut begun));
         // What was refused before anything was made has changed nothing; of all else that failed nobody knows.
         if begun || !matches!(done, Err(Error::Migration(_))) {
             self.open.changes.migrated();

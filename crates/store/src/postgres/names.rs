@@ -23,6 +23,11 @@ pub(super) fn fitting(name: &str) -> String {
     format!("{kept}_{mark}")
 }
 
+/// The schema of what stands in for PostGIS, where there is none, beside an app's schema.
+pub(super) fn points_schema(schema: &str) -> String {
+    fitting(&format!("{schema}_pintle_points"))
+}
+
 /// A model, and what the names in PostgreSQL's errors stand for in it.
 #[derive(Debug)]
 pub(super) struct Names {

@@ -14,6 +14,7 @@ use deadpool::managed::{self, Object, PoolError, QueueMode, RecycleError, Recycl
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio::time::timeout_at;
 use tokio_postgres::{Client, Statement};
 
 use super::connect::Connector;
@@ -90,7 +91,7 @@ impl Conn {
     }
 
     /// Waits for the end of what was left, which has most often come. False if it does not come soon.
-    async fn left(&mut self) -> bool {
+    pub(super) async fn left(&mut self) -> bool {
         match self.leaving.take() {
             // Apart, since most connections have nothing to wait for.
             Some(mut sent) => matches!(Box::pin(tokio::time::timeout(MOMENT, sent.done())).await, Ok(Ok(()))),
@@ -214,15 +215,28 @@ impl Pool {
     /// # Errors
     /// When none becomes free in time, or the server cannot be reached.
     pub(super) async fn get(&self) -> Result<Lease, Error> {
-        let manager = self.connections.manager();
+        let due = tokio::time::Instant::now() + self.patience;
+        Ok(self.get_after(std::future::ready(Ok(())), due).await?.1)
+    }
+
+    /// A connection by `due`, for who waits for its turn before it waits for one.
+    ///
+    /// # Errors
+    /// As [`Pool::get`].
+    pub(super) async fn get_after<T>(
+        &self,
+        turn: impl Future<Output = Result<T, Error>>,
+        due: tokio::time::Instant,
+    ) -> Result<(T, Lease), Error> {
+        let metrics = &self.connections.manager().metrics;
         let begun = Instant::now();
-        let got = tokio::time::timeout(self.patience, self.connections.get()).await;
-        manager.metrics.waited(begun.elapsed());
-        match got {
-            Ok(Ok(conn)) => Ok(Lease { conn: Some(conn), _busy: manager.metrics.busy() }),
-            Ok(Err(PoolError::Backend(error))) => Err(error),
-            Ok(Err(error)) => Err(Error::Unavailable(error.to_string().into())),
-            Err(_) => Err(Error::Busy),
+        let got = timeout_at(due, async { Ok((turn.await?, self.connections.get().await)) }).await;
+        metrics.waited(begun.elapsed());
+        let (turn, conn) = got.unwrap_or(Err(Error::Busy))?;
+        match conn {
+            Ok(conn) => Ok((turn, Lease { conn: Some(conn), _busy: metrics.busy() })),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(error) => Err(Error::Unavailable(error.to_string().into())),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// How often a write, or a transaction, is run again. With three, one in ten of sixteen that add to the same row side by side gave up.
 pub(super) const RETRIES: u32 = 10;
+/// How often a transaction is run side by side with others that are run again.
+pub(super) const MET_MAX: u32 = 2;
 /// The longest pause before the first of them; the next two may be five times as long each, for those that come when many others do
 /// or the machine is busy.
 const PAUSE_MICROS: u64 = 10_000;

@@ -82,6 +82,11 @@ pub(super) fn decides(write: &Write, inserts: bool) -> bool {
 }
 
 fn is_small(write: &Write) -> bool {
+    bytes(write) <= SMALL_BYTES
+}
+
+/// About how many bytes the written rows have.
+pub(super) fn bytes(write: &Write) -> usize {
     let bytes = |value: &Value| match value {
         Value::Text(text) | Value::Json(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
@@ -90,7 +95,7 @@ fn is_small(write: &Write) -> bool {
     // Fields that the plan fills by itself are short, or were given once for all.
     let columns: usize = write.plan.columns.iter().map(|column| column.json_key().len()).sum();
     let given: usize = write.rows.iter().flatten().map(bytes).sum();
-    given + write.rows.len() * columns <= SMALL_BYTES
+    given + write.rows.len() * columns
 }
 
 /// Runs a write: by itself, or (`around`) inside a transaction.
@@ -232,6 +237,11 @@ impl Taken {
     }
 
     pub(super) fn row(&mut self, row: &Row, plan: &WritePlan) -> Result<(), Error> {
+        self.placed(row, plan, None)
+    }
+
+    /// Takes a row that is to be told at this place among those that have one.
+    pub(super) fn placed(&mut self, row: &Row, plan: &WritePlan, place: Option<usize>) -> Result<(), Error> {
         if plan.tells_new && json::boolean(row, 0)? {
             self.inserted += 1;
         }
@@ -240,10 +250,10 @@ impl Taken {
         }
         let first = usize::from(plan.tells_new);
         json::push(&mut self.rows, row, first, &plan.columns, plan.strip_nulls)?;
-        if !plan.sort.is_empty() {
+        if !plan.sort.is_empty() || place.is_some() {
             let first = first + plan.columns.len();
             let values = (first..first + plan.sort.len()).map(|at| json::sort_value(row, at)).collect::<Result<_, _>>();
-            self.sorted.push(values?, &self.rows);
+            self.sorted.push(values?, place, &self.rows);
         }
         Ok(())
     }

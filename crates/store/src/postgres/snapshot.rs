@@ -2,18 +2,27 @@
 //!
 //! One read that is one statement has a snapshot by itself. Several are a transaction, as those of [`super::tx`] are.
 
-use pintle_query::Read;
-use tokio::time::{Instant, timeout_at};
+use std::pin::pin;
+use std::time::Duration;
 
+use pintle_query::Read;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::abreast::Turn;
 use super::fault::Fault;
 use super::pool::Lease;
 use super::read;
 use super::tx::{FIRST_READ, STEP};
 use crate::{Error, Rows};
 
+/// For how long a call that waits for an answer keeps others from theirs.
+const MOMENT: Duration = Duration::from_millis(2);
+
 /// A snapshot.
 pub struct Snapshot {
     lease: Lease,
+    /// Left once an answer took long.
+    turn: Turn,
     /// When all must be read.
     due: Instant,
     /// Several reads may come.
@@ -27,8 +36,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(lease: Lease, due: Instant, several: bool) -> Snapshot {
-        Snapshot { lease, due, several, asked: false, begun: false, lost: false }
+    pub(super) fn new(lease: Lease, turn: Turn, due: Instant, several: bool) -> Snapshot {
+        Snapshot { lease, turn, due, several, asked: false, begun: false, lost: false }
     }
 
     /// As [`crate::Snapshot::read`].
@@ -41,7 +50,20 @@ impl Snapshot {
         }
         self.asked = true;
         let around = self.several.then_some(if self.begun { STEP } else { FIRST_READ });
-        let outcome = timeout_at(self.due, read::read(&mut self.lease, read, around)).await;
+        let asked = Instant::now();
+        let outcome = {
+            let mut answer = pin!(timeout_at(self.due, read::read(&mut self.lease, read, around)));
+            match timeout(MOMENT, &mut answer).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    self.turn.leave();
+                    answer.await
+                }
+            }
+        };
+        if matches!(outcome, Ok(Ok(_))) {
+            self.turn.answered(asked.elapsed());
+        }
         // After an error: whether what it began was taken back.
         let undone = self.lease.idle;
         self.begun |= self.several && matches!(outcome, Ok(Ok(_)));

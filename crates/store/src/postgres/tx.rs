@@ -12,7 +12,7 @@ use std::time::Duration;
 use pintle_model::CollectionId;
 use pintle_query::{Read, Write};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -20,7 +20,7 @@ use super::fault::Fault;
 use super::names::Names;
 use super::pool::{Conn, Lease, Pool};
 use super::read;
-use super::retry::{RETRIES, pause};
+use super::retry::{MET_MAX, RETRIES, pause};
 use super::run::{self, Around};
 use crate::changes::Changes;
 use crate::{Error, Mode, Rows, Tx, Written};
@@ -28,14 +28,24 @@ use crate::{Error, Mode, Rows, Tx, Written};
 /// Around the first step, with which the transaction begins; when it fails, nothing else goes with it.
 pub(super) const FIRST_READ: Around =
     Around { open: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", keep: None, undo: "ROLLBACK" };
-const FIRST_WRITE: Around = Around { open: "BEGIN ISOLATION LEVEL SERIALIZABLE", keep: None, undo: "ROLLBACK" };
+/// A lock is not waited for longer than a moment: who had it will most likely have changed what was read here, so that it is to be done
+/// again anyway, and two who wait for each other would else do so until the server finds that out (a second by default).
+const FIRST_WRITE: Around = Around {
+    open: "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL lock_timeout = '200ms'",
+    keep: None,
+    undo: "ROLLBACK",
+};
 /// Around each other step, so that the ones before it stand when it fails.
 pub(super) const STEP: Around =
     Around { open: "SAVEPOINT step", keep: Some("RELEASE step"), undo: "ROLLBACK TO step; RELEASE step" };
 
+/// For those that others come between again and again: of one process they go one after the other.
+pub(super) type Turn = Arc<Mutex<()>>;
+
 /// One transaction, however often it is begun.
 pub(super) struct Transaction {
     pub(super) pool: Pool,
+    pub(super) turn: Turn,
     pub(super) names: Arc<Names>,
     pub(super) mode: Mode,
     /// When all of it must be done.
@@ -56,6 +66,8 @@ enum Attempt<T> {
     Ended(T),
     /// Another one's change came between, or the connection broke before anything was kept.
     Again(Error),
+    /// Another one held a lock for longer than it is waited for.
+    Held(Error),
 }
 
 impl Transaction {
@@ -77,21 +89,28 @@ impl Transaction {
         mut steps: impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut lease = Some(lease);
-        let mut attempts = 0;
+        let (mut attempts, mut counted) = (0, 0);
+        // Held until it ends, once it was asked for.
+        let mut turn = None;
         loop {
+            if attempts >= MET_MAX && turn.is_none() {
+                let taken = tokio::time::timeout_at(self.due, Arc::clone(&self.turn).lock_owned());
+                turn = Some(self.runtime.block_on(taken).map_err(|_| Error::Busy)?);
+            }
             let conn = match lease.take() {
                 Some(conn) => conn,
                 None => self.runtime.clone().block_on(self.pool.get())?,
             };
             match self.attempt(conn, &mut steps) {
                 Attempt::Ended(outcome) => return outcome,
-                Attempt::Again(error) if attempts == RETRIES => return Err(error.into()),
-                Attempt::Again(_) => {
-                    let length = pause(attempts);
-                    attempts += 1;
-                    self.runtime.clone().block_on(tokio::time::sleep(length));
-                }
+                Attempt::Again(error) if counted == RETRIES => return Err(error.into()),
+                Attempt::Held(error) if Instant::now() >= self.due => return Err(error.into()),
+                Attempt::Again(_) => counted += 1,
+                Attempt::Held(_) => {}
             }
+            let length = pause(attempts);
+            attempts += 1;
+            self.runtime.clone().block_on(tokio::time::sleep(length));
         }
     }
 
@@ -100,7 +119,7 @@ impl Transaction {
         lease: Lease,
         steps: &mut impl FnMut(&mut dyn Tx) -> Result<T, E>,
     ) -> Attempt<Result<T, E>> {
-        let mut tx = PgTx { due: self.due, of: self, lease, begun: false, lost: None, again: None };
+        let mut tx = PgTx { due: self.due, of: self, lease, begun: false, lost: None, again: None, held: false };
         if let Mode::Claim(number) = tx.of.mode
             && let Err(error) = tx.claim(number)
         {
@@ -119,7 +138,11 @@ impl Transaction {
         if tx.again.is_some() || outcome.is_err() {
             tx.leave();
             tx.of.changed.clear();
-            return tx.again.take().map_or(Attempt::Ended(outcome), Attempt::Again);
+            return match tx.again.take() {
+                Some(error) if tx.held => Attempt::Held(error),
+                Some(error) => Attempt::Again(error),
+                None => Attempt::Ended(outcome),
+            };
         }
         match tx.commit() {
             Ok(()) => Attempt::Ended(outcome),
@@ -141,6 +164,8 @@ struct PgTx<'a> {
     lost: Option<Error>,
     /// Why it is to be run again. Steps have errors of their own, so it is remembered here.
     again: Option<Error>,
+    /// That is for a lock that another one held.
+    held: bool,
 }
 
 impl PgTx<'_> {
@@ -165,6 +190,10 @@ impl PgTx<'_> {
         }
         match outcome {
             Ok(value) => Ok(value),
+            Err(Fault::Told(Error::Busy)) if self.of.mode == Mode::Write => {
+                (self.again, self.held) = (Some(Error::Busy), true);
+                Err(Error::Busy)
+            }
             Err(Fault::Told(error)) => {
                 if matches!(error, Error::Timeout) || !undone {
                     // There is no more time, or a part of it stays.
@@ -237,10 +266,16 @@ impl PgTx<'_> {
     }
 
     /// Ends it without keeping anything. Where something may still be at work, the connection is looked after when it is given
-    /// back.
+    /// back. That of one that held a number is waited for: who hears how it ended may ask for the number at once, anywhere.
     fn leave(&mut self) {
-        if self.lost.is_none() {
-            self.lease.leave();
+        if self.lost.is_some() {
+            return;
+        }
+        self.lease.leave();
+        if matches!(self.of.mode, Mode::Claim(_)) {
+            let runtime = self.of.runtime.clone();
+            let left = runtime.block_on(self.lease.left());
+            self.lease.idle &= left;
         }
     }
 }

@@ -260,7 +260,7 @@ impl Taken {
             let first = plan.verdicts + plan.columns.len();
             let values: rusqlite::Result<Vec<_>> =
                 (first..first + plan.sort.len()).map(|i| sort_value(row, i)).collect();
-            self.sorted.push(values.map_err(Error::internal)?, &self.rows);
+            self.sorted.push(values.map_err(Error::internal)?, None, &self.rows);
         }
         Ok(())
     }

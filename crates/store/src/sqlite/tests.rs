@@ -22,6 +22,8 @@ fn write(action: Action, sql: &str, row: Vec<Value>) -> Write {
         probe: None,
         write: Statement { sql: sql.to_owned(), params },
         bulk: None,
+        apart: None,
+        locks: Vec::new(),
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

@@ -22,12 +22,16 @@ use pintle_query::plan::{Inputs, Read};
 use pintle_store::Store;
 use serde_json::Value as Json;
 use support::{On, Place};
-use work::{a_crowd_that_stands_still_is_little_work, the_work_is_that_of_the_answer_and_not_of_what_is_stored};
+use work::{
+    a_crowd_that_stands_still_is_little_work, somebody_who_walks_all_day_is_little_work,
+    the_work_is_that_of_the_answer_and_not_of_what_is_stored,
+};
 
-support::scenarios! {
+support::scenarios_of_places! {
     what_is_near_is_what_a_comparison_of_all_places_finds
     the_work_is_that_of_the_answer_and_not_of_what_is_stored
     a_crowd_that_stands_still_is_little_work
+    somebody_who_walks_all_day_is_little_work
 }
 
 const DAY: i64 = 86_400_000_000;
@@ -59,6 +63,7 @@ collections:
       who: { type: integer, required: true }
       time: { type: timestamp, required: true }
       at: point
+      note: json
     indexes: [[who, time], { space: at, time: time }]
     policies: { select: 'true' }
 routes:
@@ -86,6 +91,10 @@ routes:
     get:
       params: { id: integer, from: date, to: date }
       proximity: { in: marks, at: at, time: time, who: who, subject: id, from: from, to: to, within: 20, answer: pairs }
+  /around/{id}:
+    get:
+      params: { id: integer, from: timestamp, to: timestamp, metres: number }
+      proximity: { in: marks, at: at, time: time, who: who, subject: id, from: from, to: to, within: metres }
 ";
 
 #[derive(Debug, Clone)]
@@ -343,7 +352,28 @@ async fn ask_everything(app: &App, chance: &mut Chance, spots: &[Spot], seed: u6
     let told = app.ask("/marks/{id}", role, values(&[Value::Integer(subject), day(begin), day(begin + days)])).await;
     let both: Vec<(i64, i64)> = told.iter().map(|row| (id(&row["subject"]), id(&row["other"]))).collect();
     assert_eq!(both, near.pairs(spots).iter().map(|(a, b)| (a.id, b.id)).collect::<Vec<_>>(), "{about}");
+    ask_around(app, chance, spots, &Question { sees_all: true, ..question(None) }, &about).await;
     pairs.len()
+}
+
+/// Asks the route whose collection has a point and no numbers, from within a day until within another.
+async fn ask_around(app: &App, chance: &mut Chance, spots: &[Spot], whole: &Question, about: &str) {
+    let part = |chance: &mut Chance, end: i64| end + (below(chance, 7200) - 3600) * 1_000_000;
+    let around = Question { from: part(chance, whole.from), to: part(chance, whole.to), ..*whole };
+    let asked = [
+        Value::Integer(around.subject.unwrap()),
+        Value::Timestamp(around.from),
+        Value::Timestamp(around.to),
+        Value::Number(around.metres),
+        Value::Null,
+        Value::Integer(0),
+    ];
+    let told = app.ask("/around/{id}", Role::ServiceRole, asked.to_vec()).await;
+    let mut places: Vec<(i64, i64)> = around.pairs(spots).iter().map(|(_, b)| (b.time, b.id)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let wanted: Vec<i64> = places.iter().map(|(_, id)| *id).collect();
+    assert_eq!(told.iter().map(id).collect::<Vec<_>>(), wanted, "{about}, from {} to {}", around.from, around.to);
 }
 
 fn id(json: &Json) -> i64 {

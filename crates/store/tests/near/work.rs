@@ -73,6 +73,30 @@ pub(super) async fn a_crowd_that_stands_still_is_little_work(on: On) {
     }
 }
 
+/// One who walks for hours past others, each of whom only one of the walker's places tells whether they are near: they must not be looked for among
+/// all of them.
+pub(super) async fn somebody_who_walks_all_day_is_little_work(on: On) {
+    let app = App::new(on);
+    let day = Value::Date(i32::try_from(FIRST / DAY).unwrap());
+    let mut work = Vec::new();
+    for count in [300, 3000] {
+        let spots = (0..2 * count).map(|id| {
+            // The walker makes a metre at a time; beside the way, some 4.5 metres off, stands one at each.
+            let (metre, beside) = (id / 2, id % 2);
+            let (lon, lat) = (11.0 + metre as f64 * 1.4e-5, 49.0 + beside as f64 * 4.0e-5);
+            Spot { id, who: beside, lon, lat, time: FIRST + metre * DAY / count, hidden: false }
+        });
+        app.fill(&spots.collect::<Vec<_>>());
+        let values = [Value::Integer(0), day.clone(), day.clone(), Value::Number(5.0), Value::Integer(0)];
+        let values = values.into_iter().chain([Value::Null, Value::Integer(0)]);
+        let read = app.read("/places/{id}", Role::ServiceRole, values.collect());
+        let rows = app.store.read(read.clone()).await.unwrap();
+        work.push((rows.len, measured(&app, &read)));
+    }
+    assert_eq!((work[0].0, work[1].0), (300, 3000), "each is near the walker");
+    assert!(work[1].1 < work[0].1 * 20, "ten times the way is more than a few times ten times the work: {work:?}");
+}
+
 /// What a statement does: the instructions of SQLite's machine, or the pages that PostgreSQL looks at.
 fn steps(app: &App, read: &Read) -> u64 {
     let number = |plan: &Json, name: &str| plan[name].as_u64().unwrap();

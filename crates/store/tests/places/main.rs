@@ -9,6 +9,7 @@ mod chance;
 mod found;
 mod measure;
 mod migrated;
+mod moved;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
@@ -136,7 +137,53 @@ async fn distances_are_told_and_ordered_to_a_tenth_of_a_micrometre(on: On) {
     }
 }
 
-support::scenarios! {
+/// What has one meaning on a ball and two on a map, or on the map's edge alone: random rows do not meet it.
+async fn a_polygon_reaches_the_180th_meridian_and_the_poles_by_all_of_their_names(on: On) {
+    let app = App::new(on, APP);
+    let places = [
+        (180.0, 10.0),
+        (-180.0, 10.0),
+        (180.0, 9.0),
+        (-180.0, 11.0),
+        (-180.0, 11.5),
+        (0.0, 90.0),
+        (-77.0, 90.0),
+        (180.0, 90.0),
+        (-77.0, 89.9),
+        (0.0, -90.0),
+        (179.5, 10.0),
+        (-179.5, 10.0),
+        (-180.0, 0.0),
+    ];
+    let rows = places
+        .map(|(longitude, latitude)| serde_json::json!({ "at": { "longitude": longitude, "latitude": latitude } }));
+    app.insert("halls", &rows.into_iter().collect()).await;
+    for (coordinates, wanted) in [
+        ("[[[179,9],[180,9],[180,11],[179,11],[179,9]]]", vec![1, 2, 3, 4, 11]),
+        ("[[[-179,9],[-180,9],[-180,11],[-179,11],[-179,9]]]", vec![1, 2, 3, 4, 12]),
+        ("[[[180,10],[179,5],[179,15],[180,10]]]", vec![1, 2, 11]),
+        ("[[[-10,80],[10,80],[10,90],[-10,90],[-10,80]]]", vec![6, 7, 8]),
+        ("[[[50,80],[60,80],[55,90],[50,80]]]", vec![6, 7, 8]),
+        ("[[[50,-80],[60,-80],[55,-90],[50,-80]]]", vec![10]),
+        ("[[[-180,-90],[180,-90],[180,90],[-180,90],[-180,-90]]]", (1..=13).collect()),
+        // Its hole leaves of the meridian what it does not reach.
+        (
+            "[[[170,-20],[180,-20],[180,20],[170,20],[170,-20]],[[175,-5],[180,0],[175,5],[175,-5]]]",
+            vec![1, 2, 3, 4, 5, 11, 13],
+        ),
+    ] {
+        let polygon = format!("{{\"type\":\"Polygon\",\"coordinates\":{coordinates}}}");
+        let rows = app.ask("halls", &format!("select=id&order=id&at=within.{polygon}")).await;
+        let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, wanted, "{coordinates}");
+    }
+    let over = r#"{"type":"MultiPolygon","coordinates":[[[[0,0],[9,0],[9,9],[0,9],[0,0]]],[[[170,8],[180,8],[180,12],[170,12],[170,8]]],[[[175,9],[180,9],[180,11],[175,9]]]]}"#;
+    let rows = app.ask("halls", &format!("select=id&order=id&at=not.within.{over}")).await;
+    assert_eq!(rows.len(), 7, "parts that lie upon one another are one: {rows:?}");
+}
+
+support::scenarios_of_places! {
+    a_polygon_reaches_the_180th_meridian_and_the_poles_by_all_of_their_names
     every_answer_is_that_of_a_look_at_each_row
     distances_are_told_and_ordered_to_a_tenth_of_a_micrometre
 }

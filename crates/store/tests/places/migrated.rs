@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::App;
 use crate::support::tables::schema;
-use crate::support::{On, scenarios};
+use crate::support::{On, scenarios_of_places};
 
 /// Without places.
 const BEFORE: &str = "
@@ -58,6 +58,6 @@ async fn an_index_is_filled_when_it_comes_and_gone_when_it_goes(on: On) {
     assert_eq!(app.ask("visits", "select=id&order=id").await.len(), 3);
 }
 
-scenarios! {
+scenarios_of_places! {
     an_index_is_filled_when_it_comes_and_gone_when_it_goes
 }

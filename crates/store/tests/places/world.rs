@@ -30,7 +30,62 @@ pub(crate) struct Question {
 enum Asks {
     Near((f64, f64), f64),
     Box(f64, f64, f64, f64),
-    Triangle([(f64, f64); 3]),
+    Star(Star),
+}
+
+/// A polygon of which all is seen from its middle, maybe with a hole around that.
+struct Star {
+    middle: (f64, f64),
+    corners: Vec<(f64, f64)>,
+    hole: Option<Vec<(f64, f64)>>,
+}
+
+impl Star {
+    fn new(chance: &mut Chance, middle: (f64, f64)) -> Star {
+        // Of fewer corners than five all may be on one side of it. From the very edge of the map nobody sees around.
+        let middle = (middle.0.clamp(-179.9, 179.9), middle.1.clamp(-89.9, 89.9));
+        let (count, reach) = (5 + chance.below(8), size(chance));
+        let corner = |chance: &mut Chance, at: usize| {
+            let turn = (at as f64 + between(chance, 0.1, 0.9)) / count as f64 * std::f64::consts::TAU;
+            on_a_ray(middle, (turn.cos(), turn.sin()), reach * between(chance, 0.2, 1.0))
+        };
+        let corners: Vec<(f64, f64)> = (0..count).map(|at| corner(chance, at)).collect();
+        let hole = chance.percent(40).then(|| {
+            let part = between(chance, 0.1, 0.9);
+            let inner = |corner: &(f64, f64)| {
+                (middle.0 + (corner.0 - middle.0) * part, middle.1 + (corner.1 - middle.1) * part)
+            };
+            corners.iter().map(inner).collect()
+        });
+        Star { middle, corners, hole }
+    }
+
+    fn holds(&self, place: (f64, f64)) -> bool {
+        let in_hole = |hole: &Vec<(f64, f64)>| measure::in_star(place, self.middle, hole);
+        measure::in_star(place, self.middle, &self.corners) && !self.hole.as_ref().is_some_and(in_hole)
+    }
+
+    fn to_json(&self) -> Value {
+        let ring = |corners: &Vec<(f64, f64)>| -> Value {
+            corners.iter().chain(corners.first()).map(|corner| json!([corner.0, corner.1])).collect()
+        };
+        let rings: Vec<Value> = std::iter::once(&self.corners).chain(&self.hole).map(ring).collect();
+        json!({ "type": "Polygon", "coordinates": rings })
+    }
+}
+
+/// So far from a place, but no further than the map's edge, which is met exactly.
+fn on_a_ray((x, y): (f64, f64), (east, north): (f64, f64), length: f64) -> (f64, f64) {
+    let to_edge =
+        |at: f64, step: f64, edge: f64| if step == 0.0 { f64::INFINITY } else { (edge.copysign(step) - at) / step };
+    let (across, up) = (to_edge(x, east, 180.0), to_edge(y, north, 90.0));
+    if length < across && length < up {
+        (x + east * length, y + north * length)
+    } else if across < up {
+        (180.0_f64.copysign(east), y + north * across)
+    } else {
+        (x + east * up, 90.0_f64.copysign(north))
+    }
 }
 
 /// A number from 0 to 1.
@@ -52,12 +107,6 @@ fn on_the_map(longitude: f64, latitude: f64) -> (f64, f64) {
     let latitude = latitude.clamp(-90.0, 90.0);
     let longitude = if longitude.abs() > 180.0 { (longitude + 180.0).rem_euclid(360.0) - 180.0 } else { longitude };
     (longitude, latitude)
-}
-
-/// What lies beyond an end of a range, as far before it.
-fn mirrored(degrees: f64, most: f64) -> f64 {
-    let within = if degrees.abs() > most { (2.0 * most - degrees.abs()) * degrees.signum() } else { degrees };
-    within.clamp(-most, most)
 }
 
 fn anywhere(chance: &mut Chance) -> (f64, f64) {
@@ -121,10 +170,10 @@ impl World {
     pub(crate) fn answer(&self, question: &Question) -> Vec<String> {
         let passes = |at: &usize| {
             let (place, day) = (self.places[*at], self.days[*at]);
-            let holds = match question.asks {
-                Asks::Near(from, metres) => measure::metres(from, place) <= metres,
-                Asks::Box(west, south, east, north) => measure::in_box(place, (west, south, east, north)),
-                Asks::Triangle(corners) => measure::in_triangle(place, corners),
+            let holds = match &question.asks {
+                Asks::Near(from, metres) => measure::metres(*from, place) <= *metres,
+                Asks::Box(west, south, east, north) => measure::in_box(place, (*west, *south, *east, *north)),
+                Asks::Star(star) => star.holds(place),
             };
             let of_days =
                 question.halls || question.from.is_none_or(|from| day >= from) && question.to.is_none_or(|to| day < to);
@@ -146,14 +195,7 @@ impl Question {
                 let (east, north) = on_the_map(at.0 + east.min(359.0) / 2.0, at.1 + north / 2.0);
                 Asks::Box(west, south, east, north)
             }
-            _ => {
-                let reach = size(chance);
-                let corner = |chance: &mut Chance| {
-                    let (east, north) = (between(chance, -reach, reach), between(chance, -reach, reach));
-                    (mirrored(at.0 + east, 180.0), mirrored(at.1 + north, 90.0))
-                };
-                Asks::Triangle([corner(chance), corner(chance), corner(chance)])
-            }
+            _ => Asks::Star(Star::new(chance, at)),
         };
         let day = |chance: &mut Chance| chance.percent(50).then(|| 1 + chance.below(DAYS));
         let (from, to) = (day(chance), day(chance));
@@ -163,13 +205,10 @@ impl Question {
     /// The collection and the query.
     pub(crate) fn asked(&self) -> (&'static str, String) {
         let (collection, name) = if self.halls { ("halls", "at") } else { ("locations", "position") };
-        let asks = match self.asks {
+        let asks = match &self.asks {
             Asks::Near((longitude, latitude), metres) => format!("dwithin.({longitude},{latitude},{metres})"),
             Asks::Box(west, south, east, north) => format!("bbox.({west},{south},{east},{north})"),
-            Asks::Triangle([a, b, c]) => {
-                let ring = [a, b, c, a].map(|corner| json!([corner.0, corner.1]));
-                format!("within.{}", json!({ "type": "Polygon", "coordinates": [ring] }))
-            }
+            Asks::Star(star) => format!("within.{}", star.to_json()),
         };
         let mut query = format!("{name}={}{asks}", if self.negated { "not." } else { "" });
         if !self.halls {

@@ -96,6 +96,19 @@ macro_rules! scenarios {
 #[allow(unused_imports, reason = "not every test needs it")]
 pub(crate) use scenarios;
 
+/// The same for what is about places: also in `without_postgis`, on a PostgreSQL that has none.
+#[allow(unused_macros, reason = "not every test needs it")]
+macro_rules! scenarios_of_places {
+    ($($name:ident)*) => {
+        crate::support::scenarios! { $($name)* }
+        mod postgres_without_postgis {
+            $(#[tokio::test] async fn $name() { super::$name(super::On::WithoutPostgis).await; })*
+        }
+    };
+}
+#[allow(unused_imports, reason = "not every test needs it")]
+pub(crate) use scenarios_of_places;
+
 /// `configs`: a text as the key, and json.
 pub fn configs() -> Model {
     let mut data = field("data", Type::Json);
@@ -108,6 +121,8 @@ pub fn configs() -> Model {
 pub enum On {
     Sqlite,
     Postgres,
+    /// PostgreSQL where PostGIS cannot be made.
+    WithoutPostgis,
 }
 
 /// A store in a folder of its own, or a database of its own.
@@ -123,7 +138,12 @@ impl Place {
     }
 
     pub fn on(on: On, model: Model) -> Place {
-        let database = (on == On::Postgres).then(|| pintle_testbed::Postgres::shared().database());
+        let server = pintle_testbed::Postgres::shared;
+        let database = match on {
+            On::Sqlite => None,
+            On::Postgres => Some(server().database()),
+            On::WithoutPostgis => Some(server().database_without_postgis()),
+        };
         Place { folder: tempfile::tempdir().unwrap(), database, model: Arc::new(model) }
     }
 
@@ -207,6 +227,8 @@ pub fn write_plan(action: Action, sql: &str, fields: usize) -> WritePlan {
         probe: None,
         write: statement(sql, params),
         bulk: None,
+        apart: None,
+        locks: Vec::new(),
         tells_new: false,
         verdicts: 0,
         columns: Vec::new(),

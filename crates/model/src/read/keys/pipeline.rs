@@ -1,6 +1,6 @@
 //! The keys of pipelines.
 
-use super::Form::{Choice, Count, Duration, Name, Object, Path, Text};
+use super::Form::{Choice, Count, Duration, Name, Object, Path, Scalar, Text};
 use super::{ACCESS, Table, may, must};
 
 /// Records that a batch may hold at the most.
@@ -31,10 +31,16 @@ pub(crate) static PIPELINE: Table = Table {
         may("limits", Object(&PIPELINE_LIMITS), "What is more is refused, with a time to wait."),
         may("dead_letters", Object(&DEAD_LETTERS), "What is kept of the records that cannot be stored."),
         may(
+            "insert",
+            Scalar,
+            "The policy that a record must satisfy that comes in by it, as a boolean SQL expression, in place of the collection's own. \
+             Where the collection has none, records come in by its pipelines alone.",
+        ),
+        may(
             "auth",
             Choice(ACCESS),
-            "Who may post: `optional` (anybody, the default), `required` (who is known) or `service_role`. The collection's \
-             `insert` policy holds in any case.",
+            "Who may post: `optional` (anybody, the default), `required` (who is known) or `service_role`. The `insert` policy \
+             holds in any case.",
         ),
     ],
 };

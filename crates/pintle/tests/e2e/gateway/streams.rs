@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -123,6 +124,29 @@ async fn an_answer_that_breaks_off_is_broken_off() {
     let answer = client.get(format!("{}/rest/v1/persons", gateway.origin)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(answer.bytes().await.is_err());
+}
+
+#[tokio::test]
+async fn a_call_whose_service_breaks_off_is_told_that_it_is_unavailable() {
+    let app = plain("20s", "256MiB");
+    let persons = Fake::new(|mut came: Came| async move {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let _ = came.stream.write_all(format!("{head}4\r\nonly\r\n").as_bytes()).await;
+    })
+    .await;
+    let gateway = gateway(&app, &persons.url, &persons.url);
+    let http2 = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let call = http2.post(format!("{}/rest/v1/persons", gateway.origin)).header("content-type", "application/grpc");
+    let answer = call.header("te", "trailers").send().await.unwrap();
+    let read = reqwest::Body::from(answer).collect().await.unwrap();
+    let trailers = read.trailers().unwrap();
+    assert_eq!(trailers["grpc-status"], "14");
+    let told = trailers["grpc-message"].to_str().unwrap();
+    assert!(told.starts_with("the service broke off within its answer: "), "{told}");
+    assert_eq!(read.to_bytes(), "only");
+    let counted = "pintle_gateway_grpc_calls_total{service=\"persons\",status=\"UNAVAILABLE\"} 1\n";
+    let metrics = gateway.get("/metrics").await.text;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]

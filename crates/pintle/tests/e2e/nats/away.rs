@@ -1,6 +1,6 @@
 //! A queue that goes away, and comes back.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{MANIFEST, Through, count, metric, until};
 
@@ -61,4 +61,48 @@ async fn a_nats_that_hangs_keeps_nobody_waiting_for_long_before_postgres() {
     through.nats.signal("CONT");
     until("it goes on", async || server.post("/places", json!({ "n": 100 })).await.status == 202).await;
     until("it is stored", async || count(&server, "/rest/v1/places?n=eq.100").await > 0).await;
+}
+
+#[tokio::test]
+async fn what_starts_while_nats_is_away_does_all_once_it_is_there_before_postgres() {
+    let mut through = Through::of(MANIFEST);
+    through.nats.kill();
+    let (server, worker) = (through.serve(), through.worker());
+    let away = server.post("/places", json!({ "n": 1 })).await.has(503);
+    assert_eq!((away.header("retry-after"), away.json()["message"].as_str()), ("1", Some("the queue does not answer")));
+    assert_eq!(server.get("/health").await.has(200).text, AWAY);
+    server.get("/health/ready").await.has(200);
+    server.get("/rest/v1/places").await.is(200, json!([]));
+    worker.get("/health/ready").await.has(503);
+    let origin = through.nats.url();
+    server.has_logged("the queue cannot be used: it is tried again");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("cannot be used")).unwrap();
+    assert!(
+        line.contains(&format!("{origin} does not answer: ")) && line.contains("nats-server -js -sd FOLDER"),
+        "{line}"
+    );
+    through.nats.restart();
+    until("it takes records", async || server.post("/places", json!({ "n": 2 })).await.status == 202).await;
+    until("it is stored", async || count(&server, "/rest/v1/places?n=eq.2").await == 1).await;
+    until("the worker is ready", async || worker.get("/health/ready").await.status == 200).await;
+    let there = AWAY.replace("Failure: the queue does not answer", "Success");
+    until("it tells", async || server.get("/health").await.has(200).text == there).await;
+}
+
+#[tokio::test]
+async fn nothing_goes_into_a_stream_of_another_ones_that_is_found_late_in_nats_before_postgres() {
+    let mut through = Through::of(MANIFEST);
+    let foreign = r#"{"name":"pintle-through-places","subjects":["pintle.through.places.>"],"retention":"limits"}"#;
+    through.tell("$JS.API.STREAM.CREATE.pintle-through-places", foreign);
+    through.nats.kill();
+    let (server, worker) = (through.serve(), through.worker());
+    through.nats.restart();
+    for process in [&server, &worker] {
+        process.has_logged("is there with `retention: \\\"limits\\\"`, and must have");
+    }
+    server.post("/places", json!({ "n": 1 })).await.has(503);
+    until("it tells", async || server.get("/health").await.has(200).text == AWAY).await;
+    let info: Value = serde_json::from_str(&through.tell("$JS.API.STREAM.INFO.pintle-through-places", "")).unwrap();
+    assert_eq!((&info["state"]["messages"], &info["state"]["consumer_count"]), (&json!(0), &json!(0)), "{info}");
 }

@@ -205,3 +205,30 @@ async fn a_message_in_nats_that_is_none_of_pintles_holds_up_nothing_on_its_way_t
     until("it is stored", async || count(&server, "/rest/v1/notes").await == 1).await;
     assert_eq!(through.replay("notes"), "notes: 0 stored, 2 left", "what cannot be read is kept, the same once");
 }
+
+#[tokio::test]
+async fn a_nats_that_has_no_room_just_now_holds_a_stream_up_until_there_is_some_on_its_way_to_postgres() {
+    let app = App::of(&OWNED.replace("queue: 4", "queue: 100000"));
+    let file = app.file("nats.conf");
+    std::fs::write(&file, "jetstream { max_file_store: 2MB }\n").unwrap();
+    let nats = Nats::start_with(&["-c", &file]).unwrap();
+    let through = Through { app: app.on(Place::Postgres), nats };
+    let server = through.serve();
+    let ada = through.app.token_of("ada", "authenticated", Some("ada"));
+    let long = "x".repeat(1000);
+    let lines = |n: usize| -> String {
+        (0..n).map(|n| format!("{}\n", json!({ "id": format!("{n}-{long}"), "owner": "ada" }))).collect()
+    };
+    let stream = |n: usize| {
+        let ask = server.post("/notes", lines(n)).token(&ada).header("Content-Type", "application/x-ndjson");
+        tokio::spawn(ask.header("Prefer", "return=minimal").into_future())
+    };
+    let answer = stream(5000);
+    let turned_away = json!({ "id": "one", "owner": "ada" });
+    until("there is no room", async || server.post("/notes", turned_away.clone()).token(&ada).await.status == 503)
+        .await;
+    let worker = through.worker();
+    let all = "{\"records\":5000,\"accepted\":5000,\"stored\":0,\"refused\":0,\"dead\":0}\n";
+    assert_eq!(answer.await.unwrap().has(200).text, all);
+    until("nothing waits", async || metric(&worker, "pintle_queue_pending{").await == 0.0).await;
+}

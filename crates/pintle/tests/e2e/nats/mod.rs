@@ -61,6 +61,16 @@ impl Through {
         finish(pintle(&["replay", self.app.path(), pipeline]).args(self.app.store())).1.trim_end().to_owned()
     }
 
+    /// What is said at a subject from now on.
+    fn listen(&self, subject: &str) -> impl Iterator<Item = std::io::Result<String>> + use<> {
+        let mut connection = TcpStream::connect(self.nats.address()).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(connection, "CONNECT {{\"verbose\":false}}\r\nSUB {subject} 1\r\nPING\r\n").unwrap();
+        let mut lines = BufReader::new(connection).lines();
+        assert!(lines.by_ref().any(|line| line.unwrap() == "PONG"));
+        lines
+    }
+
     /// Sends a message by NATS' own protocol, and returns what answers it.
     fn tell(&self, subject: &str, text: &str) -> String {
         let mut connection = TcpStream::connect(self.nats.address()).unwrap();

@@ -1,5 +1,9 @@
 //! What belongs together is stored in its order, by any number of workers.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{MANIFEST, Through, count, metric, until};
@@ -110,4 +114,80 @@ async fn workers_that_come_and_go_store_chains_from_nats_in_postgres_in_their_or
     until("the last one has all", async || metric(&third, HELD).await == 8.0).await;
     until("all are stored", async || count(&server, "/links").await == 250 * CHAINS_COUNT).await;
     assert_eq!(through.replay("links"), "links: 0 stored, 0 left", "none came before its turn");
+}
+
+/// A request that NATS has forgotten is not always told, as here: it is over when messages come.
+#[tokio::test]
+async fn a_worker_reads_on_from_nats_by_the_same_consumers_and_stores_all_in_postgres() {
+    let through = Through::of(MANIFEST);
+    let worker = through.worker();
+    until("it takes", async || metric(&worker, HELD).await == 8.0).await;
+    let consumers = || -> Vec<Value> {
+        let told = through.tell("$JS.API.CONSUMER.LIST.pintle-through-places", "");
+        serde_json::from_str::<Value>(&told).unwrap()["consumers"].as_array().cloned().unwrap_or_default()
+    };
+    let (rounds, each) = (4, 5);
+    for round in 0..rounds {
+        // Nothing is under way but the questions for more.
+        let at_rest = |consumer: &Value| consumer["num_ack_pending"] == 0 && consumer["num_waiting"].as_u64() > Some(0);
+        until("all are at rest", async || {
+            let consumers = consumers();
+            consumers.len() == 8 && consumers.iter().all(at_rest)
+        })
+        .await;
+        let messages = (0..8 * each).map(|n| {
+            let record = json!({ "id": format!("00000000-0000-7000-8000-{round:04x}{n:08x}"), "n": n });
+            let sender = json!({ "role": "anon", "user": null, "claims": {} });
+            let text = json!({ "version": 1, "sender": sender, "records": [record] }).to_string();
+            format!("PUB pintle.through.places.{}.1 {}\r\n{text}\r\n", n % 8, text.len())
+        });
+        let messages: String = messages.collect();
+        let mut connection = TcpStream::connect(through.nats.address()).unwrap();
+        write!(connection, "CONNECT {{\"verbose\":false}}\r\nPING\r\n").unwrap();
+        let mut said = BufReader::new(connection.try_clone().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap() == "PONG"));
+        through.nats.signal("STOP");
+        // What was asked for two seconds ago ends meanwhile, and then messages come.
+        tokio::time::sleep(Duration::from_millis(2200)).await;
+        write!(connection, "{messages}").unwrap();
+        through.nats.signal("CONT");
+        let stored = "pintle_pipeline_records_total{pipeline=\"places\",outcome=\"stored\"}";
+        let all = f64::from((round + 1) * 8 * each);
+        until("all are stored", async || metric(&worker, stored).await == all).await;
+    }
+    let names: Vec<Value> = consumers().into_iter().map(|consumer| consumer["name"].clone()).collect();
+    let is_first = |name: &Value| name.as_str().is_some_and(|name| name.ends_with("-1"));
+    assert!(names.len() == 8 && names.iter().all(is_first), "some were made anew: {names:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_ends_says_so_to_the_others_by_nats_before_postgres() {
+    let through = Through::of(MANIFEST);
+    let (mut first, second) = (through.worker(), through.worker());
+    until("each has its share", async || metric(&first, HELD).await == 4.0 && metric(&second, HELD).await == 4.0).await;
+    let said = through.listen("pintle.through.workers.places");
+    first.signal("TERM");
+    assert_eq!(first.wait(), Some(0));
+    let farewell = said.map_while(Result::ok).find(|line| line.starts_with('-') && line.len() == 33);
+    assert!(farewell.is_some());
+    until("the other one has all", async || metric(&second, HELD).await == 8.0).await;
+}
+
+#[tokio::test]
+async fn a_consumer_in_nats_that_is_no_workers_is_warned_of_before_postgres() {
+    let through = Through::of(MANIFEST);
+    drop(through.serve());
+    let config = json!({ "stream_name": "pintle-through-places", "config": {
+        "durable_name": "curious", "ack_policy": "explicit", "filter_subject": "pintle.through.places.3.*",
+    }});
+    let made = through.tell("$JS.API.CONSUMER.DURABLE.CREATE.pintle-through-places.curious", &config.to_string());
+    assert!(made.contains("\"name\":\"curious\""), "{made}");
+    let worker = through.worker();
+    worker.has_logged("a consumer of the stream is no worker's");
+    let log = worker.log();
+    let line = log.lines().find(|line| line.contains("no worker's")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["consumer"], &line["partition"]), (&json!("curious"), &json!(3)), "{line}");
+    through.tell("$JS.API.CONSUMER.DELETE.pintle-through-places.curious", "");
+    until("it has all", async || metric(&worker, HELD).await == 8.0).await;
 }

@@ -111,6 +111,42 @@ async fn the_map_is_drawn_moves_by_mouse_and_keys_and_shows_a_post_within_second
 }
 
 #[tokio::test]
+async fn tiles_that_lie_far_off_do_not_empty_the_map() {
+    let Some(browser) = Browser::start() else { return };
+    let game = Game::on(Place::Sqlite);
+    world(&game).await;
+    let page = browser.page(1200, 657);
+    let opened = |page: &Page| {
+        page.open(&format!("{}/map/", game.server.origin));
+        page.wait(
+            "!document.getElementById('bar').hidden && document.getElementById('fresh').innerText === 'up to date'",
+        );
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+        page.evaluate("document.getElementById('zoom').querySelector('[data-zoom=all]').click()");
+        looks_at(page, "size > 0")
+    };
+    // A few of them are left out.
+    game.view(vec![tile(70_000, 0, json!({})), tile(0, -1_000_000, json!({}))]).await;
+    page.open(&format!("{}/map/", game.server.origin));
+    enter(&page, "of-alice");
+    // The token is kept once it has been answered.
+    page.wait("document.getElementById('fresh').innerText === 'up to date'");
+    let [x, y, size] = opened(&page);
+    assert!((480.0..520.0).contains(&x) && (240.0..260.0).contains(&y) && size > 5.0, "{x}, {y}, {size}");
+    assert!(land(colour(&page, 0, 60)), "{:?}", colour(&page, 0, 60));
+    // Where there are too many to see all, it looks at one's own character.
+    game.view((0..900).map(|n| tile(20_000 + n * 60, 0, json!({}))).collect::<Vec<_>>()).await;
+    let [x, y, size] = opened(&page);
+    assert!((x, y) == (500.0, 250.0) && size > 5.0, "{x}, {y}, {size}");
+    assert_eq!(page.faults(), Vec::<String>::new());
+}
+
+/// Whether it is land, and not the dark beside the world.
+fn land([red, green, blue]: [u64; 3]) -> bool {
+    green > red && green > blue && green > 60
+}
+
+#[tokio::test]
 async fn a_token_that_is_none_is_told_and_leaving_forgets_the_one_that_is() {
     let Some(browser) = Browser::start() else { return };
     let game = Game::on(Place::Sqlite);

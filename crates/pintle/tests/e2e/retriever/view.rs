@@ -1,9 +1,43 @@
 //! `POST /view`, rule by rule.
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{Game, npc, pc, place_in, tile};
 use crate::common::Place;
+
+/// Sends what several players post at once, and holds that each is told that it is done.
+async fn all_are_done(game: &Game, posts: impl IntoIterator<Item = Value>) {
+    let mut players = JoinSet::new();
+    for post in posts {
+        players.spawn(super::alice(game.server.post("/view", post)).into_future());
+    }
+    while let Some(done) = players.join_next().await {
+        done.unwrap().has(200);
+    }
+}
+
+#[tokio::test]
+async fn players_who_post_the_same_in_different_orders_are_in_nobody_s_way_on_postgres() {
+    let game = Game::on(Place::Postgres);
+    let known = |seen: i64, n: i64| (n * 7 + seen * 3) % 5 == 0;
+    for round in 0..3 {
+        // Each sees the same tiles from elsewhere, and others see what is gone from where they are.
+        let view = |player: i64| -> Value {
+            let tiles = (0..120).map(|n| {
+                let n = (n * [7, 11, 13, 17, 19, 23][usize::try_from(player).unwrap() % 6] + player * 31) % 120;
+                let here = match known(player, n) {
+                    true => json!({ "pcs": [pc(n + 1, "Bob", None)], "npcs": [npc(n + 1, "Rat")], "resources": [{ "level": 1, "name": "Fer" }] }),
+                    false => json!({}),
+                };
+                tile(n % 12 + round * 12, n / 12, here)
+            });
+            tiles.collect()
+        };
+        all_are_done(&game, (0..6).map(view)).await;
+    }
+    assert_eq!(game.stored("tiles", "x,y").await.as_array().unwrap().len(), 360);
+}
 
 in_every_way!(
     the_raw_post_is_kept_and_its_id_answered,

@@ -19,16 +19,22 @@ collections:
       seen: timestamp
     policies:
       select: owner is null or owner = auth.uid()
+  files:
+    key: { id: integer }
+    fields: { b: bytes, j: json }
+    policies: { select: \"true\" }
   others:
     key: { name: text }
     policies: { select: \"true\", insert: \"true\" }
 routes:
   /sum: { get: { cache: 1h, script: routes/sum.js } }
   /sql: { post: { script: routes/sql.js } }
+  /bytes: { post: { as: service_role, script: routes/bytes.js } }
+  /head: { get: { script: routes/head.js }, post: { script: routes/head.js } }
   /add/{name}: { post: { as: service_role, params: { name: text }, script: routes/add.js } }
 ";
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     // The mark tells one answer from another that says the same.
     (
         "sum.js",
@@ -42,6 +48,33 @@ const FILES: [(&str, &str); 3] = [
         "export default async function ({ body }) {
   const { data, error } = await db.sql(body.text, body.params ?? {});
   return error ?? data;
+}\n",
+    ),
+    (
+        "bytes.js",
+        "export default async function () {
+  const b = Uint8Array.of(1, 171);
+  await db.from('files').insert([{ id: 1, b }, { id: 2, b: new Uint8Array(), j: { b } }]).throwOnError();
+  await db.sql`insert into files (id, b) values (3, ${b})`.throwOnError();
+  await db.from('files').update({ b }).eq('id', 2).throwOnError();
+  const found = await db.from('files').select('id').eq('b', b).order('id').throwOnError();
+  const same = await db.sql`select id, b, j from files where b = ${b} order by id`.throwOnError();
+  return { found: found.data, same: same.data };
+}\n",
+    ),
+    (
+        "head.js",
+        "export default async function () {
+  const head = async (query) => {
+    const { data, count, error, status } = await query;
+    return { data, count, status: error?.code ?? status };
+  };
+  const all = await head(db.from('others').select('*', { count: 'exact', head: true }));
+  const some = await head(db.from('others').select('*', { count: 'exact', head: true }).gt('name', 'b').limit(1));
+  const bare = await head(db.from('others').select('*', { head: true }));
+  const one = await head(db.from('others').select('*', { count: 'exact', head: true }).eq('name', 'a').single());
+  const none = await head(db.from('others').select('nothing', { head: true }));
+  return { all, some, bare, one, none };
 }\n",
     ),
     (
@@ -87,6 +120,32 @@ async fn a_statement_has_bound_parameters_and_the_caller_s_policies(place: Place
     server.get("/sum").await.has(200);
 }
 
+async fn bytes_are_stored_found_and_bound_as_they_are(place: Place) {
+    let app = app(MANIFEST, &FILES, place);
+    let server = app.serve();
+    let row = |id: u8, j: Value| json!({ "id": id, "b": "\\x01ab", "j": j });
+    let same = json!([row(1, Value::Null), row(2, json!({ "b": "\\x01ab" })), row(3, Value::Null)]);
+    let found = json!([{ "id": 1 }, { "id": 2 }, { "id": 3 }]);
+    server.post("/bytes", json!({})).await.is(200, json!({ "found": found, "same": same }));
+}
+
+async fn head_counts_without_rows(place: Place) {
+    let app = app(MANIFEST, &FILES, place);
+    let server = app.serve();
+    for name in ["a", "b", "c", "d"] {
+        server.post("/rest/v1/others", json!({ "name": name })).await.has(201);
+    }
+    let told = json!({
+        "all": { "data": null, "count": 4, "status": 200 },
+        "some": { "data": null, "count": 2, "status": 200 },
+        "bare": { "data": null, "count": null, "status": 200 },
+        "one": { "data": null, "count": 1, "status": 200 },
+        "none": { "data": null, "count": null, "status": "42703" },
+    });
+    server.get("/head").await.is(200, told.clone());
+    server.post("/head", json!({})).await.is(200, told);
+}
+
 async fn sum(server: &Server) -> (Value, String) {
     let told = server.get("/sum").await.has(200).json();
     (told["rows"].clone(), told["mark"].as_str().unwrap().to_owned())
@@ -130,6 +189,8 @@ async fn an_answer_is_kept_until_what_it_read_is_written(place: Place) {
 on_both_stores!(
     a_statement_has_bound_parameters_and_the_caller_s_policies,
     an_answer_is_kept_until_what_it_read_is_written,
+    bytes_are_stored_found_and_bound_as_they_are,
+    head_counts_without_rows,
 );
 
 #[tokio::test]

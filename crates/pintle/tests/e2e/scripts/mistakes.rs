@@ -35,6 +35,9 @@ export default async function ({ params, body }) {
       const { error } = await db.from('books').select(title);
       if (error) throw error;
     }
+    case 'operator': return await db.from('books').select().filter('pages', 'zz', 1).throwOnError();
+    case 'operator-not': return await db.from('books').select().not('pages', 'zz', 1).throwOnError();
+    case 'operator-or': return await db.from('books').select().or('pages.zz.1').throwOnError();
     case 'told': return (await db.from('books').select(title)).error;
     case 'sql-value': return await db.sql`select title from books where pages > ${body.pages}`.throwOnError();
     case 'sql-sum': return await db.sql`select ${body.pages} + 1 as n`.throwOnError();
@@ -78,6 +81,9 @@ async fn what_the_script_has_wrong_is_for_the_log_and_what_the_caller_sent_for_t
             "thrown",
             "column books.titel does not exist; Perhaps you meant to reference the column \"books.title\". at routes/ways.js:15:",
         ),
+        ("operator", "\"failed to parse filter (zz.1)\""),
+        ("operator-not", "\"failed to parse filter (not.zz.1)\""),
+        ("operator-or", "\"failed to parse logic tree ((pages.zz.1))\""),
     ] {
         let answer = server.post(&format!("/{way}"), json!({ "pages": 1 })).await.has(500).json();
         assert_eq!((&answer["message"], &answer["code"]), (&json!("the script failed"), &json!("PT500")), "{way}");

@@ -139,6 +139,9 @@ async fn what_goes_wrong_is_told_keeps_nothing_and_harms_nobody_else(place: Plac
     let log = server.log();
     assert!(log.contains("TypeError: half-way at routes/harm.js:10:"), "{log}");
     assert!(log.contains("its answer is none: `a b` is no header's name in routes/harm.js"), "{log}");
+    for reason in ["longer than 1000 ms", "more than 67108864 bytes of memory", "more than 262144 bytes of stack"] {
+        assert!(log.contains(&format!("{reason} in routes/harm.js")), "{reason}: {log}");
+    }
     assert!(log.contains("on the way throw"), "what it said until then: {log}");
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod cell;
 pub(crate) mod distance;
 pub(super) mod near;
+mod polygon;
 pub(crate) mod shape;
 
 use pintle_model::Point;

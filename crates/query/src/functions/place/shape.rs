@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use pintle_model::Point;
 use serde_json::Value as Json;
 
+use super::polygon;
+
 /// A box: from south to north, and two ranges of longitudes, of which the second may be the same as the first. A pole has no
 /// longitude.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,26 +41,43 @@ impl Box {
 }
 
 /// A ring: its corners, of which the last is the first.
-type Ring = Vec<(f64, f64)>;
+pub(super) type Ring = Vec<(f64, f64)>;
 
 /// Polygons: of each the ring around it, and those around its holes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape(Vec<Vec<Ring>>);
 
 /// Where a point is to a ring.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
     Inside,
     On,
     Outside,
 }
 
 impl Shape {
-    /// Reads a GeoJSON Polygon or MultiPolygon.
+    /// Reads a GeoJSON Polygon or MultiPolygon of a request's.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why it is none, or none that means one thing.
     pub(crate) fn read(text: &str) -> Result<Shape, String> {
+        let mut shape = Shape::parse(text)?;
+        let many = shape.0.len() > 1;
+        for (n, rings) in shape.0.iter().enumerate() {
+            let within = |(longitude, latitude): &(f64, f64)| Point::new(*longitude, *latitude).is_some();
+            let fault =
+                if rings.iter().flatten().all(within) { polygon::fault(rings) } else { Some(NO_RING.to_owned()) };
+            if let Some(why) = fault {
+                return Err(if many { format!("polygon {}: {why}", n + 1) } else { why });
+            }
+        }
+        let beyond: Vec<Vec<Ring>> = shape.0.iter().filter_map(|rings| rings.first()).flat_map(beyond).collect();
+        shape.0.extend(beyond);
+        Ok(shape)
+    }
+
+    /// Reads what [`Shape::to_text`] wrote, and whatever else is written so.
+    fn parse(text: &str) -> Result<Shape, String> {
         let json: Json = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
         let coordinates = json.get("coordinates").and_then(Json::as_array).ok_or("it has no list of `coordinates`")?;
         let polygons: Vec<&[Json]> = match json.get("type").and_then(Json::as_str) {
@@ -79,18 +98,20 @@ impl Shape {
         Ok(Shape(polygons.into_iter().map(rings).collect::<Result<_, _>>()?))
     }
 
-    /// The shape as GeoJSON, whatever else the text said.
+    /// The shape as GeoJSON, with its other names of the 180th meridian and of the poles: what every store is asked.
     pub(crate) fn to_text(&self) -> String {
         serde_json::json!({ "type": "MultiPolygon", "coordinates": self.0 }).to_string()
     }
 
     /// The box around it.
     pub(crate) fn bounds(&self) -> Box {
-        let corners = || self.0.iter().flatten().flatten();
+        let on_the_map =
+            |rings: &&Vec<Ring>| rings.iter().flatten().all(|corner| corner.0.abs() <= 180.0 && corner.1.abs() <= 90.0);
+        let corners = || self.0.iter().filter(on_the_map).flatten().flatten();
         let least = |of: fn(&(f64, f64)) -> f64| corners().map(of).fold(f64::INFINITY, f64::min);
         let most = |of: fn(&(f64, f64)) -> f64| corners().map(of).fold(f64::NEG_INFINITY, f64::max);
-        let range = (least(|corner| corner.0), most(|corner| corner.0));
-        Box { south: least(|corner| corner.1), north: most(|corner| corner.1), ranges: [range; 2] }
+        let (west, east) = (least(|corner| corner.0), most(|corner| corner.0));
+        Box::new(west, least(|corner| corner.1), east, most(|corner| corner.1))
     }
 
     /// Whether a point lies in it or on an edge.
@@ -107,24 +128,53 @@ impl Shape {
     }
 }
 
+const NO_RING: &str = "a ring is a list of corners, each a longitude and a latitude within their ranges";
+
 fn ring(json: &Json) -> Result<Ring, String> {
     let corner = |json: &Json| match json.as_array().map(Vec::as_slice) {
-        Some([longitude, latitude]) => {
-            let point = Point::new(longitude.as_f64()?, latitude.as_f64()?)?;
-            Some((point.longitude, point.latitude))
-        }
+        // There is no -0.
+        Some([longitude, latitude]) => Some((longitude.as_f64()? + 0.0, latitude.as_f64()? + 0.0)),
         _ => None,
     };
     let corners: Option<Ring> = json.as_array().and_then(|corners| corners.iter().map(corner).collect());
-    let corners = corners.ok_or("a ring is a list of corners, each a longitude and a latitude within their ranges")?;
+    let mut corners = corners.ok_or(NO_RING)?;
     if corners.len() < 4 || corners.first() != corners.last() {
         return Err("a ring has at least four corners, of which the last is the first".to_owned());
     }
-    Ok(corners)
+    corners.dedup();
+    if corners.len() < 4 { Err("a ring has at least three different corners".to_owned()) } else { Ok(corners) }
+}
+
+/// The 180th meridian has two names and a pole has many, and a polygon lies on a map where they are apart. What it reaches there is also in
+/// polygons beside the map, which meet it at the other names and nowhere else: so every store finds them as it finds all else.
+fn beyond(around: &Ring) -> Vec<Vec<Ring>> {
+    let mut polygons = Vec::new();
+    for pole in [90.0, -90.0_f64] {
+        if around.iter().any(|corner| corner.1 == pole) {
+            let off = pole + pole.signum();
+            polygons.push(vec![vec![(-180.0, pole), (180.0, pole), (180.0, off), (-180.0, off), (-180.0, pole)]]);
+        }
+    }
+    // The last corner is the first: the edge before that one is the last but one.
+    let before = around.len().checked_sub(2).and_then(|at| around.get(at)).copied();
+    let mut before = before.unwrap_or_default();
+    for edge in around.windows(2) {
+        let [from, to] = [edge[0], edge[1]];
+        if from.0.abs() == 180.0 {
+            let (x, off) = (-from.0, -from.0 - from.0.signum());
+            if to.0 == from.0 {
+                polygons.push(vec![vec![(x, from.1), (x, to.1), (off, to.1), (off, from.1), (x, from.1)]]);
+            } else if before.0 != from.0 {
+                polygons.push(vec![vec![(x, from.1), (off, from.1 - 1.0), (off, from.1 + 1.0), (x, from.1)]]);
+            }
+        }
+        before = from;
+    }
+    polygons
 }
 
 /// By how often a line to the east meets the ring.
-fn side(ring: &[(f64, f64)], (x, y): (f64, f64)) -> Side {
+pub(super) fn side(ring: &[(f64, f64)], (x, y): (f64, f64)) -> Side {
     let mut inside = false;
     for edge in ring.windows(2) {
         let [(ax, ay), (bx, by)] = [edge[0], edge[1]];
@@ -149,7 +199,7 @@ pub(crate) fn of_text<R>(text: &str, ask: impl FnOnce(&Shape) -> R) -> Option<R>
     thread_local!(static LAST: RefCell<Option<(String, Shape)>> = const { RefCell::new(None) });
     LAST.with_borrow_mut(|last| {
         if last.as_ref().is_none_or(|(known, _)| known != text) {
-            *last = Some((text.to_owned(), Shape::read(text).ok()?));
+            *last = Some((text.to_owned(), Shape::parse(text).ok()?));
         }
         last.as_ref().map(|(_, shape)| ask(shape))
     })
@@ -161,7 +211,8 @@ mod tests {
 
     fn holds(shape: &str, longitude: f64, latitude: f64) -> bool {
         let point = Point::new(longitude, latitude).expect("a point");
-        of_text(shape, |shape| shape.holds(point)).expect("a shape")
+        let shape = Shape::read(shape).expect("a shape").to_text();
+        of_text(&shape, |shape| shape.holds(point)).expect("a shape")
     }
 
     #[test]
@@ -184,7 +235,7 @@ mod tests {
             assert_eq!(holds(shape, longitude, latitude), wanted, "{longitude} {latitude}");
         }
         let read = Shape::read(shape).expect("a shape");
-        assert_eq!(Shape::read(&read.to_text()), Ok(read));
+        assert_eq!(Shape::parse(&read.to_text()), Ok(read));
     }
 
     #[test]
@@ -194,6 +245,11 @@ mod tests {
             (r#"{"type":"Point","coordinates":[1,2]}"#, "not \"Polygon\""),
             (r#"{"type":"Polygon","coordinates":[]}"#, "at least one ring"),
             (r#"{"type":"Polygon","coordinates":[[[0,0],[1,1],[0,0]]]}"#, "at least four"),
+            (r#"{"type":"Polygon","coordinates":[[[0,0],[0,0],[0,0],[0,0]]]}"#, "three different corners"),
+            (
+                r#"{"type":"MultiPolygon","coordinates":[[[[0,0],[1,1],[1,0],[0,0]]],[[[0,0],[4,4],[4,0],[0,4],[0,0]]]]}"#,
+                "polygon 2: ring 1 meets itself",
+            ),
             (r#"{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1]]]}"#, "the last is the first"),
             (r#"{"type":"Polygon","coordinates":[[[0,0],[181,1],[1,0],[0,0]]]}"#, "within their ranges"),
             (r#"{"type":"MultiPolygon","coordinates":[1]}"#, "list of rings"),
@@ -201,6 +257,28 @@ mod tests {
             let told = Shape::read(text).expect_err(text);
             assert!(told.contains(reason), "{text}: {told}");
         }
+    }
+
+    #[test]
+    fn the_180th_meridian_is_one_and_a_pole_is_one_place() {
+        let east = r#"{"type":"Polygon","coordinates":[[[179,9],[180,9],[180,11],[179,11],[179,9]]]}"#;
+        for (latitude, wanted) in [(8.9, false), (9.0, true), (10.0, true), (11.0, true), (11.1, false)] {
+            assert_eq!(holds(east, 180.0, latitude), wanted, "{latitude}");
+            assert_eq!(holds(east, -180.0, latitude), wanted, "{latitude}");
+            assert!(!holds(east, -179.9, latitude), "{latitude}");
+        }
+        let tip = r#"{"type":"Polygon","coordinates":[[[-180,10],[-170,5],[-170,15],[-180,10]]]}"#;
+        assert!(holds(tip, 180.0, 10.0) && !holds(tip, 180.0, 10.1) && !holds(tip, 179.9, 10.0));
+        let pole = r#"{"type":"Polygon","coordinates":[[[-10,80],[10,80],[10,90],[-10,90],[-10,80]]]}"#;
+        assert!(
+            holds(pole, -77.0, 90.0)
+                && holds(pole, 180.0, 90.0)
+                && !holds(pole, -77.0, 89.9)
+                && !holds(pole, 0.0, -90.0)
+        );
+        let bounds = |text: &str| Shape::read(text).expect("a shape").bounds();
+        assert_eq!(bounds(east), Box::new(179.0, 9.0, 180.0, 11.0));
+        assert_eq!(bounds(pole), Box::new(-10.0, 80.0, 10.0, 90.0));
     }
 
     #[test]

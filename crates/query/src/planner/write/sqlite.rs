@@ -106,7 +106,17 @@ impl Planner {
             sql.sort_key(self.scope(), key);
         }
         let (write, verdicts) = (sql.finish(), verdicts.len());
-        Statements { check: None, probe: None, write, bulk: None, tells_new: false, verdicts, sorts: false }
+        Statements {
+            check: None,
+            probe: None,
+            write,
+            bulk: None,
+            apart: None,
+            locks: Vec::new(),
+            tells_new: false,
+            verdicts,
+            sorts: false,
+        }
     }
 
     /// Null counts as not satisfied.

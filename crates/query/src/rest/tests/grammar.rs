@@ -254,6 +254,20 @@ fn a_request_is_bounded() {
         meaning(&many).map_err(|fault| fault.message),
         Err("a request may hold at most 10000 values".to_owned())
     );
+    // What a list is filled up with takes no room from what follows.
+    for (several, rest) in [(8193, "&id=eq.1"), (5000, "&id=in.(1,2,3)"), (9999, "&title=eq.x")] {
+        for list in [
+            format!("pages=in.(1{})", ",1".repeat(several - 1)),
+            format!("pages=eq(any).{{1{}}}", ",1".repeat(several - 1)),
+        ] {
+            assert!(meaning(&format!("{list}{rest}")).is_ok(), "{several}{rest}");
+        }
+    }
+    let two = |first: usize, second: usize| {
+        format!("pages=in.(1{})&id=in.(1{})", ",1".repeat(first - 1), ",1".repeat(second - 1))
+    };
+    assert!(meaning(&two(5000, 5000)).is_ok());
+    assert!(meaning(&two(5000, 5001)).is_err());
     let told = |text: &str| meaning(text).map_err(|fault| fault.message);
     let regexes = |count| told(&format!("and=({})", vec!["title.match.a"; count].join(",")));
     assert!(regexes(4).is_ok());

@@ -47,10 +47,14 @@ fn is_counted(table: &Table, column: &Column) -> bool {
 
 /// A change of type, by the column's old name; its default and its NOT NULL may be none of the new type's.
 fn change_type(alter: &Alter<'_>, column: &Column, before: &Column) -> Option<String> {
+    let name = quoted(&before.name);
+    if before.pair && !column.pair && before.ty == column.ty {
+        let value = format!("ST_MakePoint(({name}).longitude, ({name}).latitude)::geography");
+        return Some(format!("ALTER COLUMN {name} TYPE {} USING {value}", storage(column)));
+    }
     if before.ty == column.ty {
         return None;
     }
-    let name = quoted(&before.name);
     // Where there is no way, the plan was refused already.
     let filling = filling(&Postgres, alter, column, Some(before)).ok()?;
     let mut actions = Vec::new();

@@ -157,6 +157,7 @@ fn plain_type(column: &Column) -> &'static str {
         Some(Type::Uuid) => "uuid",
         Some(Type::Json) => "jsonb",
         Some(Type::Bytes) => "bytea",
+        Some(Type::Point) if column.pair => "_pintle_place",
         Some(Type::Point) => "geography(Point,4326)",
         Some(Type::Text) | None => "text",
     }
@@ -200,6 +201,7 @@ pub(super) fn index_parts(table: &Table, index: &Index) -> Vec<String> {
     if let [key] = &table.key[..]
         && !index.unique
         && !index.space
+        && !index.whole
         && !parts.iter().any(|part| part.trim_end_matches(" DESC") == quoted(key))
     {
         parts.push(quoted(key));

@@ -23,14 +23,17 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use self::ddl::Postgres;
+use self::extensions::Points;
 use self::later::Work;
+pub(super) use self::session::{Early, early};
 use self::session::{Failed, Session};
 use self::system::HISTORY;
 pub(super) use self::system::TOLD;
 use crate::migrate::diff::{Difference, diff, other_app};
-use crate::migrate::review::{Engine as _, Review, quoted};
+use crate::migrate::review::{Review, quoted};
 use crate::migrate::snapshot::{self, Snapshot};
 use crate::migrate::{Line, Step};
+use crate::postgres::names::points_schema;
 use crate::{Consent, Error, MigrationPlan, PostgresUrl};
 
 /// The collection of tokens.
@@ -38,14 +41,15 @@ const TOKENS: &str = "_pintle_tokens";
 
 /// What the tables lack to be the model's. Nothing is changed.
 pub(super) async fn plan(url: &PostgresUrl, model: &Arc<Model>) -> Result<MigrationPlan, Error> {
-    let session = Session::open(url).await?;
-    let wanted = Wanted::of(model);
+    let session = Session::open(url, None).await?;
     let last = Last::read(&session).await?;
+    let wanted = Wanted::of(&session, model, last.as_ref()).await?;
     let mut plan = match &last {
         Some(last) if !last.finished => resumed(&later::left(&session, &last.snapshot).await?),
         _ => MigrationPlan::default(),
     };
-    if last.as_ref().is_some_and(|last| last.is(&wanted)) {
+    if wanted.points_whole() && last.as_ref().is_some_and(|last| last.is(&wanted)) {
+        plan.slower = wanted.nothing().slower;
         return Ok(plan);
     }
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
@@ -59,20 +63,20 @@ pub(super) async fn plan(url: &PostgresUrl, model: &Arc<Model>) -> Result<Migrat
 /// Brings the tables to the model's state. What was done is returned; an empty plan if they were there already. When it
 /// fails, `begun` says whether something is made that stays.
 pub(super) async fn apply(
-    url: &PostgresUrl,
+    (url, early): (&PostgresUrl, Option<Early>),
     model: &Arc<Model>,
     consent: Consent,
     begun: &mut bool,
 ) -> Result<MigrationPlan, Error> {
-    let session = Session::open(url).await?;
-    let wanted = Wanted::of(model);
-    let last = Last::read(&session).await?;
+    let (session, last) = began(url, early).await?;
+    let wanted = Wanted::of(&session, model, last.as_ref()).await?;
     if nothing_to_do(&session, last.as_ref(), &wanted, consent).await? {
-        return Ok(MigrationPlan::default());
+        return Ok(wanted.nothing());
     }
     session.alone().await?;
     let last = Last::read(&session).await?;
-    let mut done = MigrationPlan::default();
+    let wanted = Wanted::of(&session, model, last.as_ref()).await?;
+    let mut done = wanted.nothing();
     if let Some(last) = last.as_ref().filter(|last| !last.finished) {
         let works = later::left(&session, &last.snapshot).await?;
         done = resumed(&works);
@@ -106,6 +110,19 @@ pub(super) async fn apply(
         finished(&session).await?;
     }
     Ok(MigrationPlan { steps: [done.steps, plan.steps].concat(), ..plan })
+}
+
+/// The connection, with what was applied last. One that was made early may have broken since, and that is found when it is asked.
+async fn began(url: &PostgresUrl, early: Option<Early>) -> Result<(Session, Option<Last>), Error> {
+    let session = Session::open(url, early).await?;
+    match Last::read(&session).await {
+        Err(Error::Unavailable(_)) => {
+            let session = Session::open(url, None).await?;
+            let last = Last::read(&session).await?;
+            Ok((session, last))
+        }
+        last => Ok((session, last?)),
+    }
 }
 
 /// Whether nothing is still to be made after the transaction, neither of this plan nor of one that was interrupted.
@@ -149,7 +166,11 @@ fn watched(model: &Arc<Model>) -> Vec<String> {
 /// What a model wants.
 struct Wanted {
     snapshot: Snapshot,
+    /// The same for all ways to keep points.
     hash: String,
+    points: Points,
+    /// What points need before tables are made.
+    points_system: Option<String>,
     /// The collections whose changes every server must learn of.
     watched: Vec<String>,
     /// The SQL of what Pintle keeps for itself.
@@ -157,14 +178,35 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(model: &Arc<Model>) -> Wanted {
+    async fn of(session: &Session, model: &Arc<Model>, last: Option<&Last>) -> Result<Wanted, Error> {
+        let points = Points::of(session, model, last.map(|last| &last.snapshot)).await?;
         let snapshot = Snapshot::of(model, Dialect::Postgres);
-        let watched = watched(model);
-        Wanted { hash: snapshot.hash(), system: system::rest(&watched), watched, snapshot }
+        let (hash, snapshot) = (snapshot.hash(), points.kept(snapshot));
+        let (watched, points_system) = (watched(model), points.system(&session.schema));
+        Ok(Wanted { hash, points, points_system, system: system::rest(&watched), watched, snapshot })
     }
 
     fn system_hash(&self) -> String {
-        snapshot::hash(&self.system.join(";\n"))
+        let all: Vec<&str> = self.system.iter().chain(&self.points_system).map(String::as_str).collect();
+        snapshot::hash(&all.join(";\n"))
+    }
+
+    /// Whether what points need was made, and is all there.
+    fn points_whole(&self) -> bool {
+        match &self.points {
+            Points::None => true,
+            Points::Postgis { missing, moved } => missing.is_empty() && !moved,
+            Points::Pairs { whole, .. } => *whole,
+        }
+    }
+
+    /// The plan that changes nothing.
+    fn nothing(&self) -> MigrationPlan {
+        let slower = match &self.points {
+            Points::Pairs { why, .. } => Some(why.clone()),
+            Points::None | Points::Postgis { .. } => None,
+        };
+        MigrationPlan { slower, ..MigrationPlan::default() }
     }
 }
 
@@ -178,13 +220,12 @@ struct Last {
 
 impl Last {
     async fn read(session: &Session) -> Result<Option<Last>, Error> {
-        if session.count(&Postgres.taken(HISTORY)).await? == 0 {
-            return Ok(None);
-        }
+        // Not that of another app, whose schema is named as this one's for points.
+        let table = format!("{}.{HISTORY}", quoted(&session.schema));
         let sql = format!(
-            "SELECT hash, system, model::text, finished_at IS NOT NULL FROM {HISTORY} ORDER BY counter DESC LIMIT 1"
+            "SELECT hash, system, model::text, finished_at IS NOT NULL FROM {table} ORDER BY counter DESC LIMIT 1"
         );
-        let Some(row) = session.one(&sql, &[]).await? else { return Ok(None) };
+        let Some(row) = session.at_once(&sql).await? else { return Ok(None) };
         let snapshot = serde_json::from_str(row.get(2)).map_err(|error| {
             Error::Migration(format!(
                 "the last model in `{HISTORY}` cannot be read ({error}): was it applied by a newer Pintle?"
@@ -205,7 +246,8 @@ async fn nothing_to_do(
     wanted: &Wanted,
     consent: Consent,
 ) -> Result<bool, Error> {
-    let Some(last) = last.filter(|last| last.finished && last.hash == wanted.hash) else { return Ok(false) };
+    let same = |last: &&Last| last.hash == wanted.hash && last.snapshot.hash() == wanted.snapshot.hash();
+    let Some(last) = last.filter(|last| last.finished && wanted.points_whole()).filter(same) else { return Ok(false) };
     if last.is(wanted) || consent != Consent::Forward {
         return Ok(last.is(wanted));
     }
@@ -260,14 +302,13 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
         }
         plan.steps.push(Step { lines, sql, ..Step::default() });
     }
-    let extensions = extensions::missing(session, model).await?;
-    if !extensions.is_empty() {
-        plan.steps.insert(0, Step { sql: extensions, ..Step::default() });
-    }
-    if session.schema != "public" && plan.sql().next().is_some() {
+    points(&mut plan, wanted, last, &session.schema);
+    if (session.schema != "public" || wanted.points_system.is_some()) && plan.sql().next().is_some() {
         // For whoever runs it by hand.
-        let mut sql = vec![format!("SET search_path TO {}", quoted(&session.schema))];
-        if !session.has_schema().await? {
+        let points = wanted.points_system.as_ref().map(|_| format!(", {}", quoted(&points_schema(&session.schema))));
+        let path = format!("{}{}", quoted(&session.schema), points.unwrap_or_default());
+        let mut sql = vec![format!("SET search_path TO {path}")];
+        if !session.has_schema(&session.schema).await? {
             sql.insert(0, format!("CREATE SCHEMA {}", quoted(&session.schema)));
         }
         plan.steps.insert(0, Step { sql, ..Step::default() });
@@ -277,6 +318,24 @@ async fn make(session: &Session, model: &Model, wanted: &Wanted, last: Option<&L
         plan.older = session.one(&sql, &[&wanted.hash]).await?.is_some();
     }
     Ok(plan)
+}
+
+/// What points need goes before all else, and what they need no more after it.
+fn points(plan: &mut MigrationPlan, wanted: &Wanted, last: Option<&Last>, schema: &str) {
+    plan.slower = wanted.nothing().slower;
+    let made = last.is_some_and(|last| last.system == wanted.system_hash()) && wanted.points_whole();
+    if let Some(sql) = wanted.points_system.as_ref().filter(|_| !made) {
+        plan.steps.insert(0, Step { sql: vec![sql.clone()], ..Step::default() });
+    }
+    if let Points::Postgis { missing, moved } = &wanted.points {
+        if !missing.is_empty() {
+            plan.steps.insert(0, Step { sql: missing.clone(), ..Step::default() });
+        }
+        if *moved {
+            let lines = vec![Line::outer('~', "points are kept with PostGIS from now on")];
+            plan.steps.push(Step { lines, sql: vec![Points::removal(schema)], ..Step::default() });
+        }
+    }
 }
 
 /// The transaction.

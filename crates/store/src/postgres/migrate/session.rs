@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
@@ -21,9 +23,18 @@ const LOCK_TIMEOUT: &str = "500ms";
 /// The others' turn.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What SQL means here, whatever the server's and the user's settings.
-const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET standard_conforming_strings = on; \
-                        SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET client_min_messages = 'warning'";
+/// How long a connection that is being made is waited for, before another one is made.
+const EARLY: Duration = Duration::from_secs(1);
+
+/// A connection that is made while a server makes itself ready, so that its migration need not wait for one.
+pub(in crate::postgres) type Early = JoinHandle<Result<Client, Error>>;
+
+/// Begins to make one, where a runtime has threads for it: whoever migrates holds up the one that it is called on.
+pub(in crate::postgres) fn early(url: &PostgresUrl) -> Option<Early> {
+    let runtime = Handle::try_current().ok().filter(|at| at.runtime_flavor() == RuntimeFlavor::MultiThread)?;
+    let url = url.clone();
+    Some(runtime.spawn(async move { connect::connect(&url).await }))
+}
 
 /// The connection.
 pub(super) struct Session {
@@ -33,12 +44,22 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects.
-    pub(super) async fn open(url: &PostgresUrl) -> Result<Session, Error> {
-        let client = connect::connect(url).await?;
-        let session = Session { client, schema: url.schema().to_owned() };
-        session.run(SETTINGS).await?;
-        Ok(session)
+    /// Connects, if that was not done before. The connection's settings are those that every one of ours is told.
+    pub(super) async fn open(url: &PostgresUrl, early: Option<Early>) -> Result<Session, Error> {
+        let made = match early {
+            Some(mut early) => {
+                let made = timeout(EARLY, &mut early).await;
+                // The server may allow no second one beside it.
+                early.abort();
+                made.ok().and_then(Result::ok).and_then(Result::ok)
+            }
+            None => None,
+        };
+        let client = match made {
+            Some(client) if !client.is_closed() => client,
+            _ => connect::connect(url).await?,
+        };
+        Ok(Session { client, schema: url.schema().to_owned() })
     }
 
     /// Makes this the only migration of the schema, until the connection ends. It is tried again and again: a statement
@@ -70,7 +91,15 @@ impl Session {
 
     /// Rows of what this session asks.
     pub(super) async fn query(&self, sql: &str) -> Result<Vec<Row>, Error> {
-        self.client.query(sql, &[]).await.map_err(failed)
+        self.client.query(sql, &[]).await.map_err(|error| self.because(error, sql))
+    }
+
+    /// One row of a table that need not be there, which is asked for without being prepared: one round trip.
+    pub(super) async fn at_once(&self, sql: &str) -> Result<Option<Row>, Error> {
+        match self.client.query_typed_opt(sql, &[]).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
+            row => row.map_err(|error| self.because(error, sql)),
+        }
     }
 
     /// One row, with parameters.
@@ -79,7 +108,7 @@ impl Session {
         sql: &str,
         params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        self.client.query_opt(sql, params).await.map_err(failed)
+        self.client.query_opt(sql, params).await.map_err(|error| self.because(error, sql))
     }
 
     /// The only value of the only row.
@@ -88,10 +117,10 @@ impl Session {
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
     }
 
-    /// Whether the app's schema is there.
-    pub(super) async fn has_schema(&self) -> Result<bool, Error> {
+    /// Whether a schema is there.
+    pub(super) async fn has_schema(&self, name: &str) -> Result<bool, Error> {
         let sql = "SELECT count(*) FROM pg_namespace WHERE nspname = ";
-        Ok(self.count(&format!("{sql}{}", text_literal(&self.schema))).await? > 0)
+        Ok(self.count(&format!("{sql}{}", text_literal(name))).await? > 0)
     }
 
     /// Begins a transaction that waits for no lock for long.
@@ -204,4 +233,21 @@ pub(super) fn failed(error: tokio_postgres::Error) -> Error {
     let gone = error.code().is_none_or(|code| gone.iter().any(|class| code.code().starts_with(class)));
     let text = connect::told(&error);
     if gone { Error::Unavailable(text.into()) } else { Error::internal(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_early_connection_that_does_not_come_is_not_made_any_more() {
+        let nobody: PostgresUrl = "postgres://u@127.0.0.1:1/db".parse().unwrap();
+        let (held, gone) = tokio::sync::oneshot::channel::<()>();
+        let early = tokio::spawn(async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        assert!(matches!(Session::open(&nobody, Some(early)).await, Err(Error::Unavailable(_))));
+        assert!(timeout(EARLY, gone).await.unwrap().is_err());
+    }
 }
