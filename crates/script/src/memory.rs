@@ -124,9 +124,11 @@ impl Heap {
             runtime.set_max_stack_size(stack_bytes);
             let context = Context::custom::<Language>(&runtime)?;
             let traces = context.with(|ctx| Traces::of(&ctx, stack_bytes))?;
-            let raw = traces.raw;
+            let raw = traces.raw.clone();
+            // SAFETY: nothing of the engine runs.
+            unsafe { (*blocks).traces = Some(raw.clone()) }
             runtime.set_interrupt_handler(Some(Box::new(move || {
-                let over = over();
+                let over = over() && !raw.is_ending();
                 if over {
                     end.store(END_BYTES, Ordering::Relaxed);
                     // SAFETY: the engine asks this while it runs, and the heap has the setter as long as it has the runtime.

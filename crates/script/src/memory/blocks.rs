@@ -10,6 +10,8 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::traces::Raw;
+
 /// Bytes before each block: its size.
 const HEADER_BYTES: usize = size_of::<usize>();
 /// What QuickJS aligns its blocks to.
@@ -106,6 +108,8 @@ pub(super) struct Blocks {
     over: Box<dyn Fn() -> bool>,
     /// Whether a block was refused since the time was over.
     pub(super) late: bool,
+    /// What it ends with the first of them.
+    pub(super) traces: Option<Raw>,
     /// Bytes that are left for the call's end, once the engine is about to end it.
     pub(super) end: Arc<AtomicUsize>,
 }
@@ -141,6 +145,7 @@ impl Blocks {
             ran_out: false,
             over,
             late: false,
+            traces: None,
             end: Arc::default(),
         }
     }
@@ -153,7 +158,11 @@ impl Blocks {
     /// Whether a block of so many bytes comes too late.
     fn is_late(&mut self, size: usize) -> bool {
         let late = size >= TIMED_BYTES_MIN && (self.over)() && !self.is_of_the_end(size);
-        self.late |= late;
+        if late && !self.late {
+            self.late = true;
+            // SAFETY: it is the engine that wants the block, and the heap has its traces as long as it has the runtime.
+            self.traces.iter().for_each(|traces| unsafe { traces.end() });
+        }
         late
     }
 

@@ -8,7 +8,7 @@ use pintle_script::{Engine, Failure, Request, Settings};
 use crate::host::{World, call, compile, engine, failure};
 
 /// What takes too long, whatever it does.
-const ENDLESS: [&str; 18] = [
+const ENDLESS: [&str; 22] = [
     "for (;;) {}",
     "while (true) { try { for (;;) {} } catch {} }",
     "let n = 0; for (;;) { try { for (;;) {} } catch {} n = { n } }",
@@ -32,6 +32,14 @@ const ENDLESS: [&str; 18] = [
     // Also where the stack ends.
     "const f = () => { try { f() } catch {} for (;;) {} }; Object.defineProperty(f, 'name', { value: 'é'.repeat(1e5) }); \
      for (;;) try { f() } catch {}",
+    // Names take long to read, of which the engine might make traces by the thousand before it looks at the clock.
+    "const f = () => { try { f() } catch {} try { f() } catch {} }; Object.defineProperty(f, 'name', { value: 'n'.repeat(2e6) }); f()",
+    "const f = () => { Error.stackTraceLimit = 64; try { f() } catch {} Error.stackTraceLimit = 64; try { f() } catch {} }; \
+     Object.defineProperty(f, 'name', { value: 'n'.repeat(2e6) }); f()",
+    "const f = (n) => { if (n > 0) f(n - 1); else for (;;) new Error('no') }; \
+     Object.defineProperty(f, 'name', { value: 'n'.repeat(2e6) }); f(9)",
+    "Error.prepareStackTrace = (_, frames) => frames.join(); const f = () => { try { f() } catch {} try { f() } catch {} }; \
+     Object.defineProperty(f, 'name', { value: 'n'.repeat(2e6) }); f()",
 ];
 
 #[test]
