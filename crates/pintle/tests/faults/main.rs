@@ -12,6 +12,7 @@ mod drain;
 mod idempotency;
 mod ingest;
 mod kill;
+mod kills;
 mod log_size;
 mod nats;
 mod postgres;

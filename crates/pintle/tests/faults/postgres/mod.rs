@@ -2,4 +2,5 @@
 //! PostgreSQL these tests are left out, by this module's name.
 
 mod database;
+mod ingest;
 mod replicas;
