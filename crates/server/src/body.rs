@@ -1,43 +1,122 @@
-//! Bodies: read once, whole, and no further than the limit.
+//! Bodies: read once, whole, and no further than the limit; what an answer leaves of one is read off.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
+use parking_lot::Mutex;
 use pintle_model::Limits;
 
 use crate::answer;
 use crate::failure::Failure;
 
-/// What is read of a body that is too large, so that a caller that is still sending gets to read its answer.
+/// What is read of a body that nobody wants, so that a caller that is still sending gets to read its answer.
 pub(crate) const DISCARD_BYTES_MAX: usize = 8 << 20;
 /// How long that may take.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long an answer waits for it: what was sent with its head is there by then, and the connection can be kept.
+const DISCARD_WAIT: Duration = Duration::from_millis(500);
+
+/// A request's body. What is left of it when it is dropped is not lost with it.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// Until its end was read.
+    body: Option<hyper::body::Incoming>,
+    /// The caller sends it only when somebody reads: `Expect: 100-continue`.
+    waits: bool,
+    left: Arc<Mutex<Option<hyper::body::Incoming>>>,
+}
+
+/// What is left of a body that was dropped.
+#[derive(Debug)]
+pub(crate) struct Left(Arc<Mutex<Option<hyper::body::Incoming>>>);
+
+impl Incoming {
+    /// A request's with this head.
+    pub(crate) fn of(head: &Parts, body: hyper::body::Incoming) -> (Incoming, Left) {
+        let left = Arc::default();
+        let waits = head.headers.contains_key(header::EXPECT);
+        (Incoming { body: Some(body), waits, left: Arc::clone(&left) }, Left(left))
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        self.waits = false;
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(cx);
+        if let Poll::Ready(None) = frame {
+            self.body = None;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) {
+            *self.left.lock() = Some(body);
+        }
+    }
+}
+
+impl Left {
+    /// Reads it off, within bounds: over HTTP/1 a connection ends with what nobody reads, and the answer may be lost with it.
+    /// Whether the connection can be kept; if not, reading goes on for a while beside the answer.
+    pub(crate) async fn discard(self) -> bool {
+        let Some(body) = self.0.lock().take() else { return true };
+        let mut whole = Box::pin(tokio::time::timeout(DISCARD_TIME_MAX, read_off(body)));
+        if let Ok(whole) = tokio::time::timeout(DISCARD_WAIT, &mut whole).await {
+            return whole.unwrap_or(false);
+        }
+        tokio::spawn(whole);
+        false
+    }
+}
+
+/// Whether that was all of it.
+async fn read_off(mut body: hyper::body::Incoming) -> bool {
+    let mut left = DISCARD_BYTES_MAX;
+    while let Some(frame) = body.frame().await {
+        let read = frame.ok().and_then(|frame| left.checked_sub(frame.data_ref().map_or(0, Bytes::len)));
+        let Some(after) = read else { return false };
+        left = after;
+    }
+    true
+}
 
 /// Reads a body.
 ///
 /// # Errors
 /// 415 when it is compressed, 413 when it is larger than the limit, 408 when it does not come in time, 400 when it breaks off.
 pub(crate) async fn read(head: &Parts, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
-    if let Err(failure) = plain(head) {
-        discard(head, body).await;
-        return Err(failure);
-    }
+    plain(head)?;
     let most = limits.body_bytes;
-    let body = check_length(head, body, limits).await?;
-    let mut limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
+    let body = check_length(body, limits)?;
+    let limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     // A part of the time that the whole request has, so that it is clear who was slow.
     let time = limits.timeout * 9 / 10;
-    match tokio::time::timeout(time, (&mut limited).collect()).await {
+    match tokio::time::timeout(time, limited.collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            discard_rest(limited).await;
-            Err(too_large(most))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
         Ok(Err(error)) => Err(broke_off(&*error)),
         Err(_) => Err(Failure::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -62,9 +141,8 @@ pub(crate) fn plain(head: &Parts) -> Result<(), Failure> {
 ///
 /// # Errors
 /// 413.
-pub(crate) async fn check_length(head: &Parts, body: Incoming, limits: &Limits) -> Result<Incoming, Failure> {
+pub(crate) fn check_length(body: Incoming, limits: &Limits) -> Result<Incoming, Failure> {
     if body.size_hint().lower() > limits.body_bytes {
-        discard(head, body).await;
         return Err(too_large(limits.body_bytes));
     }
     Ok(body)
@@ -113,32 +191,6 @@ pub(crate) async fn piece(body: &mut Incoming) -> Result<Option<Bytes>, Failure>
         Some(Err(error)) => Err(broke_off(&error)),
         None => Ok(None),
     }
-}
-
-async fn discard(head: &Parts, body: Incoming) {
-    // Who waits for leave to send gets its answer instead.
-    if !head.headers.contains_key(header::EXPECT) {
-        let rest = Limited::new(body, DISCARD_BYTES_MAX).collect();
-        let _ = tokio::time::timeout(DISCARD_TIME_MAX, rest).await;
-    }
-}
-
-async fn discard_rest(mut body: Limited<Incoming>) {
-    let mut left = DISCARD_BYTES_MAX;
-    let rest = async {
-        // The limit's own error comes once for each frame that it refuses.
-        while let Some(frame) = body.frame().await {
-            match frame {
-                Ok(frame) => left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
-                Err(error) if error.is::<LengthLimitError>() => left = left.saturating_sub(1 << 14),
-                Err(_) => break,
-            }
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(DISCARD_TIME_MAX, rest).await;
 }
 
 /// A body's type without its parameters, in small letters; `None` if the caller does not say.

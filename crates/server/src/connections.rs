@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::body::Incoming;
 use crate::metrics::OneMore;
 use crate::patience::Patient;
 
@@ -200,13 +201,16 @@ fn connection<A: Answers>(
     let asker = Arc::new(Asker::default());
     let service = service_fn({
         let (answers, asker, stopping) = (answers.clone(), Arc::clone(&asker), stopping.clone());
-        move |request: Request<Incoming>| {
+        move |request: Request<hyper::body::Incoming>| {
             let (answers, asker, stopping) = (answers.clone(), Arc::clone(&asker), stopping.clone());
             async move {
-                let version = request.version();
-                let mut answer = answers.answer(listener, remote, request).await;
+                let (head, body) = request.into_parts();
+                let version = head.version;
+                let (body, left) = Incoming::of(&head, body);
+                let mut answer = answers.answer(listener, remote, Request::from_parts(head, body)).await;
                 asker.asks(answer.extensions().get::<ByGateway>().is_some());
-                if version <= Version::HTTP_11 && *stopping.borrow() {
+                // Over HTTP/2 a request that is not read costs its own stream alone.
+                if version <= Version::HTTP_11 && (!left.discard().await || *stopping.borrow()) {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)

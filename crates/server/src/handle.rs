@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use pintle_query::rest::Asker;
 
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::connections::ByGateway;
 use crate::failure::Failure;
 use crate::grpc::{Call, Ending};

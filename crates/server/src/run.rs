@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Request;
-use hyper::body::Incoming;
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::connections::{self, Answers, Bounds};
 use crate::handle::handle;
 use crate::state::State;

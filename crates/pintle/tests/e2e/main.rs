@@ -78,5 +78,6 @@ mod startup;
 mod system;
 mod tokens;
 mod types;
+mod unread;
 mod up;
 mod watch;

@@ -42,7 +42,7 @@ struct Told {
 /// 1. It gets an id, and its path an owner: a service, or the gateway itself.
 /// 2. It is passed on, and the answer passed back; or it is answered here.
 /// 3. It is counted and logged.
-pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<Incoming>) -> Answered {
+pub(crate) async fn handle(front: &Front, remote: IpAddr, request: Request<body::Incoming>) -> Answered {
     let started = Instant::now();
     let _one_more = OneMore::of(&front.totals.in_flight);
     let (head, body) = request.into_parts();
@@ -104,7 +104,7 @@ async fn passed_on(
     remote: IpAddr,
     id: &HeaderValue,
     head: &Parts,
-    body: Incoming,
+    body: body::Incoming,
     told: &mut Told,
 ) -> Result<(Response<Incoming>, Arc<Moved>), Failure> {
     let limits = &front.model().limits;
@@ -115,7 +115,7 @@ async fn passed_on(
     let body = if pipeline::is_stream(head) {
         Lender::new(body, u64::MAX)
     } else {
-        Lender::new(body::check_length(head, body, limits).await?, limits.body_bytes)
+        Lender::new(body::check_length(body, limits)?, limits.body_bytes)
     };
     let time = limits.timeout + super::GRACE;
     let moved = body.moved();
@@ -175,7 +175,7 @@ async fn documentation(front: &Front, head: &Parts) -> Result<Answer, Failure> {
 }
 
 /// What the gateway knows without a service.
-async fn own_answer(front: &Front, head: &Parts, body: Incoming) -> Result<Answer, Failure> {
+async fn own_answer(front: &Front, head: &Parts, body: body::Incoming) -> Result<Answer, Failure> {
     body::check_head(head, &front.model().limits)?;
     if let Some(answer) = front.cors.as_ref().and_then(|cors| cors.preflight(head)) {
         return Ok(answer);

@@ -25,13 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
-use hyper::body::Incoming;
 use pintle_auth::GatewayKey;
 use pintle_model::{Model, Role};
 use pintle_query::Planner;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::body::Incoming;
 use crate::connections::{self, Answers, Bounds};
 use crate::cors::Cors;
 use crate::grpc::Protocol;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 
 use super::messages::{self, Messages};
 use super::reflection::{Protocol, text_of};
 use super::schema::{Enum, Field, File, Kind, Message, Method, Service};
 use super::{status, wire};
+use crate::body::Incoming;
 use crate::failure::Failure;
 
 /// How long the question may take to come.

@@ -27,7 +27,6 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode};
@@ -44,6 +43,7 @@ pub(crate) use status::{GRPC, answer as failed, failed as trailers, head as told
 
 use crate::Exposure;
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::failure::Failure;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::body::Incoming;
 use pintle_model::Model;
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +12,7 @@ use super::schema::File;
 use super::wire::{Fields, Raw, bytes, integer, message, text};
 use super::{app, descriptor, health, status};
 use crate::Exposure;
+use crate::body::Incoming;
 use crate::failure::Failure;
 use crate::pipeline::{self, IDLE_MAX};
 

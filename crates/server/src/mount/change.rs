@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use pintle_model::CollectionId;
 use pintle_query::rest::Asker;
@@ -13,6 +12,7 @@ use pintle_store::{Mode, Tx, Written};
 use super::refused::Refused;
 use super::{json, record, with_record};
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::etag::{self, Conditions};
 use crate::failure::Failure;
 use crate::handle::Ask;

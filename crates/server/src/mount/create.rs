@@ -1,7 +1,6 @@
 //! `POST /configs`
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pintle_store::Written;
@@ -9,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{json, record, with_record};
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::etag::Conditions;
 use crate::failure::Failure;
 use crate::handle::Ask;

@@ -7,14 +7,13 @@ mod list;
 mod refused;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use pintle_store::Rows;
 
 use crate::answer::{self, Answer};
-use crate::body;
+use crate::body::{self, Incoming};
 use crate::etag;
 use crate::failure::Failure;
 use crate::handle::Ask;

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 pub(crate) use batch::{Became, Counts, Outcome};
 
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
@@ -31,7 +30,7 @@ use reading::Cut;
 use stream::Form;
 
 use crate::answer::{self, Answer};
-use crate::body;
+use crate::body::{self, Incoming};
 use crate::failure::Failure;
 use crate::grpc::{self, Messages};
 use crate::handle::Ask;

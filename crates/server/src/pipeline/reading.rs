@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use pintle_pipeline::lines::Lines;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::{IDLE_MAX, Posting, silent, too_long};
+use crate::body::Incoming;
 use crate::failure::Failure;
 use crate::grpc::{Layout, Messages};
 

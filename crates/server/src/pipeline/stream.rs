@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
@@ -19,6 +18,7 @@ use super::batch::{Batch, Counts, Outcome};
 use super::reading::{Cut, Reading, Step};
 use super::{IDLE_MAX, Posting};
 use crate::answer::{self, Answer, NDJSON};
+use crate::body::Incoming;
 use crate::failure::Failure;
 use crate::grpc;
 use crate::handle::{Ask, log_failure};

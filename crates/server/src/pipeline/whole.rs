@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use pintle_pipeline::Answered;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::error::Category;
@@ -11,6 +10,7 @@ use serde_json::value::RawValue;
 use super::batch::{Batch, Counts};
 use super::{Posting, failure};
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::status::{self, Surface};

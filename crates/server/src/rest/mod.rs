@@ -8,7 +8,6 @@ mod read;
 pub(crate) mod within;
 mod write;
 
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
@@ -21,6 +20,7 @@ use self::prefer::Prefer;
 pub(crate) use self::range::Rows as Range;
 use crate::Exposure;
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::percent;

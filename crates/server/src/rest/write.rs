@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,7 +15,7 @@ use super::media::Media;
 use super::prefer::Prefer;
 use super::range::Rows;
 use crate::answer::{self, Answer};
-use crate::body;
+use crate::body::{self, Incoming};
 use crate::failure::Failure;
 use crate::handle::Ask;
 use crate::idempotency::{self, Asked, once};

@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use pintle_model::{Route, RouteAnswer, Schema};
 
 use super::faults::{Faults, shortened};
-use crate::body;
+use crate::body::{self, Incoming};
 use crate::failure::Failure;
 use crate::handle::Ask;
 

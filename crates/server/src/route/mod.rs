@@ -18,7 +18,6 @@ mod testing;
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode};
 use pintle_model::{Caller, CollectionId, ParamPlace, Route, RouteAnswer, RouteId, Value};
@@ -27,6 +26,7 @@ use pintle_query::rest::Asker;
 pub(crate) use self::body::Body;
 pub(crate) use self::cache::Cache;
 use crate::answer::{self, Answer};
+use crate::body::Incoming;
 use crate::compress;
 use crate::etag::{self, Conditions};
 use crate::failure::Failure;
