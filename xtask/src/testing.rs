@@ -11,12 +11,25 @@ use pintle_testbed::{NONE, Postgres, SHARED};
 use crate::run::{cargo, say, succeeds};
 use crate::tools;
 
-/// How many tests passed and failed.
+/// How many tests passed and failed, and how many of those that passed did so at their second try.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Tally {
     passed: u64,
     failed: u64,
+    flaky: u64,
 }
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.flaky += other.flaky;
+    }
+}
+
+/// Servers, databases and browsers share a small machine with many others of them: a test that fails is tried once more, and named as
+/// flaky at the end, so that chance neither stops a change nor is overlooked.
+const RETRIES: [&str; 2] = ["--retries", "1"];
 
 /// The random cases of property tests are the same in each run, so that a run tells of the tree and not of its luck.
 /// `PROPTEST_RNG_SEED=random` looks for new ones.
@@ -50,7 +63,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for missing in &tools.missing {
         say(&format!("SKIPPED  {missing}"));
     }
-    say(&format!("{} passed, {} failed", tally.passed, tally.failed));
+    say(&format!("{} passed ({} of them at the second try), {} failed", tally.passed, tally.flaky, tally.failed));
     if !good || tally.failed > 0 {
         bail!("not every test passed");
     }
@@ -64,7 +77,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 fn commands(args: &[String], postgres: bool, nats: bool) -> Vec<Command> {
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     let mut others = if nextest {
-        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+        let mut nextest = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        nextest.args(RETRIES);
+        nextest
     } else {
         cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
     };
@@ -100,6 +115,7 @@ fn in_image(program: &Path, postgres: bool) -> Option<Command> {
     let which = if postgres { APPS.to_owned() } else { format!("{APPS} and not test(postgres)") };
     let mut command =
         cargo(&["nextest", "run", "--no-fail-fast", "--package", "pintle", "--test", "e2e", "-E", &which]);
+    command.args(RETRIES);
     command.env("PINTLE_TEST_PROGRAM", program);
     Some(command)
 }
@@ -115,8 +131,7 @@ fn count(mut command: Command, tally: &mut Tally) -> Result<bool> {
     let err = child.stderr.take().map(|err| std::thread::spawn(move || follow(err, begins)));
     for thread in [out, err].into_iter().flatten() {
         let Ok(found) = thread.join() else { bail!("a reader of the tests' words ended early") };
-        tally.passed += found.passed;
-        tally.failed += found.failed;
+        tally.add(found);
     }
     Ok(child.wait().context("the tests went away")?.success())
 }
@@ -126,8 +141,7 @@ fn follow(stream: impl std::io::Read, begins: &str) -> Tally {
     for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         if let Some(found) = summary(&line, begins) {
-            tally.passed += found.passed;
-            tally.failed += found.failed;
+            tally.add(found);
         }
         say(&line);
     }
@@ -146,7 +160,7 @@ fn summary(line: &str, begins: &str) -> Option<Tally> {
     let before = |what: &[&str]| {
         words.windows(2).filter(|pair| what.contains(&pair[1])).filter_map(|pair| pair[0].parse::<u64>().ok()).sum()
     };
-    Some(Tally { passed: before(&["passed"]), failed: before(&["failed", "timed"]) })
+    Some(Tally { passed: before(&["passed"]), failed: before(&["failed", "timed"]), flaky: before(&["flaky"]) })
 }
 
 /// Without colours.
@@ -167,19 +181,19 @@ mod tests {
 
     #[test]
     fn summaries_of_both_runners_are_read() {
-        let of = |line, begins| summary(line, begins).map(|t: Tally| (t.passed, t.failed));
+        let of = |line, begins| summary(line, begins).map(|t: Tally| (t.passed, t.flaky, t.failed));
         let read = |line: &'static str| of(line, "Summary [").or_else(|| of(line, "test result:"));
         assert_eq!(of("test result: FAILED. 0 passed; 1 failed", "Summary ["), None);
-        assert_eq!(read("     Summary [   0.5s] 3 tests run: 3 passed, 0 skipped"), Some((3, 0)));
+        assert_eq!(read("     Summary [   0.5s] 3 tests run: 3 passed, 0 skipped"), Some((3, 0, 0)));
         assert_eq!(
             read(
-                "\u{1b}[31;1m     Summary\u{1b}[0m [   9.1s] 5 tests run: 3 passed (1 leaky), 1 failed, 1 timed out, 0 skipped"
+                "\u{1b}[31;1m     Summary\u{1b}[0m [   9.1s] 5 tests run: 3 passed (1 flaky, 1 leaky), 1 failed, 1 timed out, 0 skipped"
             ),
-            Some((3, 2))
+            Some((3, 1, 2))
         );
         assert_eq!(
             read("test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out"),
-            Some((12, 2))
+            Some((12, 0, 2))
         );
         assert_eq!(read("test summary ... ok"), None);
     }
