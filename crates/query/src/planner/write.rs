@@ -7,13 +7,16 @@
 mod postgres;
 mod sqlite;
 
+use std::borrow::Cow;
+
 use pintle_model::{Collection, CollectionId, KeyOrigin, Role, Type};
 
 use super::Planner;
 use super::access::Right;
+use super::filter::is_point;
 use crate::expr::{Expr, fold};
 use crate::plan::{Action, Apart, Column, Param, Sort, Statement, WritePlan};
-use crate::request::{Conflict, Filter, Returning, WriteShape};
+use crate::request::{Conflict, Filter, Order, Returning, SelectItem, Target, WriteShape};
 use crate::sql::Sql;
 use crate::{Dialect, Fault, FaultKind};
 
@@ -123,7 +126,7 @@ impl Planner {
         conflict: Option<&Conflict>,
         returning: &Returning,
     ) -> Result<WritePlan, Fault> {
-        let answers = self.answers(place, returning)?;
+        let answers = self.answers(place, &returning.select, &returning.order)?;
         let new_row = |field: usize| Some(self.row_value(place, fields, field));
         // CREATE POLICY, INSERT: each row that is to be added must pass, whatever becomes of it on a conflict.
         let mut checks = vec![self.right(place.collection, place.role, right)?.replace(&new_row)];
@@ -179,7 +182,7 @@ impl Planner {
         filter: &Filter,
         returning: &Returning,
     ) -> Result<WritePlan, Fault> {
-        let answers = self.answers(place, returning)?;
+        let answers = self.answers(place, &returning.select, &self.found_in_order(place, filter, returning))?;
         let using = self.right(place.collection, place.role, Right::UpdateUsing)?;
         let check = self.right(place.collection, place.role, Right::UpdateCheck)?;
         // CREATE POLICY, UPDATE: a command that reads columns, in its WHERE or RETURNING, needs the select policy beside the
@@ -206,7 +209,7 @@ impl Planner {
     }
 
     fn delete(&self, place: Place, filter: &Filter, returning: &Returning) -> Result<WritePlan, Fault> {
-        let answers = self.answers(place, returning)?;
+        let answers = self.answers(place, &returning.select, &self.found_in_order(place, filter, returning))?;
         let policy = self.right(place.collection, place.role, Right::Delete)?;
         // CREATE POLICY, DELETE: as for UPDATE, a command that reads columns needs the select policy too.
         let select = self.reading(place, filter, returning)?;
@@ -229,9 +232,23 @@ impl Planner {
         }
     }
 
-    fn answers(&self, place: Place, returning: &Returning) -> Result<Answers, Fault> {
-        let (columns, shown) = self.columns(place.collection, &returning.select)?;
-        let order = if shown.is_empty() { &[][..] } else { &returning.order };
+    /// The order of rows that were found: what is asked for, then that of the key. The databases' own is not the same, nor that of a read.
+    fn found_in_order<'a>(&self, place: Place, filter: &Filter, returning: &'a Returning) -> Cow<'a, [Order]> {
+        let collection = self.model.collection(place.collection);
+        if is_point(collection, filter) {
+            return Cow::Borrowed(&returning.order);
+        }
+        let key = (0..collection.key.len).map(|field| Order {
+            target: Target { field, path: Vec::new(), text: false, spot: None },
+            descending: false,
+            nulls_first: None,
+        });
+        Cow::Owned(returning.order.iter().cloned().chain(key).collect())
+    }
+
+    fn answers(&self, place: Place, select: &[SelectItem], order: &[Order]) -> Result<Answers, Fault> {
+        let (columns, shown) = self.columns(place.collection, select)?;
+        let order = if shown.is_empty() { &[][..] } else { order };
         let keys = order.iter().map(|key| self.sort_target(place.collection, &key.target)).collect::<Result<_, _>>()?;
         let sort = order
             .iter()
