@@ -20,6 +20,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pintle_testbed::Database;
@@ -28,7 +29,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up; far more than it needs on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long after a process wrote others may be asked that have not heard of it: a second, and more where there is no processor for them.
+pub const HEARD_MAX: Duration = Duration::from_secs(3);
 
 /// The variable that names another program to test than the one that was built with the tests: the image's.
 const PROGRAM: &str = "PINTLE_TEST_PROGRAM";
@@ -141,9 +145,11 @@ impl App {
         file.execute_batch(sql).expect("SQL");
     }
 
-    /// Writes its manifest anew.
+    /// Writes its manifest anew, at once: who watches it never finds one that is written in part.
     pub fn manifest(&self, text: &str) {
-        std::fs::write(self.folder.path().join("pintle.yaml"), text).expect("the manifest is written");
+        let beside = self.file(".pintle.yaml.new");
+        std::fs::write(&beside, text).expect("the manifest is written");
+        std::fs::rename(beside, self.file("pintle.yaml")).expect("the manifest takes its place");
     }
 
     pub fn path(&self) -> &str {
@@ -218,6 +224,8 @@ pub struct Server {
     /// Told at each line of the log.
     logged: Arc<Condvar>,
     client: reqwest::Client,
+    /// Those who read what it says, until it says no more.
+    readers: Vec<JoinHandle<()>>,
     /// The services that it leads to, if it is a gateway.
     behind: Vec<Server>,
 }
@@ -235,7 +243,7 @@ impl Server {
         let logged = Arc::new(Condvar::new());
         let (found, address) = mpsc::channel();
         let tell = Arc::clone(&logged);
-        follow(child.stderr.take().expect("standard error"), Arc::clone(&log), move |line| {
+        let errors = follow(child.stderr.take().expect("standard error"), Arc::clone(&log), move |line| {
             tell.notify_all();
             if let Some(address) = announced(line) {
                 // Nobody waits any more when a second line says so.
@@ -244,7 +252,7 @@ impl Server {
         });
         let banner = Arc::new(Mutex::new(String::new()));
         let (ended, whole) = mpsc::channel();
-        follow(child.stdout.take().expect("standard output"), Arc::clone(&banner), move |line| {
+        let lines = follow(child.stdout.take().expect("standard output"), Arc::clone(&banner), move |line| {
             if line.contains("Ctrl-C") {
                 let _ = ended.send(());
             }
@@ -259,7 +267,7 @@ impl Server {
         whole.recv_timeout(PATIENCE).expect("the start-up lines");
         let banner = banner.lock().expect("the banner").clone();
         let (origin, client) = (format!("http://{address}"), client());
-        Ok(Server { child, origin, banner, log, logged, client, behind: Vec::new() })
+        Ok(Server { child, origin, banner, log, logged, client, readers: vec![errors, lines], behind: Vec::new() })
     }
 
     pub fn pid(&self) -> u32 {
@@ -284,9 +292,11 @@ impl Server {
         assert!(sent.expect("kill starts").success(), "SIG{name} is sent");
     }
 
-    /// Waits for its end: the exit code.
+    /// Waits for its end, and until all that it said is in the log: the exit code.
     pub fn wait(&mut self) -> Option<i32> {
-        self.child.wait().expect("the server ends").code()
+        let status = self.child.wait().expect("the server ends");
+        self.readers.drain(..).for_each(|reader| reader.join().expect("its words are read"));
+        status.code()
     }
 
     /// Ends it at once, as a power cut would.
@@ -328,7 +338,9 @@ impl Drop for Server {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client")
+    // A server closes what nobody used for 30 s, which a client does not hear of while its test waits for something else.
+    let client = reqwest::Client::builder().pool_idle_timeout(PATIENCE / 6);
+    client.timeout(PATIENCE).no_proxy().build().expect("a client")
 }
 
 /// The address in a log line that says that the server is ready.
@@ -338,7 +350,11 @@ fn announced(line: &str) -> Option<String> {
 }
 
 /// Keeps what a stream says, and shows each line to `see`, until the stream ends.
-fn follow(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>, see: impl Fn(&str) + Send + 'static) {
+fn follow(
+    stream: impl Read + Send + 'static,
+    into: Arc<Mutex<String>>,
+    see: impl Fn(&str) + Send + 'static,
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut text = into.lock().expect("the text");
@@ -347,5 +363,5 @@ fn follow(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>, see: imp
             drop(text);
             see(&line);
         }
-    });
+    })
 }

@@ -36,6 +36,9 @@ impl Event {
         let app = App::shipped("connect");
         Event::changed(&app, |text| change(&text.replace("*:30001", "*:*")));
         let server = app.serve();
+        for service in ["persons", "page"] {
+            server.has_logged(&format!("\"services\":\"{service}"));
+        }
         let log: Vec<Value> = server.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let address = |service: &str| {
             let found = log.iter().find(|line| line["services"].as_str().is_some_and(|names| names.contains(service)));

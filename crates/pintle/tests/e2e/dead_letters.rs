@@ -2,7 +2,7 @@
 
 mod again;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -319,7 +319,7 @@ async fn who_waits_for_room_is_not_turned_away(place: Place) {
     let streams: JoinSet<_> = (0..4).map(|_| stream()).collect();
     // More than there ever is room for: between the others there is a moment for it.
     let many = json!((0..50).map(|_| json!({ "person": 1 })).collect::<Vec<_>>());
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     let mut refused = 0;
     while server.post("/visits", many.clone()).await.status == 429 {
         refused += 1;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::common::{App, Place, Server};
+use crate::common::{App, PATIENCE, Place, Server};
 
 const MANIFEST: &str = r#"
 pintle: 1
@@ -27,8 +27,6 @@ routes:
 const WRITERS: u64 = 4;
 const READERS: u64 = 6;
 const WRITES: u64 = 25;
-/// Longer than a second, since the machine that runs tests does much else.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 on_both_stores!(
     an_answer_is_kept_until_what_it_read_is_written,

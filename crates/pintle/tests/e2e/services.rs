@@ -20,8 +20,9 @@ services:
   orders: { port: 30002, collections: [orders], routes: [/count] }
 ";
 
-/// The addresses that the server's log names, by their services.
+/// The addresses that the server's log names, by their services; the last one in the manifest is named last.
 fn addresses(server: &Server) -> Vec<(String, String)> {
+    server.has_logged("\"services\":\"orders\"");
     let log = server.log();
     let ready = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ready = ready.filter(|line| line["message"] == "ready");

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use pintle_testbed::{Database, Nats, Postgres};
+use pintle_testbed::{Database, Nats, Port, Postgres};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -48,6 +48,8 @@ struct Rig {
     app: App,
     postgres: Postgres,
     servers: Vec<Server>,
+    /// Theirs, also while one of them is down.
+    ports: Vec<Port>,
     /// Where the queue is not the store itself.
     nats: Option<Nats>,
     workers: Vec<Server>,
@@ -67,12 +69,18 @@ impl Rig {
         let postgres = Postgres::start(&[]).unwrap_or_else(|error| panic!("{error:#}"));
         let mine = postgres.database();
         let url = mine.url.clone();
-        let mut rig = Rig { app: App::of(MANIFEST), postgres, servers: Vec::new(), nats, workers: Vec::new() };
-        rig.servers = (0..2).map(|_| rig.process("serve", "127.0.0.1:0", &url)).collect();
+        let ports: Vec<_> = (0..2).map(|_| Port::reserve().expect("a port")).collect();
+        let app = App::of(MANIFEST);
+        let mut rig = Rig { app, postgres, servers: Vec::new(), ports, nats, workers: Vec::new() };
+        rig.servers = (0..2).map(|at| rig.server(at, &url)).collect();
         if rig.nats.is_some() {
             rig.workers = (0..2).map(|_| rig.process("worker", "127.0.0.1:0", &url)).collect();
         }
         (rig, mine)
+    }
+
+    fn server(&self, at: usize, store: &str) -> Server {
+        self.process("serve", &format!("127.0.0.1:{}", self.ports[at].number()), store)
     }
 
     fn process(&self, what: &str, listen: &str, store: &str) -> Server {
@@ -93,8 +101,7 @@ impl Rig {
         match victim {
             Victim::Server => {
                 self.servers[which].kill();
-                let address = self.servers[which].origin.strip_prefix("http://").expect("an origin").to_owned();
-                self.servers[which] = self.process("serve", &address, store);
+                self.servers[which] = self.server(which, store);
             }
             Victim::PostgreSql => {
                 self.postgres.kill();

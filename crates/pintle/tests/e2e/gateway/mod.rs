@@ -10,7 +10,10 @@ mod tls;
 mod troubles;
 mod trust;
 
+use std::sync::LazyLock;
 use std::time::Instant;
+
+use pintle_testbed::Port;
 
 use crate::common::{App, PATIENCE, Server, pintle};
 
@@ -62,10 +65,10 @@ async fn until_ready(gateway: &Server, status: u16) {
     }
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, and nobody will.
 fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    static HELD: LazyLock<Port> = LazyLock::new(|| Port::reserve().unwrap());
+    format!("http://127.0.0.1:{}", HELD.number())
 }
 
 /// The same services without the script, within other limits.

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pintle_testbed::Port;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{app, gateway, until_ready};
-use crate::common::{App, PATIENCE, Place, Server};
+use crate::common::{App, PATIENCE, Place, Server, pintle};
 
 /// Requests at a time; each of them is a connection.
 const CALLERS: usize = 12;
@@ -75,20 +76,36 @@ impl Load {
     }
 }
 
-/// Two replicas behind a gateway, both ready.
-async fn two() -> (App, [Server; 2], Server) {
+/// A replica at this port.
+fn replica(app: &App, port: &Port) -> Server {
+    let address = format!("127.0.0.1:{}", port.number());
+    Server::start(pintle(&["serve", app.path(), "--listen", &address]).args(app.store()))
+}
+
+/// Two replicas behind a gateway, both ready, at ports that stay theirs.
+async fn two() -> (App, [(Server, Port); 2], Server) {
     let app = app().on(Place::Postgres);
-    let replicas = [app.serve(), app.serve()];
-    let [one, two] = replicas.each_ref().map(|replica| replica.origin.clone());
+    let replicas = [(); 2].map(|()| {
+        let port = Port::reserve().unwrap();
+        (replica(&app, &port), port)
+    });
+    let [one, two] = replicas.each_ref().map(|(replica, _)| replica.origin.clone());
     let gateway = gateway(&app, &format!("{one},{two}"), &one);
     until_ready(&gateway, 200).await;
-    while !gateway.get("/metrics").await.text.contains("pintle_gateway_replicas_ready{service=\"persons\"} 2") {}
+    both_are_ready(&gateway).await;
     (app, replicas, gateway)
+}
+
+async fn both_are_ready(gateway: &Server) {
+    let begun = Instant::now();
+    while !gateway.get("/metrics").await.text.contains("pintle_gateway_replicas_ready{service=\"persons\"} 2") {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_on_postgres_that_is_killed_costs_its_own_writes_alone() {
-    let (_app, [mut killed, _other], gateway) = two().await;
+    let (_app, [(mut killed, _port), _other], gateway) = two().await;
     let load = Load::on(&gateway);
     load.more(ENOUGH).await;
     killed.kill();
@@ -104,17 +121,14 @@ async fn replicas_on_postgres_are_replaced_under_load_and_no_request_fails() {
     let (app, replicas, gateway) = two().await;
     let load = Load::on(&gateway);
     let mut newer = Vec::new();
-    for mut replica in replicas {
+    for (mut old, port) in replicas {
         load.more(ENOUGH).await;
-        replica.signal("TERM");
-        assert_eq!(replica.wait(), Some(0), "{}", replica.log());
+        old.signal("TERM");
+        assert_eq!(old.wait(), Some(0), "{}", old.log());
         load.more(ENOUGH).await;
         // The next one takes its place, at its address.
-        let address = replica.origin.trim_start_matches("http://").to_owned();
-        let mut command = crate::common::pintle(&["serve", app.path(), "--listen", &address]);
-        let again = Server::start(command.args(app.store()));
-        while !gateway.get("/metrics").await.text.contains("pintle_gateway_replicas_ready{service=\"persons\"} 2") {}
-        newer.push(again);
+        newer.push((replica(&app, &port), port));
+        both_are_ready(&gateway).await;
     }
     let failed = load.end().await;
     assert!(failed.is_empty(), "{failed:#?}");

@@ -65,8 +65,8 @@ fn step(server: &Server, by: u64) -> impl Future<Output = Option<u64>> + Send + 
             match answer.status {
                 200 => return answer.json()["number"].as_u64(),
                 400 => return None,
-                // Others came between for as often as the store tries by itself.
-                503 => {}
+                // Others came between for as often as the store tries by itself, or for as long as a script may take.
+                503 | 504 => {}
                 _ => panic!("{answer}"),
             }
         }

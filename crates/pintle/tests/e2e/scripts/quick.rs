@@ -84,7 +84,7 @@ async fn sums_hold(server: &Server, of: impl Iterator<Item = usize>) {
 
 async fn every_question_of_a_call_sees_the_same_moment_also_where_nobody_expected_a_second_one(place: Place) {
     let app = app(&manifest(), &FILES, place);
-    let server = app.serve();
+    let mut server = app.serve();
     server.post("/start", json!({})).await.has(204);
     let done = AtomicBool::new(false);
     let moves = async {
@@ -102,8 +102,9 @@ async fn every_question_of_a_call_sees_the_same_moment_also_where_nobody_expecte
     let (moves, ()) = tokio::join!(moves, sums);
     assert!(moves > 0);
     // What an attempt says that is begun anew is said once.
-    let said = server.log().matches("a call begins").count();
-    assert_eq!(said, ROUTES * CALLS);
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    assert_eq!(server.log().matches("a call begins").count(), ROUTES * CALLS);
 }
 
 async fn one_that_computes_for_longer_is_answered_all_the_same_and_holds_up_nobody(place: Place) {
