@@ -73,7 +73,7 @@ async fn soon(so: impl Fn() -> bool, what: &str) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("never so: {what}"));
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never so: {what}"));
 }
 
 /// Waits until a collection's number holds.

@@ -198,7 +198,7 @@ async fn what_another_process_does_to_tokens_is_heard_of() {
             }
         }
     };
-    let version = tokio::time::timeout(Duration::from_secs(10), settled).await.unwrap();
+    let version = tokio::time::timeout(Duration::from_secs(30), settled).await.unwrap();
     for sql in [
         "INSERT INTO _pintle_tokens (name, hash, role) VALUES ('a', '\\x00', 'authenticated')",
         "TRUNCATE _pintle_tokens",
@@ -210,7 +210,7 @@ async fn what_another_process_does_to_tokens_is_heard_of() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), heard).await.unwrap_or_else(|_| panic!("not heard of: {sql}"));
+        tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap_or_else(|_| panic!("not heard of: {sql}"));
     }
     assert!(store.changes(tokens) > version);
     // What this process writes is known at once.

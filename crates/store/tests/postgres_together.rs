@@ -163,7 +163,7 @@ async fn a_lock_that_holds_one_row_up_does_not_hold_up_those_beside_it_on_postgr
         go.send(()).unwrap();
         assert_eq!(held.await.unwrap().affected, 0);
     };
-    let (held, ()) = tokio::time::timeout(Duration::from_secs(20), join(holder, others)).await.unwrap();
+    let (held, ()) = tokio::time::timeout(Duration::from_secs(60), join(holder, others)).await.unwrap();
     held.unwrap();
 }
 
@@ -235,7 +235,7 @@ async fn where_many_rows_are_refused_there_are_hardly_more_statements_than_rows_
 #[tokio::test]
 async fn a_row_that_takes_too_long_or_cannot_be_sent_fails_alone_on_postgres() {
     let mut model = configs();
-    model.limits.timeout = Duration::from_secs(1);
+    model.limits.timeout = Duration::from_secs(2);
     let (place, plan) = (postgres::place(model, CONFIGS), plan(true));
     psql(
         &place,

@@ -283,7 +283,7 @@ async fn a_read_transaction_sees_one_snapshot_and_cannot_write() {
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_stopped_and_its_neighbours_are_not() {
     let mut model = configs();
-    model.limits.timeout = std::time::Duration::from_millis(150);
+    model.limits.timeout = std::time::Duration::from_millis(500);
     let place = Place::new(model);
     let store = place.open();
     store.migrate(pintle_store::Consent::Forward).unwrap();
@@ -323,7 +323,7 @@ async fn an_answer_that_cannot_be_made_leaves_nothing_stored_and_its_neighbours_
 #[tokio::test]
 async fn steps_after_one_that_took_too_long_are_not_kept_on_their_own() {
     let mut model = configs();
-    model.limits.timeout = std::time::Duration::from_millis(150);
+    model.limits.timeout = std::time::Duration::from_millis(500);
     let place = Place::new(model);
     let store = place.open();
     store.migrate(pintle_store::Consent::Forward).unwrap();

@@ -13,6 +13,7 @@ mod support;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chance::Chance;
 use geographiclib_rs::{Geodesic, InverseGeodesic as _};
@@ -116,7 +117,9 @@ struct App {
 impl App {
     fn new(on: On) -> App {
         let (model, mistakes) = pintle_model::load("pintle.yaml", APP, &|_| Err(String::new()));
-        let model = model.unwrap_or_else(|| panic!("{mistakes:?}"));
+        let mut model = model.unwrap_or_else(|| panic!("{mistakes:?}"));
+        // What a crowd comes to is much work without optimisation: how much is measured here, and not how long it takes.
+        model.limits.timeout = Duration::from_secs(600);
         let place = Place::on(on, model);
         let store = place.open();
         store.migrate(pintle_store::Consent::Forward).unwrap();
