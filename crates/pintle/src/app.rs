@@ -108,7 +108,10 @@ impl App {
             diagnostics.extend(missing_pages(&model, &folder));
             diagnostics.extend(unserved_pages(&model, &folder));
             match Planner::new(Arc::new(model), dialect) {
-                Ok(made) => planner = Some(Arc::new(made)),
+                Ok(made) => {
+                    diagnostics.extend(made.pipelines_of_nobody());
+                    planner = Some(Arc::new(made));
+                }
                 Err(more) => diagnostics.extend(more),
             }
         }

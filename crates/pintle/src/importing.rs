@@ -1,12 +1,14 @@
 //! Files of records: CSV, NDJSON, GeoJSON, read one record after the other, from any place on.
 
 mod bounded;
+mod kept;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::Path;
 
 use bounded::{Bounded, CHUNK_BYTES, END, Ended, Reading, next_line, too_long};
+use kept::{Keeping, Kept};
 use pintle_model::collection::PositionOf;
 use pintle_model::value::print::json_string;
 use pintle_model::{Collection, Type};
@@ -175,7 +177,7 @@ fn cells(names: &[String], row: &csv::ByteRecord, collection: &Collection, json:
     for (name, cell) in names.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         let cell = str::from_utf8(cell).map_err(|_| format!("{name}: it is no UTF-8"))?;
         member(json, name);
-        value(json, collection.field(name).map(|(_, field)| field.ty), cell);
+        value(json, collection.field(name).map(|(_, field)| field.ty), cell).map_err(|why| format!("{name}: {why}"))?;
     }
     json.push(b'}');
     Ok(())
@@ -197,40 +199,38 @@ fn member(json: &mut Vec<u8>, name: &str) {
     json.push(b':');
 }
 
-/// A cell as JSON: of its field's type where it reads as one, else as a text, which the door complains of.
-fn value(json: &mut Vec<u8>, ty: Option<Type>, cell: &str) {
+/// A cell as JSON: of its field's type where it reads as one, else as a text, which the door complains of. It would take any text for json,
+/// so that one is read here.
+fn value(json: &mut Vec<u8>, ty: Option<Type>, cell: &str) -> Result<(), String> {
+    let is_json = || serde_json::from_str::<IgnoredAny>(cell);
     match ty {
         Some(Type::Integer | Type::Number | Type::Boolean) => match ty.map(|ty| ty.read_text(cell.trim())) {
             Some(Ok(value)) => value.write_json(json),
             _ => json_string(json, cell),
         },
-        Some(Type::Json | Type::Point) if serde_json::from_str::<IgnoredAny>(cell).is_ok() => {
+        Some(Type::Json) => {
+            is_json().map_err(|error| {
+                format!("it is no JSON: {error} of the cell; a text stands in quotation marks there")
+            })?;
             json.extend_from_slice(cell.as_bytes());
         }
+        Some(Type::Point) if is_json().is_ok() => json.extend_from_slice(cell.as_bytes()),
         _ => json_string(json, cell),
     }
+    Ok(())
 }
 
 /// The features of a collection. Its text cannot be entered in its middle, so what was read before is passed over.
 fn geojson(file: File, from: Mark, collection: &Collection, most: u64, take: Take<'_>) -> Result<(), String> {
-    let reading = Reading::new(most);
-    let reader = BufReader::with_capacity(CHUNK_BYTES, Bounded(file, reading.clone()));
+    let kept = Kept::of(most);
+    let file = Keeping(BufReader::with_capacity(CHUNK_BYTES, file), kept.clone());
     let mut outcome = Ok(());
-    let features = Features {
-        from,
-        mark: Mark::default(),
-        reading: reading.clone(),
-        most,
-        collection,
-        take,
-        outcome: &mut outcome,
-    };
-    let read = serde_json::Deserializer::from_reader(reader).deserialize_map(features);
+    let features = Features { from, mark: Mark::default(), kept, most, collection, take, outcome: &mut outcome };
+    let read = serde_json::Deserializer::from_reader(file).deserialize_map(features);
     outcome?;
     match read {
         Ok(()) => Ok(()),
         Err(error) if error.to_string().starts_with(STOPPED) => Ok(()),
-        Err(_) if reading.is_over() => Err(format!("one of its features: {}", too_long(most))),
         Err(error) => Err(format!("it is no GeoJSON of a FeatureCollection: {error}")),
     }
 }
@@ -241,7 +241,7 @@ const STOPPED: &str = "stopped";
 struct Features<'f, 't> {
     from: Mark,
     mark: Mark,
-    reading: Reading,
+    kept: Kept,
     most: u64,
     collection: &'f Collection,
     take: Take<'t>,
@@ -266,16 +266,17 @@ struct Place<'g> {
 }
 
 impl Features<'_, '_> {
-    /// Hands one feature on; whether to go on.
-    fn feature(&mut self, feature: &str) -> Result<bool, String> {
+    /// Hands on the feature that was read last; whether to go on.
+    fn feature(&mut self) -> Result<bool, String> {
         self.mark.records += 1;
-        self.mark.bytes = self.reading.bytes();
-        self.reading.begins(self.mark.bytes);
+        self.mark.bytes = self.kept.bytes();
         if self.mark.records <= self.from.records {
             return Ok(true);
         }
-        let long = feature.len() as u64 > self.most;
-        let record = if long { Err(too_long(self.most)) } else { record(feature, self.collection) };
+        let record = self.kept.last(|feature| match feature {
+            long if long.len() as u64 > self.most => Err(too_long(self.most)),
+            feature => record(str::from_utf8(feature).map_err(|_| "it is no UTF-8")?, self.collection),
+        });
         (self.take)(record.as_deref().map_err(String::as_str), self.mark.records, self.mark)
     }
 }
@@ -365,10 +366,10 @@ impl<'de> Visitor<'de> for Each<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.0.reading.begins(self.0.reading.bytes());
-        while let Some(feature) = seq.next_element::<Box<RawValue>>()? {
-            match self.0.feature(feature.get()) {
-                Ok(true) => {}
+        self.0.kept.begins();
+        while let Some(IgnoredAny) = seq.next_element()? {
+            match self.0.feature() {
+                Ok(true) => self.0.kept.begins(),
                 Ok(false) => return Err(serde::de::Error::custom(STOPPED)),
                 Err(why) => {
                     *self.0.outcome = Err(why);

@@ -70,10 +70,10 @@ pub enum Answered {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// So many are on their way already: try again later.
-    #[error("{0} records are on their way already")]
+    #[error("as many records are on their way already as may be: {0}")]
     Full(u64),
     /// Some could not be stored, and so many such are kept already: try again once there are fewer.
-    #[error("a record cannot be stored, and {0} such records are kept already")]
+    #[error("there is no room for another dead letter: at most {0} may be kept")]
     Letters(u64),
     /// Who posts may not.
     #[error(transparent)]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use pintle_model::value::print::json_string;
-use pintle_model::{DefaultValue, PipelineId, Role, Value};
+use pintle_model::{DefaultValue, Diagnostic, Pipeline, PipelineId, Role, RouteAccess, Severity, Value};
 
 use crate::plan::WritePlan;
 use crate::planner::Right;
@@ -44,6 +44,40 @@ impl Planner {
     /// [`FaultKind::Denied`] where a policy is missing, or the role alone decides that it does not hold.
     pub fn pipeline_open(&self, id: PipelineId, role: Role) -> Result<(), Fault> {
         self.granted(self.model.pipeline(id).into, role, Right::Take(id))
+    }
+
+    /// Pipelines by which no caller may add records, though the manifest does not leave them to `service_role`.
+    #[must_use]
+    pub fn pipelines_of_nobody(&self) -> Vec<Diagnostic> {
+        let pipelines = self.model.pipelines.iter().enumerate().filter(|(at, pipeline)| {
+            let callers: &[Role] = match pipeline.access {
+                RouteAccess::Optional => &[Role::Anon, Role::Authenticated],
+                RouteAccess::Required => &[Role::Authenticated],
+                RouteAccess::ServiceRole => &[],
+            };
+            !callers.is_empty() && callers.iter().all(|role| self.pipeline_open(PipelineId(*at), *role).is_err())
+        });
+        pipelines.map(|(_, pipeline)| self.of_nobody(pipeline)).collect()
+    }
+
+    fn of_nobody(&self, pipeline: &Pipeline) -> Diagnostic {
+        let into = self.model.collection(pipeline.into);
+        let why = match (&pipeline.insert, &into.policies.insert) {
+            (Some(_), _) => "its `insert` policy never holds for a caller".to_owned(),
+            (None, Some(_)) => format!("the `insert` policy of `{}` never holds for a caller", into.name),
+            (None, None) => format!("neither it nor `{}` has an `insert` policy", into.name),
+        };
+        Diagnostic {
+            severity: Severity::Warning,
+            message: format!("only service_role may add records by the pipeline `{}`: {why}", pipeline.name),
+            label: None,
+            help: Some(
+                "write below it who may, such as `insert: \"true\"`, or that this is meant: `auth: service_role`"
+                    .to_owned(),
+            ),
+            file: Arc::clone(&self.model.source),
+            span: pipeline.span,
+        }
     }
 
     /// Reads a record.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pintle_model::likeness::meant;
 use pintle_script::{
     DbAnswer, DbRequest, Ended, Engine, Failure as Fault, FetchRequest, Fetched, Host, Level, Mistake, Program,
 };
@@ -52,11 +53,11 @@ pub(crate) fn with_settings(words: Vec<OsString>, cli: &clap::Command) -> Vec<Os
     let Some(seed) = cli.find_subcommand("seed").filter(|_| words.get(1).is_some_and(|word| word == "seed")) else {
         return words;
     };
-    let known = |name: &str| name == "help" || seed.get_arguments().any(|arg| arg.get_long() == Some(name));
+    let flags: Vec<&str> = seed.get_arguments().filter_map(clap::Arg::get_long).chain(["help"]).collect();
     let (mut told, mut words) = (Vec::new(), words.into_iter().peekable());
     while let Some(word) = words.next() {
         let flag = word.to_str().and_then(|word| word.strip_prefix("--")).map(str::to_owned);
-        let Some(flag) = flag.filter(|flag| !known(flag.split('=').next().unwrap_or_default())) else {
+        let Some(flag) = flag.filter(|flag| !flags.contains(&flag.split('=').next().unwrap_or_default())) else {
             told.push(word);
             continue;
         };
@@ -66,14 +67,15 @@ pub(crate) fn with_settings(words: Vec<OsString>, cli: &clap::Command) -> Vec<Os
             break;
         }
         let setting = if flag.contains('=') {
-            Some(flag)
+            Some(flag.clone())
         } else {
             let value = words.next_if(|value| value.to_str().is_some_and(|value| !value.starts_with("--")));
             value.and_then(|value| Some(format!("{flag}={}", value.to_str()?)))
         };
+        let setting = setting.or_else(|| meant(&flag, flags.iter().copied()).is_none().then_some(flag));
         match setting {
             Some(setting) => told.extend(["--set".into(), setting.into()]),
-            // A flag that there is not.
+            // Nearly a flag that there is.
             None => told.push(word),
         }
     }
@@ -81,8 +83,11 @@ pub(crate) fn with_settings(words: Vec<OsString>, cli: &clap::Command) -> Vec<Os
 }
 
 fn setting(text: &str) -> Result<(String, Value), String> {
-    let found = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    let (name, value) = found.ok_or("a setting is NAME=VALUE, like radius=60")?;
+    let found = text.split_once('=');
+    let (name, value) = found.ok_or_else(|| format!("a value is missing: `--{text} VALUE` or `--set {text}=VALUE`"))?;
+    if name.is_empty() {
+        return Err("a setting is NAME=VALUE, like radius=60".to_owned());
+    }
     let read: Option<Value> = serde_json::from_str(value).ok();
     let scalar = read.filter(|read| !read.is_object() && !read.is_array());
     Ok((name.to_owned(), scalar.unwrap_or_else(|| value.into())))

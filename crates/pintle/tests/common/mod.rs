@@ -208,7 +208,8 @@ impl App {
         let mut words = vec!["token", "create", name, "--role", role];
         words.extend(user.iter().flat_map(|user| ["--user", user]));
         let (code, out, err) = self.run(&words);
-        assert_eq!((code, err.as_str()), (0, ""), "a token is made");
+        // Of what is meant to be odd in a manifest it may warn.
+        assert_eq!(code, 0, "a token is made: {err}");
         out.trim_end().to_owned()
     }
 }

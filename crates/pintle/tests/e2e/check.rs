@@ -51,6 +51,27 @@ collections:
 }
 
 #[test]
+fn pipelines_that_no_caller_may_use_are_warned_of() {
+    assert_snapshot!(told(
+        "\
+pintle: 1
+name: phones
+collections:
+  places: { fields: { n: integer } }
+  halls: { fields: { n: integer }, policies: { insert: auth.role() = 'service_role' } }
+pipelines:
+  places: { path: /places, into: places }
+  halls:
+    path: /halls
+    into: halls
+  ours: { path: /ours, into: places, insert: auth.role() = 'anon', auth: required }
+  all: { path: /all, into: places, insert: n > 3 }
+  programs: { path: /programs, into: places, auth: service_role }
+"
+    ));
+}
+
+#[test]
 fn mistakes_in_routes_are_shown_like_all_others() {
     assert_snapshot!(told(
         "\

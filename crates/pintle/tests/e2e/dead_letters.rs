@@ -238,7 +238,7 @@ async fn more_letters_than_there_may_be_are_turned_away(place: Place) {
     }
     let refused = server.post("/places", bad(3)).await.has(429);
     assert_eq!(refused.headers["retry-after"], "60");
-    assert_eq!(refused.json()["message"], "a record cannot be stored, and 3 such records are kept already");
+    assert_eq!(refused.json()["message"], "there is no room for another dead letter: at most 3 may be kept");
     // Nobody else has to wait.
     server.post("/places", json!({ "id": "good" })).await.has(201);
     let answer = server.post("/places", json!([bad(4), { "id": "good too" }, bad(1)])).await.has(207).json();

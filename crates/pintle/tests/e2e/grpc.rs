@@ -19,13 +19,17 @@ use tonic::Code;
 
 use crate::common::{App, Place, Server};
 use body::{Again, Endless};
-use bounds::{what_anybody_may_ask_is_small_and_is_answered_soon, what_is_compressed_takes_no_more_memory};
+use bounds::{
+    what_anybody_may_ask_is_small_and_is_answered_soon, what_is_compressed_takes_no_more_memory,
+    what_is_too_much_is_refused_with_a_time_to_wait,
+};
 use client::{Client, With, compiled};
 use ended::calls_are_counted_and_logged_by_how_they_ended;
 
 in_every_way!(
     records_are_stored_and_each_fault_is_told,
     each_record_is_answered_while_others_are_sent,
+    a_record_without_an_id_is_answered_without_one,
     a_stream_of_any_length_takes_the_same_memory,
     what_is_compressed_takes_no_more_memory,
     records_may_each_come_in_a_frame_of_its_own,
@@ -57,12 +61,13 @@ collections:
       seen: { type: timestamp, default: now() }
     policies: { select: 'true', insert: 'true' }
   secrets:
-    fields: { text: text }
+    fields: { text: text, code: { type: text, unique: true } }
     policies: { insert: auth.uid() = 'ada' }
 pipelines:
   places: { path: /api/places, into: places }
   narrow: { path: /api/narrow, into: places, limits: { queue: 1 } }
   secrets: { path: /api/secrets, into: secrets, auth: required }
+  codes: { path: /api/codes, into: secrets, id: code, insert: 'true' }
 services:
   people: { collections: [persons], pipelines: [secrets] }
   places: { collections: '*', pipelines: '*' }
@@ -151,6 +156,20 @@ async fn each_record_is_answered_while_others_are_sent(place: Place) {
 }
 
 /// Megabytes that a process holds, or held at the most.
+async fn a_record_without_an_id_is_answered_without_one(place: Place) {
+    let (_app, _server, client) = served(place).await;
+    let record = |code: Option<&str>| {
+        let code = code.map(|code| ("code", Proto::String(code.to_owned())));
+        client.record("phones.CodesRecord", code.as_slice())
+    };
+    let records = stream::iter([record(Some("a")), record(None), record(Some("null"))]);
+    let mut answers = client.stream("/phones.CodesPipeline/TakeEach", records, With::default()).await.unwrap();
+    for id in [json!("a"), Value::Null, json!("null")] {
+        let answer = answers.next().await.unwrap().unwrap();
+        assert_eq!((&answer["status"], &answer["id"]), (&json!(1), &id), "{answer}");
+    }
+}
+
 fn memory(server: &Server, of: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
@@ -315,32 +334,6 @@ async fn tools_learn_the_protocol_from_the_server(place: Place) {
     );
 }
 
-async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {
-    let (_app, server, client) = served(place).await;
-    let records = |from: u64| stream::iter((from..from + 500).map(|n| client.place_with_id(n, "")).collect::<Vec<_>>());
-    let (mut stored, mut refused, mut from) = (0, 0, 0);
-    let deadline = std::time::Instant::now() + crate::common::PATIENCE;
-    while refused == 0 || stored == 0 {
-        assert!(std::time::Instant::now() < deadline, "{stored} were taken, {refused} refused");
-        let calls =
-            (0..8).map(|n| client.take("/phones.NarrowPipeline/Take", records(from + n * 500), With::default()));
-        for answer in futures_util::future::join_all(calls).await {
-            match answer {
-                Ok(summary) => stored += summary["stored"].as_u64().unwrap(),
-                Err(status) => {
-                    assert_eq!(status.code(), Code::ResourceExhausted);
-                    assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "1000");
-                    let details = String::from_utf8_lossy(status.details()).into_owned();
-                    assert!(details.contains("type.googleapis.com/google.rpc.RetryInfo"), "{details}");
-                    refused += 1;
-                }
-            }
-        }
-        from += 4000;
-    }
-    assert_eq!(count(&server).await, stored.to_string());
-}
-
 async fn a_call_ends_when_its_time_is_over(place: Place) {
     let (_app, server, client) = served(place).await;
     // One record, and then nothing: by a client that does not count the time itself.
@@ -357,7 +350,10 @@ async fn a_call_ends_when_its_time_is_over(place: Place) {
     let read = reqwest::Body::from(answer).collect().await.unwrap();
     assert_eq!(read.trailers().unwrap()["grpc-status"], "4");
     let told = read.trailers().unwrap()["grpc-message"].to_str().unwrap();
-    assert!(told.starts_with("the time that the call had is over; of the first 1 records 1 are stored"), "{told}");
+    assert!(
+        told.starts_with("the time that the call had is over; before that 1 record: 1 stored, 0 refused, 0 dead"),
+        "{told}"
+    );
     assert_eq!(count(&server).await, "1");
     let wrong = With { time: Some(Duration::from_nanos(1)), ..With::default() };
     let late = client.take(TAKE, stream::pending(), wrong).await.unwrap_err();

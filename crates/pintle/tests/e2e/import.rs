@@ -129,8 +129,27 @@ async fn what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in(place:
     let (code, out, err) = import(&app, "four.csv", b"id,longitude,latitude\nk,1,1\nl,1,\xfc\nm,1,1\n");
     assert_eq!((code, out.as_str()), (1, "3 records: 2 stored, 1 refused, 0 dead\n"), "{err}");
     assert!(err.starts_with("3: latitude: it is no UTF-8\n"), "{err}");
-    let found = rows(&app, "select=id").await;
-    assert_eq!(found, json!([{ "id": "a" }, { "id": "e" }, { "id": "j" }, { "id": "k" }, { "id": "m" }]));
+    let place = r#""geometry":{"type":"Point","coordinates":[1,1]}"#;
+    let [n, o, p] = [&b"n"[..], b"\xfc", b"p"].map(|id| [br#"{"id":""#, id, br#"","#, place.as_bytes(), b"}"].concat());
+    let features = [br#"{"features":["#, [n, o, p].join(&b", "[..]).as_slice(), b"]}"].concat();
+    let (code, out, err) = import(&app, "five.geojson", features);
+    assert_eq!((code, out.as_str()), (1, "3 records: 2 stored, 1 refused, 0 dead\n"), "{err}");
+    assert!(err.starts_with("2: it is no UTF-8\n"), "{err}");
+    // What is written as JSON is not taken for a text where it is none.
+    let csv = "id,longitude,latitude,tags\nq,1,1,\"[1,\n2\"\nr,1,1,word\ns,1,1,\"\"\"word\"\"\"\n";
+    let (code, out, err) = import(&app, "six.csv", csv);
+    assert_eq!((code, out.as_str()), (1, "3 records: 1 stored, 2 refused, 0 dead\n"), "{err}");
+    let told: Vec<&str> = err.lines().take(2).collect();
+    let hint = "a text stands in quotation marks there";
+    assert_eq!(
+        told[0],
+        format!("2: tags: it is no JSON: EOF while parsing a list at line 2 column 1 of the cell; {hint}")
+    );
+    assert_eq!(told[1], format!("4: tags: it is no JSON: expected value at line 1 column 1 of the cell; {hint}"));
+    let found = rows(&app, "select=id,tags").await;
+    let stored = ["a", "e", "j", "k", "m", "n", "p"].map(|id| json!({ "id": id, "tags": null }));
+    let wanted = [&stored[..], &[json!({ "id": "s", "tags": "word" })]].concat();
+    assert_eq!(found, json!(wanted));
 
     for (text, wanted) in [
         ("id,longitude,longitude,latitude\nz,1,2,3\n", "its first line names `longitude` twice"),

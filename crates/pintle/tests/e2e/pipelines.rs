@@ -2,7 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
+use pintle_testbed::Postgres;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -202,4 +205,72 @@ async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {
     for answer in streams.join_all().await {
         assert!(answer.has(200).text.lines().all(|line| line.contains("\"stored\"")));
     }
+}
+
+/// A session of a database.
+struct Session {
+    psql: Child,
+    answers: BufReader<std::process::ChildStdout>,
+}
+
+impl Session {
+    fn of(url: &str) -> Session {
+        let mut command = Command::new("psql");
+        command
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut psql = command.spawn().unwrap();
+        let answers = BufReader::new(psql.stdout.take().unwrap());
+        Session { psql, answers }
+    }
+
+    /// The one value that is answered.
+    fn ask(&mut self, sql: &str) -> String {
+        writeln!(self.psql.stdin.as_mut().unwrap(), "{sql};").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Its end is the session's.
+        drop(self.psql.stdin.take());
+        let _ = self.psql.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_fills_while_postgres_is_busy_with_others() {
+    const RECORDS: usize = 30;
+    let database = Postgres::shared().database();
+    let mut session = Session::of(&database.url);
+    let app = App::of(MANIFEST).in_database(database);
+    let server = app.serve();
+    let begun = Instant::now();
+    session.ask("BEGIN; LOCK TABLE places IN SHARE ROW EXCLUSIVE MODE; SELECT 'held'");
+    let mut stream = Stream::begin(&server, "/places");
+    for read in 1..=RECORDS {
+        // What is counted behind a record tells that it was read.
+        stream.send(&format!("{{\"n\":{read}}}\n{{\"n\":-1}}\n"));
+        let counted = format!("pintle_pipeline_records_total{{pipeline=\"places\",outcome=\"refused\"}} {read}\n");
+        while !server.get("/metrics").await.has(200).text.contains(&counted) {
+            assert!(begun.elapsed() < PATIENCE, "the stream is not read any further behind {} records", read - 1);
+        }
+        if read == 1 {
+            let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'places'::regclass";
+            while session.ask(waiting) != "1" {
+                assert!(begun.elapsed() < PATIENCE, "nothing is being stored");
+            }
+        }
+    }
+    session.ask("COMMIT; SELECT 'free'");
+    stream.end();
+    let answers = std::iter::from_fn(|| stream.answer()).filter(|answer| answer["status"] == "stored").count();
+    assert_eq!(answers, RECORDS);
+    // One is being stored and one waits: all others are the third.
+    let transactions: usize = session.ask("SELECT count(DISTINCT xmin::text) FROM places").parse().unwrap();
+    assert!(transactions <= 3, "{RECORDS} records took {transactions} transactions");
 }

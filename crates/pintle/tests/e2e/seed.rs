@@ -181,7 +181,11 @@ async fn a_seed_takes_settings_and_refuses_those_that_it_does_not_ask_for(place:
     let (code, _, err) = seed(&app, &["--twons", "3"]);
     assert!(code == 1 && err.contains("it asks for no `twons`"), "{code} {err}");
     let (code, _, err) = seed(&app, &["--towns"]);
-    assert!(code == 2 && err.contains("--towns"), "{code} {err}");
+    let wanted = "error: invalid value 'towns' for '--set <NAME=VALUE>': a value is missing: `--towns VALUE` or `--set towns=VALUE`\n";
+    assert!(code == 2 && err.starts_with(wanted), "{code} {err}");
+    // But for what is nearly a flag of every seed.
+    let (code, _, err) = seed(&app, &["--agian"]);
+    assert!(code == 2 && err.contains("a similar argument exists: '--again'"), "{code} {err}");
     let server = app.serve();
     let row = |id: u32| json!({ "id": id, "name": format!("7th={id}"), "founded": null });
     server.get("/rest/v1/towns?order=id").await.is(200, json!([row(0), row(1), row(2)]));

@@ -104,8 +104,12 @@ impl Planner {
     fn denied(&self, collection: CollectionId, right: Right) -> Fault {
         let (name, action) = (&self.model.collection(collection).name, right.action());
         let mut hint = format!("`{name}` has no `{action}` policy, so only service_role may do this");
-        if let (Right::Insert, Some((door, _))) = (right, self.rules[collection.0].doors.first()) {
-            hint.push_str(&format!("; its records come in by the pipeline at {}", self.model.pipeline(*door).path));
+        let doors = self.rules[collection.0].doors.iter().filter(|_| right == Right::Insert);
+        let doors: Vec<&str> = doors.map(|(door, _)| self.model.pipeline(*door).path.as_str()).collect();
+        match doors.as_slice() {
+            [] => {}
+            [door] => hint.push_str(&format!("; its records come in by the pipeline at {door}")),
+            doors => hint.push_str(&format!("; its records come in by the pipelines at {}", doors.join(", "))),
         }
         Fault::new(FaultKind::Denied, format!("permission denied for table {name}")).hint(hint)
     }

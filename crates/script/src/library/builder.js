@@ -273,6 +273,8 @@ export class Collection {
 
   #write(rows, query, prefer, { count, defaultToNull = true, columns } = {}) {
     if (!defaultToNull) prefer.push("missing=default");
+    if (columns !== undefined && !(Array.isArray(columns) && columns.every((name) => typeof name === "string")))
+      throw new TypeError('`columns` is an array of names, such as ["x", "y"]: leave it out to write all that the rows have');
     if (columns?.length === 0) throw new TypeError("columns: [] writes nothing: name at least one column, or leave `columns` out");
     // Rows may differ in their keys: what one lacks is null, or its default.
     const names = columns ?? (Array.isArray(rows) ? native.columns(rows) : []);

@@ -185,10 +185,17 @@ fn columns_that_are_named_are_written_as_json_has_them_and_no_others() {
         let asked = asked(&format!("db.from('x').insert({rows}, {{ columns: {columns} }})"));
         assert_eq!(asked.body.as_deref().map(|body| std::str::from_utf8(body).unwrap()), Some(json), "{rows}");
     }
-    let Failure::Thrown { message, .. } = failure("await db.from('x').insert({ a: 1 }, { columns: [] })") else {
-        panic!()
+    let thrown = |columns: &str| {
+        let script = format!("await db.from('x').insert([{{ a: 1 }}], {{ columns: {columns} }})");
+        let Failure::Thrown { message, .. } = failure(&script) else { panic!() };
+        message
     };
-    assert_eq!(message, "TypeError: columns: [] writes nothing: name at least one column, or leave `columns` out");
+    let named = "TypeError: columns: [] writes nothing: name at least one column, or leave `columns` out";
+    assert_eq!(thrown("[]"), named);
+    let names = "TypeError: `columns` is an array of names, such as [\"x\", \"y\"]: leave it out to write all that the rows have";
+    for columns in ["null", "'a,b'", "{ a: 1 }", "['a', 1]"] {
+        assert_eq!(thrown(columns), names);
+    }
     let asked = asked(r#"db.from('x').upsert([{ id: 1 }], { columns: ['id', 'x"y'] })"#);
     assert_eq!(decoded(&asked.query), r#"columns="id","x\"y""#);
 }

@@ -57,6 +57,7 @@ fn write(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     };
     integer(out, 2, status);
     match outcome.id {
+        b"" | b"null" => {}
         // A text stands for itself.
         [b'"', ..] => text(out, 3, &serde_json::from_slice::<String>(outcome.id).unwrap_or_default()),
         id => text(out, 3, &String::from_utf8_lossy(id)),
@@ -71,8 +72,9 @@ pub(crate) fn end(counts: &Counts, ended: Option<Failure>) -> HeaderMap {
     let Some(mut failure) = ended else { return status::good() };
     if counts.records > 0 {
         let Counts { records, accepted, stored, refused, dead } = counts;
-        let kept = if *accepted > 0 { format!("{accepted} are accepted") } else { format!("{stored} are stored") };
-        let told = format!("of the first {records} records {kept}, {refused} refused and {dead} dead");
+        let kept = if *accepted > 0 { format!("{accepted} accepted") } else { format!("{stored} stored") };
+        let of = if *records == 1 { "record" } else { "records" };
+        let told = format!("before that {records} {of}: {kept}, {refused} refused, {dead} dead");
         failure.message = format!("{}; {told}", failure.message);
     }
     status::failed(&failure)

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 
+use futures_util::stream;
 use http_body_util::BodyExt as _;
 use tonic::Code;
 
 use super::body::Endless;
+use super::client::With;
 use super::{TAKE, count, memory, served};
 use crate::common::Place;
 
@@ -49,4 +51,30 @@ pub(crate) async fn what_anybody_may_ask_is_small_and_is_answered_soon(place: Pl
     let read = reqwest::Body::from(answer).collect().await.unwrap();
     assert_eq!(read.trailers().unwrap()["grpc-status"], "0");
     assert_eq!(read.to_bytes()[..], [0, 0, 0, 0, 2, 8, 1]);
+}
+
+pub(crate) async fn what_is_too_much_is_refused_with_a_time_to_wait(place: Place) {
+    let (_app, server, client) = served(place).await;
+    let records = |from: u64| stream::iter((from..from + 500).map(|n| client.place_with_id(n, "")).collect::<Vec<_>>());
+    let (mut stored, mut refused, mut from) = (0, 0, 0);
+    let deadline = std::time::Instant::now() + crate::common::PATIENCE;
+    while refused == 0 || stored == 0 {
+        assert!(std::time::Instant::now() < deadline, "{stored} were taken, {refused} refused");
+        let calls =
+            (0..8).map(|n| client.take("/phones.NarrowPipeline/Take", records(from + n * 500), With::default()));
+        for answer in futures_util::future::join_all(calls).await {
+            match answer {
+                Ok(summary) => stored += summary["stored"].as_u64().unwrap(),
+                Err(status) => {
+                    assert_eq!(status.code(), Code::ResourceExhausted);
+                    assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "1000");
+                    let details = String::from_utf8_lossy(status.details()).into_owned();
+                    assert!(details.contains("type.googleapis.com/google.rpc.RetryInfo"), "{details}");
+                    refused += 1;
+                }
+            }
+        }
+        from += 4000;
+    }
+    assert_eq!(count(&server).await, stored.to_string());
 }

@@ -18,7 +18,7 @@ async fn what_the_queue_nats_cannot_do_is_told_at_the_start_on_postgres() {
     let counted = |id: &str| {
         App::of(&format!(
             "pintle: 1\nname: through\npublic: none\ncollections: {{ a: {{ fields: {{ n: {{ type: text, unique: true }} }} }} }}\n\
-             pipelines: {{ p: {{ path: /p, into: a{id} }} }}\n"
+             pipelines: {{ p: {{ path: /p, insert: 'true', into: a{id} }} }}\n"
         ))
         .on(Place::Postgres)
     };
