@@ -12,7 +12,7 @@ use bytes::Bytes;
 use rquickjs::{CatchResultExt, CaughtError, Ctx, Function, IntoJs, Object, TypedArray, Value};
 
 use crate::engine::Settings;
-use crate::failure::place;
+use crate::failure::{in_characters, place};
 use crate::imports::Sources;
 use crate::instance::Instance;
 use crate::native::{failure, json};
@@ -80,7 +80,7 @@ pub(crate) fn run(
             "RangeError: Maximum call stack size exceeded" => Failure::Stack { limit_bytes: settings.stack_bytes },
             // More than a billion letters.
             "InternalError: string too long" => memory,
-            _ => Failure::Thrown { message, at: place(&stack, sources), stack },
+            _ => Failure::Thrown { message, at: place(&stack, sources), stack: in_characters(&stack, sources) },
         }),
         other => other,
     }

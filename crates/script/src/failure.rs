@@ -106,17 +106,28 @@ impl std::error::Error for Failure {}
 
 /// The first place of a stack that is in a file of the app.
 pub(crate) fn place(stack: &str, sources: &Sources) -> Option<Place> {
-    stack.lines().find_map(|line| {
-        // `    at name (path:line:column)`, or without a name and parentheses.
-        let text = line.trim().strip_prefix("at ")?;
-        let text = text.rsplit_once('(').map_or(text, |(_, place)| place).trim_end_matches(')');
-        let mut parts = text.rsplitn(3, ':');
-        let (column, line, path) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-        let text = sources.get(path)?.lines().nth(usize::try_from(line).ok()?.saturating_sub(1)).unwrap_or_default();
-        // The engine counts bytes.
-        let before = text.char_indices().take_while(|(at, _)| at + 1 < column).count();
-        let beyond = column.saturating_sub(text.len() + 1);
-        let column = u32::try_from(before + beyond + 1).unwrap_or(u32::MAX);
-        Some(Place { path: path.to_owned(), line, column })
-    })
+    stack.lines().find_map(|line| frame(line, sources)).map(|(_, place)| place)
+}
+
+/// A stack whose places in the app's files have columns in characters: the engine counts bytes.
+pub(crate) fn in_characters(stack: &str, sources: &Sources) -> String {
+    let shown = stack.lines().map(|line| match frame(line, sources) {
+        Some((text, place)) => line.replacen(text, &place.to_string(), 1),
+        None => line.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+/// What a line of a stack says of a place in a file of the app, and the place.
+fn frame<'t>(line: &'t str, sources: &Sources) -> Option<(&'t str, Place)> {
+    // `    at name (path:line:column)`, or without a name and parentheses.
+    let text = line.trim().strip_prefix("at ")?;
+    let text = text.rsplit_once('(').map_or(text, |(_, place)| place).trim_end_matches(')');
+    let mut parts = text.rsplitn(3, ':');
+    let (column, line, path) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    let source = sources.get(path)?.lines().nth(usize::try_from(line).ok()?.saturating_sub(1)).unwrap_or_default();
+    let before = source.char_indices().take_while(|(at, _)| at + 1 < column).count();
+    let beyond = column.saturating_sub(source.len() + 1);
+    let column = u32::try_from(before + beyond + 1).unwrap_or(u32::MAX);
+    Some((text, Place { path: path.to_owned(), line, column }))
 }

@@ -37,11 +37,11 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 use pintle_model::{
-    CollectionId, Diagnostic, ProximityAnswer, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity, SqlAnswer,
-    SqlText, Type,
+    CollectionId, Diagnostic, ProximityAnswer, ResultShape, Role, Route, RouteAccess, RouteAnswer, RouteId, Severity,
+    SqlAnswer, SqlText, Type,
 };
 
-use crate::plan::{Dialect, ReadPlan};
+use crate::plan::{Column, Dialect, ReadPlan};
 use crate::planner::Planner;
 use crate::policy::mistake::{Mistake, written_at};
 use crate::{Fault, FaultKind, near};
@@ -142,6 +142,7 @@ fn compiled(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> [Option<Result<OwnPlan, Fault>>; 3] {
     let mut plans = [None, None, None];
+    let mut answered: [Option<Vec<Column>>; 3] = Default::default();
     let answer = match &route.answer {
         RouteAnswer::Sql(answer) => answer,
         RouteAnswer::Script(_) => {
@@ -172,6 +173,9 @@ fn compiled(
                 Err(Wrong::Denied(fault)) if dialect == planner.dialect => plans[place(role)] = Some(Err(fault)),
                 Ok(plan) => {
                     outlived = outlived.or_else(|| cached::statement(planner, route, acts_as, &plan.plan));
+                    let columns = columns(&plan.plan, answer.shape);
+                    let mistake = unlike(answered[place(role)].get_or_insert_with(|| columns.clone()), &columns);
+                    mistakes.extend(mistake.filter(|mistake| !mistakes.contains(mistake)));
                     if dialect == planner.dialect {
                         plans[place(role)] = Some(Ok(plan));
                     }
@@ -183,6 +187,26 @@ fn compiled(
     }
     diagnostics.extend(outlived);
     plans
+}
+
+/// What is seen of a plan's columns: a single value has no name.
+fn columns(plan: &ReadPlan, shape: ResultShape) -> Vec<Column> {
+    match shape {
+        ResultShape::Value => plan.columns.iter().take(1).map(|column| Column::new("value", column.ty())).collect(),
+        ResultShape::Rows | ResultShape::Row => plan.columns.clone(),
+    }
+}
+
+/// What is wrong with what PostgreSQL would answer, beside what SQLite would.
+fn unlike(sqlite: &[Column], postgres: &[Column]) -> Option<Mistake> {
+    let named = |columns: &[Column]| {
+        let named = columns.iter().map(|column| format!("{}: {}", column.name(), column.ty().name()));
+        format!("`{}`", named.collect::<Vec<_>>().join(", "))
+    };
+    (sqlite != postgres).then(|| {
+        Mistake::new(format!("this answers {} and the statement for SQLite {}", named(postgres), named(sqlite)))
+            .help("give the columns of both the same names and types, in the same order: callers do not know the store")
+    })
 }
 
 /// The plans of a route of proximity.

@@ -44,6 +44,11 @@ export function fail(status, message, details, hint) {
   if (!Number.isInteger(status) || status < 400 || status > 599) {
     throw new TypeError(`fail(status, message, details, hint): the status is a number from 400 to 599, not ${status}`);
   }
+  try {
+    JSON.stringify(details);
+  } catch (error) {
+    throw new TypeError(`fail(status, message, details, hint): JSON has no such details: ${error?.message}`);
+  }
   // The host takes it as an integer, which one that was read from JSON is not by itself.
   throw new Failure(status | 0, String(message ?? ""), details, hint === undefined || hint === null ? null : String(hint));
 }

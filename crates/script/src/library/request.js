@@ -36,7 +36,9 @@ function headers() {
   const made = { __proto__: null };
   for (let at = 0; at < flat.length; at += 2) {
     const name = flat[at];
-    made[name] = name in made ? `${made[name]}, ${flat[at + 1]}` : flat[at + 1];
+    // Cookies may come in parts.
+    const between = name === "cookie" ? "; " : ", ";
+    made[name] = name in made ? made[name] + between + flat[at + 1] : flat[at + 1];
   }
   return made;
 }

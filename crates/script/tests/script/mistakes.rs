@@ -103,13 +103,13 @@ fn what_is_thrown_points_at_the_script() {
             "routes/x.js",
             "import { twice } from '../lib/a.js'\n\nexport default async function (request) {\n  return twice(request.nothing)\n}",
         ),
-        ("lib/a.js", "export function twice(n) {\n  return [1].map(() => n.value * 2)\n}"),
+        ("lib/a.js", "export function twice(n) {\n  return ['é'].map(() => n.value * 2)\n}"),
     ]);
     let Err(Failure::Thrown { message, at, stack }) = call(&program.unwrap(), &mut World::default()) else { panic!() };
     assert_eq!(message, "TypeError: cannot read property 'value' of undefined");
-    assert_eq!(at, Some(Place { path: "lib/a.js".to_owned(), line: 2, column: 24 }));
+    assert_eq!(at, Some(Place { path: "lib/a.js".to_owned(), line: 2, column: 26 }));
     let frames: Vec<&str> = stack.lines().map(str::trim).collect();
-    assert_eq!(frames[0], "at <anonymous> (lib/a.js:2:24)");
+    assert_eq!(frames[0], "at <anonymous> (lib/a.js:2:26)");
     assert!(frames.contains(&"at default (routes/x.js:4:16)"), "{stack}");
 }
 
@@ -133,6 +133,14 @@ fn what_is_thrown_is_shown_whatever_it_is() {
         (
             "return response.json(1, { status: 99 })",
             "TypeError: the status of an answer is a number from 200 to 599, not 99",
+        ),
+        (
+            "const a = {}; a.a = a; fail(400, 'x', a)",
+            "TypeError: fail(status, message, details, hint): JSON has no such details: circular reference",
+        ),
+        (
+            "fail(400, 'x', 1n)",
+            "TypeError: fail(status, message, details, hint): JSON has no such details: BigInt are forbidden in JSON.stringify",
         ),
         (
             "fail(200, 'x')",

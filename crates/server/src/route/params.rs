@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hyper::header::HeaderName;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use pintle_model::likeness::meant;
 use pintle_model::{DefaultValue, Field, ParamPlace, Route, RouteAnswer, Value};
 use pintle_query::rest::Asker;
@@ -22,15 +22,14 @@ const ROUNDED: &str = "a script would see another number than a larger one: the 
 /// # Errors
 /// With every fault of every parameter. What is not declared is a fault too, but for a script, which may read it.
 pub(super) fn read(route: &Route, found: &Found<'_>, ask: &Ask<'_>) -> Result<Vec<Value>, Failure> {
-    let header = |name: HeaderName| ask.head.headers.get(name).map(|value| value.as_bytes());
-    read_from(route, &|name| found.part(name), &ask.query, &header, &ask.asker)
+    read_from(route, &|name| found.part(name), &ask.query, &ask.head.headers, &ask.asker)
 }
 
 fn read_from<'t>(
     route: &Route,
     part: &dyn Fn(&str) -> Option<&'t str>,
     query: &'t str,
-    header: &dyn Fn(HeaderName) -> Option<&'t [u8]>,
+    headers: &'t HeaderMap,
     asker: &Asker,
 ) -> Result<Vec<Value>, Failure> {
     let mut faults = Faults::default();
@@ -41,9 +40,7 @@ fn read_from<'t>(
         let text = match param.place {
             ParamPlace::Path => part(&field.name).map(of_path),
             ParamPlace::Query => in_query.take(),
-            ParamPlace::Header => header_name(&field.name)
-                .and_then(header)
-                .map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NO_UTF_8)),
+            ParamPlace::Header => header_name(&field.name).and_then(|name| header_text(headers, &name)),
         };
         let value = value(field, text, asker, &mut faults);
         if matches!(value, Value::Integer(n) if n.unsigned_abs() > SAFE_MAX && in_script) {
@@ -60,6 +57,13 @@ fn read_from<'t>(
 /// The header of a parameter: `_` stands for `-`.
 pub(super) fn header_name(name: &str) -> Option<HeaderName> {
     HeaderName::try_from(name.replace('_', "-")).ok()
+}
+
+/// A header's text. One that comes several times is a list (RFC 9110, 5.3), as scripts see it too.
+fn header_text<'t>(headers: &'t HeaderMap, name: &HeaderName) -> Option<Decoded<'t>> {
+    let text = |value: &'t HeaderValue| std::str::from_utf8(value.as_bytes()).map(Cow::Borrowed).map_err(|_| NO_UTF_8);
+    let texts = headers.get_all(name).iter().map(text);
+    texts.reduce(|all, more| Ok(Cow::Owned(format!("{}, {}", all?, more?))))
 }
 
 /// The text of each parameter of the query string, by the route's order.
@@ -161,6 +165,7 @@ mod tests {
         vec![param(PATH, "x", Type::Integer), n, guild, since, param(HEADER, "x_api", Type::Integer)]
     }
 
+    /// What is read with a header of so many lines.
     fn asked(
         params: Vec<RouteParam>,
         parts: &[(&str, &str)],
@@ -170,7 +175,9 @@ mod tests {
         let parts: HashMap<&str, &str> = parts.iter().copied().collect();
         let caller = Caller { user: Some("ann".to_owned()), ..Caller::of(Role::Authenticated) };
         let asker = Asker { caller: Arc::new(caller), now: 17, new_uuid: uuid::Uuid::nil };
-        let headers = |name: HeaderName| (name == "x-api" && !header.is_empty()).then_some(header);
+        let lines = header.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let field = |line| (HeaderName::from_static("x-api"), HeaderValue::from_bytes(line).unwrap());
+        let headers: HeaderMap = lines.map(field).collect();
         read_from(&testing::sql(params), &|name| parts.get(name).copied(), query, &headers, &asker)
     }
 
@@ -179,6 +186,13 @@ mod tests {
             Details::List(list) => list.into_iter().map(|(path, message)| format!("{path}: {message}")).collect(),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_header_that_comes_in_lines_is_a_list() {
+        let read = |header| asked(vec![param(HEADER, "x_api", Type::Text)], &[], "", header);
+        assert_eq!(read(b"a\nb, c").unwrap(), [Value::Text("a, b, c".to_owned())]);
+        assert_eq!(faults(read(b"a\n\xff")), ["x_api: `x_api` holds bytes that are no UTF-8"]);
     }
 
     #[test]
@@ -244,14 +258,14 @@ mod tests {
     fn a_script_may_read_what_is_not_declared() {
         let route = testing::script(vec![param(QUERY, "a", Type::Integer)]);
         let asker = Asker { caller: Arc::new(Caller::of(Role::Anon)), now: 0, new_uuid: uuid::Uuid::nil };
-        let read = |query| read_from(&route, &|_| None, query, &|_| None, &asker);
+        let read = |query| read_from(&route, &|_| None, query, &HeaderMap::new(), &asker);
         assert_eq!(read("data.KEY=1&a=2&b=3").unwrap(), [Value::Integer(2)]);
         assert_eq!(faults(read("b=3&a=x")).len(), 1);
         assert_eq!(read("a=-9007199254740991").unwrap(), [Value::Integer(-9_007_199_254_740_991)]);
         let rounded = "a: `a` must be from -9007199254740991 to 9007199254740991";
         for a in ["9007199254740992", "-9007199254740993", "-9223372036854775808"] {
             let query = format!("a={a}");
-            assert_eq!(faults(read_from(&route, &|_| None, &query, &|_| None, &asker)), [rounded], "{a}");
+            assert_eq!(faults(read_from(&route, &|_| None, &query, &HeaderMap::new(), &asker)), [rounded], "{a}");
         }
     }
 

@@ -288,3 +288,27 @@ fn a_mistake_in_a_block_of_the_manifest_is_shown_at_its_word() {
         assert_eq!(&text[span.start..span.end], marked, "{text}");
     }
 }
+
+#[test]
+fn statements_for_two_stores_answer_the_same_columns() {
+    let mistakes = |route: &str| {
+        let text = format!(
+            "pintle: 1\nname: map\ncollections:\n  tiles:\n    key: {{ x: integer }}\n    fields: {{ kind: text }}\n    policies: {{ select: 'true' }}\n\
+             routes:\n  /a:\n    get: {{ {route} }}\n"
+        );
+        let (model, diagnostics) = pintle_model::load("pintle.yaml", &text, &|_| Err("no files here".to_owned()));
+        assert_eq!(diagnostics, [], "{text}");
+        let planner = Planner::new(Arc::new(model.expect("a model")), Dialect::Postgres);
+        planner.err().unwrap_or_default().into_iter().map(|mistake| mistake.message).collect::<Vec<_>>()
+    };
+    let two = |sqlite: &str, postgres: &str| format!("sql: {{ sqlite: '{sqlite}', postgres: '{postgres}' }}");
+    let one = "select x, kind from tiles";
+    assert_eq!(mistakes(&two(one, "select x, kind from tiles where x > 0")), [""; 0]);
+    assert_eq!(
+        mistakes(&two(one, "select x, x as kind from tiles")),
+        ["this answers `x: integer, kind: integer` and the statement for SQLite `x: integer, kind: text`"]
+    );
+    let (count, named) = ("select count(*) as n from tiles", "select count(*) as tiles from tiles");
+    assert_eq!(mistakes(&format!("{}, result: value", two(count, named))), [""; 0], "a value has no name");
+    assert_eq!(mistakes(&two(count, named)).len(), 1);
+}
