@@ -55,6 +55,7 @@ pub(crate) fn run(
 ) -> Result<Stop, Failure> {
     let shared = Arc::clone(&instance.shared);
     if call.answer.is_none() {
+        instance.heap.begin();
         let mut seed = [0; 32];
         call.host.random(&mut seed);
         shared.state.lock().begin(Some(Arc::clone(&call.request)), seed);

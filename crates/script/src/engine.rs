@@ -238,7 +238,7 @@ impl Engine {
             Ok(Stop::Done(response)) => Ok(Step::Done(response)),
             Err(failure) => Err(failure),
         };
-        instance.heap.reset();
+        instance.heap.end();
         instances.put(Some(instance).filter(|instance| !instance.heap.is_broken()), ready);
         done
     }
@@ -284,7 +284,7 @@ impl fmt::Debug for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(mut instance) = self.instance.take() {
-            instance.heap.reset();
+            instance.heap.end();
             let instances = &self.program.inner.instances;
             instances.back();
             instances.put(Some(instance), self.ready);

@@ -1,7 +1,7 @@
 //! An engine whose memory goes back to a moment: so nothing that a call leaves behind can be seen by another.
 //!
 //! A [`Heap`] is one QuickJS runtime with one context, and all that they allocate comes from an allocator of their own (`blocks`).
-//! When the library and the app's modules have run, [`Heap::keep`] copies that memory; after each call the copy is written back,
+//! When the library and the app's modules have run, [`Heap::keep`] copies that memory; before each call the copy is written back,
 //! byte for byte. That is faster than a new context by two orders of magnitude, and leaves no doubt: prototypes, modules' variables,
 //! symbols, pending promises, the engine's own tables and counters are what they were, also after a call that ran out of memory or time.
 //!
@@ -201,11 +201,20 @@ impl Heap {
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Ends a call, whatever became of it: goes back to the kept moment.
-    pub(crate) fn reset(&mut self) {
+    /// Begins a call: goes back to the kept moment, whatever the call before has left. Not at that one's end, since what is written back
+    /// here is in the processor's caches when the call needs it.
+    pub(crate) fn begin(&mut self) {
         if !self.broken {
             // SAFETY: see the module's text.
-            unsafe { (*self.blocks).reset() }
+            unsafe { (*self.blocks).restore() }
+        }
+    }
+
+    /// Ends a call, whatever became of it: gives back the memory that it took. Nothing runs before the next one begins.
+    pub(crate) fn end(&mut self) {
+        if !self.broken {
+            // SAFETY: nothing of the engine runs, and nobody has a handle of the call's.
+            unsafe { (*self.blocks).release() }
         }
     }
 
@@ -232,7 +241,8 @@ impl Drop for Heap {
         // SAFETY: see the module's text for the first; the handles are dropped once, before what they point into, and then nobody
         // else has the allocator's pointer.
         unsafe {
-            (*self.blocks).reset();
+            (*self.blocks).release();
+            (*self.blocks).restore();
             ManuallyDrop::drop(&mut self.root);
             ManuallyDrop::drop(&mut self.traces);
             ManuallyDrop::drop(&mut self.context);

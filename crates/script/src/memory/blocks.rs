@@ -1,7 +1,8 @@
 //! The allocator of one engine: it remembers a moment, and can go back to it.
 //!
 //! Small blocks stand in chunks, one after another, and freed ones are kept by size for the next that fits. Big ones are the
-//! system's. [`Blocks::keep`] copies all that is in use; [`Blocks::reset`] writes the copy back where it was and gives back what came later.
+//! system's. [`Blocks::keep`] copies all that is in use; [`Blocks::release`] gives back what came later, and [`Blocks::restore`] writes the copy back
+//! where it was.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -302,7 +303,7 @@ impl Blocks {
         }
     }
 
-    /// Remembers this moment. Gives the bytes that are copied at each [`Blocks::reset`].
+    /// Remembers this moment. Gives the bytes that are copied at each [`Blocks::restore`].
     pub(super) fn keep(&mut self) -> usize {
         self.fill_up();
         let images: Vec<Image> = self.chunks.iter().flat_map(|chunk| self.images(chunk)).collect();
@@ -345,11 +346,11 @@ impl Blocks {
         images.into_iter().map(image).collect()
     }
 
-    /// Goes back to the moment of [`Blocks::keep`]; without one, nothing happens.
+    /// Gives back what came after the moment of [`Blocks::keep`]; without one, nothing happens.
     ///
     /// # Safety
-    /// Nobody uses a block that is younger than that moment, or relies on what a kept one holds by now.
-    pub(super) unsafe fn reset(&mut self) {
+    /// Nobody uses a block that is younger than that moment, and nothing of the engine runs before [`Blocks::restore`].
+    pub(super) unsafe fn release(&mut self) {
         let Some(kept) = &self.kept else { return };
         self.places = kept.places;
         self.big.clear();
@@ -357,6 +358,14 @@ impl Blocks {
         self.ran_out = false;
         self.late = false;
         self.end.store(0, Ordering::Relaxed);
+    }
+
+    /// Writes back what stood there at the moment of [`Blocks::keep`]; without one, nothing happens.
+    ///
+    /// # Safety
+    /// [`Blocks::release`] was called since something else ran, and nobody relies on what a kept block holds by now.
+    pub(super) unsafe fn restore(&mut self) {
+        let Some(kept) = &self.kept else { return };
         for Image { start, content } in &kept.images {
             // SAFETY: it was copied from there, and the chunk still stands.
             unsafe { ptr::copy_nonoverlapping(content.as_ptr(), start.cast(), content.len()) }
