@@ -177,8 +177,7 @@ pub struct WritePlan {
     /// in its RETURNING, so that it is known which rows are new. Nothing where a row that is there is changed; empty where none can be.
     pub apart: Option<Vec<Apart>>,
     /// The values of a row by which the rows of `bulk` are put in order: those that must be unique. Whoever meets others' rows then waits for
-    /// them in one order, and nobody for one who waits for them. Where there is no `bulk`, who writes several takes turns with others who do.
-    /// Empty where nobody can meet.
+    /// them in one order, and nobody for one who waits for them. Empty where nobody can meet.
     pub locks: Vec<usize>,
     /// RETURNING begins with a boolean that says whether the row is new: upserts on PostgreSQL.
     pub tells_new: bool,

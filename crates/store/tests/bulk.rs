@@ -10,7 +10,6 @@ use pintle_query::request::{Conflict, Returning, SelectItem, Target, WriteShape}
 use pintle_query::{Planner, Write};
 use pintle_store::{Consent, Error, Mode, Store, Tx, Written};
 use support::{On, Place, inputs, text};
-use tokio::task::JoinSet;
 
 const APP: &str = r"
 pintle: 1
@@ -219,38 +218,6 @@ async fn many_rows_go_in_in_one_order_on_postgres() {
     let stored = |sql: &str| support::postgres::psql(&app.place, sql);
     assert_eq!(stored("SELECT string_agg(kind, '' ORDER BY ctid) FROM tiles"), "dbca");
     assert_eq!(stored("SELECT string_agg(name, '' ORDER BY ctid) FROM named"), "abc");
-}
-
-/// The same of rows that must go in as they came: they refer to each other, or their keys are counted behind others.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_writes_rows_that_keep_their_order_takes_turns_on_postgres() {
-    let app = App::new(On::Postgres);
-    // Who waits in a circle would wait too long.
-    let never = "EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = %L', current_database(), '10min')";
-    app.place.run(&format!("DO $$ BEGIN {never}; END $$"));
-    let store = app.place.open();
-    let people: Vec<String> = (1..=300).map(|id| format!("{id} n{id} {id}")).collect();
-    let named: Vec<String> = (1..=300).map(|id| format!("{id} n{id}")).collect();
-    let counted = ["null null".to_owned()];
-    for (collection, fields, rows, last) in
-        [("people", &["id", "name", "friend"][..], &people, &[][..]), ("named", &["id", "name"], &named, &counted)]
-    {
-        let mut writers = JoinSet::new();
-        for writer in 0..6 {
-            let mut rows: Vec<&str> = rows.iter().chain(last).map(String::as_str).collect();
-            if writer % 2 == 1 {
-                rows.reverse();
-            }
-            let write = app.rows(Role::ServiceRole, collection, fields, Some(true), &rows);
-            let store = store.clone();
-            writers.spawn(async move {
-                for _ in 0..5 {
-                    store.write(write.clone()).await.unwrap();
-                }
-            });
-        }
-        writers.join_all().await;
-    }
 }
 
 async fn every_type_arrives_in_bulk(on: On) {

@@ -28,14 +28,13 @@ pub(super) async fn bulk(
     statement: &Statement,
     around: Option<Around>,
 ) -> Option<Result<Written, Fault>> {
-    let turn = order::turn(names, write, true);
-    let around = around.or((turn.is_some() || decides(write, true)).then_some(TRANSACTION));
+    let around = around.or(decides(write, true).then_some(TRANSACTION));
     let prepared = match conn.prepared(&statement.sql).await {
         Ok(prepared) => prepared,
         Err(fault) => return Some(Err(fault)),
     };
     conn.idle = false;
-    let outcome = at_once(&conn.client, names, write, (statement, &prepared), turn, around).await;
+    let outcome = at_once(&conn.client, names, write, statement, &prepared, around).await;
     let told = match &outcome {
         Err(Fault::Told(Error::NotSingle(_) | Error::MaxAffected(_))) => true,
         Err(Fault::Told(error)) => !error.is_of_a_row(),
@@ -50,8 +49,8 @@ async fn at_once(
     client: &Client,
     names: &Names,
     write: &Write,
-    (statement, prepared): (&Statement, &Prepared),
-    turn: Option<String>,
+    statement: &Statement,
+    prepared: &Prepared,
     around: Option<Around>,
 ) -> Result<Written, Fault> {
     let decides = decides(write, true);
@@ -60,7 +59,6 @@ async fn at_once(
     if around.is_some_and(Around::begins) {
         done(opened.take()).await?;
     }
-    control(client, turn.as_deref()).await?;
     let load = Load::of(statement, write);
     let mut sent = pin!(maybe_done(returned(client, names, prepared, &load)));
     begin(&mut sent).await;

@@ -3,9 +3,6 @@
 //! Whoever adds rows holds what is unique of them until the end, and waits for whoever holds it already. Were it in the callers'
 //! order, two who bring the same rows would soon wait for each other, until PostgreSQL finds that out (a second by default) and
 //! breaks one off. So all go in one order; which one does not matter. Answers have the callers' order.
-//!
-//! Some rows cannot: those that may refer to one before them, and those whose keys are counted behind one that is given. Whoever brings
-//! several of these takes turns with others who do.
 
 use std::cmp::Ordering;
 
@@ -15,34 +12,20 @@ use pintle_query::{Statement, Write, WritePlan};
 use tokio_postgres::Row;
 
 use super::json;
-use super::names::Names;
 use crate::Error;
 
 /// The places of a write's rows, in the order in which they go in.
 pub(super) fn order(write: &Write) -> Vec<usize> {
     let Write { plan, rows, .. } = write;
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    if !plan.locks.is_empty() && !counts(write) {
+    // A key that is counted follows those that are given before it.
+    let key = plan.fields.iter().position(|field| *field == 0);
+    let counts = key.is_some_and(|at| rows.iter().any(|row| row.get(at).is_none_or(|value| *value == Value::Null)));
+    if !plan.locks.is_empty() && !counts {
         // Those that are equal stay as they came: the first of them is the one that counts.
         order.sort_by(|a, b| compare(&rows[*a], &rows[*b], &plan.locks));
     }
     order
-}
-
-/// Whether keys are counted beside those that are given: they follow those that come before them.
-fn counts(Write { plan, rows, .. }: &Write) -> bool {
-    let key = plan.fields.iter().position(|field| *field == 0);
-    key.is_some_and(|at| rows.iter().any(|row| row.get(at).is_none_or(|value| *value == Value::Null)))
-}
-
-/// The statement that waits for the caller's turn, which ends with its transaction: for rows that a statement takes at once, or (without it)
-/// that go in one by one.
-pub(super) fn turn(names: &Names, write: &Write, at_once: bool) -> Option<String> {
-    let takes_turns = write.rows.len() > 1 && !write.plan.locks.is_empty() && (!at_once || counts(write));
-    takes_turns.then(|| {
-        let table = &names.model.collection(write.plan.collection).name;
-        format!("SELECT pg_advisory_xact_lock('pg_class'::regclass::oid::int, '\"{table}\"'::regclass::oid::int)")
-    })
 }
 
 /// Whether the statement puts the rows in order by itself, and is brought them as they came.

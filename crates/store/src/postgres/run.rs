@@ -13,7 +13,6 @@ use super::bulk::bulk;
 use super::fault::Fault;
 use super::json;
 use super::names::Names;
-use super::order;
 use super::pool::Conn;
 use super::send::{begin, control, done, query, send};
 use crate::json::Array;
@@ -186,7 +185,6 @@ async fn statements(
     if around.is_some_and(Around::begins) {
         control(client, open.take()).await?;
     }
-    control(client, order::turn(names, write, false).as_deref()).await?;
     loop {
         let chunk = chunks.next().unwrap_or_default();
         let is_last = chunks.peek().is_none();

@@ -35,7 +35,7 @@ impl Planner {
         let one = self.insert_sql(place, &insert, &check, answers, false);
         let bulk = self.is_same_in_bulk(place, &insert, &check);
         let apart = bulk.then(|| self.apart(place, &insert)).flatten();
-        let locks = self.locks(place, &insert);
+        let locks = if bulk { self.locks(place, &insert) } else { Vec::new() };
         let bulk = bulk.then(|| self.insert_sql(place, &insert, &check, answers, true).write);
         Statements { bulk, apart, locks, ..one }
     }
