@@ -1,7 +1,6 @@
 //! Bodies: read once, whole, and no further than the limit; what an answer leaves of one is read off.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
-use parking_lot::Mutex;
 use pintle_model::Limits;
+use tokio::runtime::Handle;
 
 use crate::answer;
 use crate::failure::Failure;
@@ -21,29 +20,24 @@ use crate::failure::Failure;
 pub(crate) const DISCARD_BYTES_MAX: usize = 8 << 20;
 /// How long that may take.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
-/// How long an answer waits for it: what was sent with its head is there by then, and the connection can be kept.
-const DISCARD_WAIT: Duration = Duration::from_millis(500);
 
-/// A request's body. What is left of it when it is dropped is not lost with it.
+/// A request's body. What is left of one when it is dropped is read off, within bounds: over HTTP/1 a connection ends with what nobody
+/// reads, and with it may go the answer, or the next request.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// Until its end was read.
     body: Option<hyper::body::Incoming>,
+    /// Whether it is the connection's next, and not one of several streams.
+    in_line: bool,
     /// The caller sends it only when somebody reads: `Expect: 100-continue`.
     waits: bool,
-    left: Arc<Mutex<Option<hyper::body::Incoming>>>,
 }
-
-/// What is left of a body that was dropped.
-#[derive(Debug)]
-pub(crate) struct Left(Arc<Mutex<Option<hyper::body::Incoming>>>);
 
 impl Incoming {
     /// A request's with this head.
-    pub(crate) fn of(head: &Parts, body: hyper::body::Incoming) -> (Incoming, Left) {
-        let left = Arc::default();
-        let waits = head.headers.contains_key(header::EXPECT);
-        (Incoming { body: Some(body), waits, left: Arc::clone(&left) }, Left(left))
+    pub(crate) fn of(head: &Parts, body: hyper::body::Incoming) -> Incoming {
+        let waits = head.headers.get(header::EXPECT).is_some_and(|expected| expected == "100-continue");
+        Incoming { body: Some(body), in_line: head.version <= Version::HTTP_11, waits }
     }
 }
 
@@ -72,35 +66,19 @@ impl Body for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) {
-            *self.left.lock() = Some(body);
+        let left = self.body.take().filter(|body| self.in_line && !self.waits && !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (left, Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(DISCARD_TIME_MAX, read_off(body)));
         }
     }
 }
 
-impl Left {
-    /// Reads it off, within bounds: over HTTP/1 a connection ends with what nobody reads, and the answer may be lost with it.
-    /// Whether the connection can be kept; if not, reading goes on for a while beside the answer.
-    pub(crate) async fn discard(self) -> bool {
-        let Some(body) = self.0.lock().take() else { return true };
-        let mut whole = Box::pin(tokio::time::timeout(DISCARD_TIME_MAX, read_off(body)));
-        if let Ok(whole) = tokio::time::timeout(DISCARD_WAIT, &mut whole).await {
-            return whole.unwrap_or(false);
-        }
-        tokio::spawn(whole);
-        false
-    }
-}
-
-/// Whether that was all of it.
-async fn read_off(mut body: hyper::body::Incoming) -> bool {
+async fn read_off(mut body: hyper::body::Incoming) {
     let mut left = DISCARD_BYTES_MAX;
-    while let Some(frame) = body.frame().await {
-        let read = frame.ok().and_then(|frame| left.checked_sub(frame.data_ref().map_or(0, Bytes::len)));
-        let Some(after) = read else { return false };
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(after) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { break };
         left = after;
     }
-    true
 }
 
 /// Reads a body.

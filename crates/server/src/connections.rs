@@ -206,11 +206,10 @@ fn connection<A: Answers>(
             async move {
                 let (head, body) = request.into_parts();
                 let version = head.version;
-                let (body, left) = Incoming::of(&head, body);
+                let body = Incoming::of(&head, body);
                 let mut answer = answers.answer(listener, remote, Request::from_parts(head, body)).await;
                 asker.asks(answer.extensions().get::<ByGateway>().is_some());
-                // Over HTTP/2 a request that is not read costs its own stream alone.
-                if version <= Version::HTTP_11 && (!left.discard().await || *stopping.borrow()) {
+                if version <= Version::HTTP_11 && *stopping.borrow() {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)
