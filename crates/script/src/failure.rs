@@ -112,7 +112,11 @@ pub(crate) fn place(stack: &str, sources: &Sources) -> Option<Place> {
 /// A stack whose places in the app's files have columns in characters: the engine counts bytes.
 pub(crate) fn in_characters(stack: &str, sources: &Sources) -> String {
     let shown = stack.lines().map(|line| match frame(line, sources) {
-        Some((text, place)) => line.replacen(text, &place.to_string(), 1),
+        // It stands at the end, where a function's name cannot be taken for it.
+        Some((text, place)) => match line.rsplit_once(text) {
+            Some((before, behind)) => format!("{before}{place}{behind}"),
+            None => line.to_owned(),
+        },
         None => line.to_owned(),
     });
     shown.collect::<Vec<_>>().join("\n")

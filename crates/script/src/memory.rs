@@ -243,6 +243,7 @@ impl Drop for Heap {
         unsafe {
             (*self.blocks).release();
             (*self.blocks).restore();
+            (*self.blocks).traces = None;
             ManuallyDrop::drop(&mut self.root);
             ManuallyDrop::drop(&mut self.traces);
             ManuallyDrop::drop(&mut self.context);

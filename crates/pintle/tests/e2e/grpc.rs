@@ -155,7 +155,6 @@ async fn each_record_is_answered_while_others_are_sent(place: Place) {
     assert_eq!(answers.next().await.unwrap(), None);
 }
 
-/// Megabytes that a process holds, or held at the most.
 async fn a_record_without_an_id_is_answered_without_one(place: Place) {
     let (_app, _server, client) = served(place).await;
     let record = |code: Option<&str>| {
@@ -170,6 +169,7 @@ async fn a_record_without_an_id_is_answered_without_one(place: Place) {
     }
 }
 
+/// Megabytes that a process holds, or held at the most.
 fn memory(server: &Server, of: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();

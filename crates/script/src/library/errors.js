@@ -47,6 +47,8 @@ export function fail(status, message, details, hint) {
   try {
     JSON.stringify(details);
   } catch (error) {
+    // Its own limits, such as the stack's, are told as such.
+    if (!(error instanceof TypeError)) throw error;
     throw new TypeError(`fail(status, message, details, hint): JSON has no such details: ${error?.message}`);
   }
   // The host takes it as an integer, which one that was read from JSON is not by itself.

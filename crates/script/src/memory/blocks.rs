@@ -161,7 +161,8 @@ impl Blocks {
         let late = size >= TIMED_BYTES_MIN && (self.over)() && !self.is_of_the_end(size);
         if late && !self.late {
             self.late = true;
-            // SAFETY: it is the engine that wants the block, and the heap has its traces as long as it has the runtime.
+            // SAFETY: it is the engine that wants the block, and these are taken away before the heap's traces go. The setter keeps a number in
+            // the place of another one, so it comes back here for no block.
             self.traces.iter().for_each(|traces| unsafe { traces.end() });
         }
         late

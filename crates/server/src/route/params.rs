@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pintle_model::likeness::meant;
 use pintle_model::{DefaultValue, Field, ParamPlace, Route, RouteAnswer, Value};
 use pintle_query::rest::Asker;
@@ -59,11 +59,13 @@ pub(super) fn header_name(name: &str) -> Option<HeaderName> {
     HeaderName::try_from(name.replace('_', "-")).ok()
 }
 
-/// A header's text. One that comes several times is a list (RFC 9110, 5.3), as scripts see it too.
+/// A header's text. One that comes several times is a list (RFC 9110, 5.3), and cookies are joined as cookies (RFC 9113, 8.2.3), as scripts
+/// see both.
 fn header_text<'t>(headers: &'t HeaderMap, name: &HeaderName) -> Option<Decoded<'t>> {
     let text = |value: &'t HeaderValue| std::str::from_utf8(value.as_bytes()).map(Cow::Borrowed).map_err(|_| NO_UTF_8);
+    let between = if name == header::COOKIE { "; " } else { ", " };
     let texts = headers.get_all(name).iter().map(text);
-    texts.reduce(|all, more| Ok(Cow::Owned(format!("{}, {}", all?, more?))))
+    texts.reduce(|all, more| Ok(Cow::Owned(format!("{}{between}{}", all?, more?))))
 }
 
 /// The text of each parameter of the query string, by the route's order.
