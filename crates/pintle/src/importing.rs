@@ -226,7 +226,8 @@ fn geojson(file: File, from: Mark, collection: &Collection, most: u64, take: Tak
     let file = Keeping(BufReader::with_capacity(CHUNK_BYTES, file), kept.clone());
     let mut outcome = Ok(());
     let features = Features { from, mark: Mark::default(), kept, most, collection, take, outcome: &mut outcome };
-    let read = serde_json::Deserializer::from_reader(file).deserialize_map(features);
+    let mut file = serde_json::Deserializer::from_reader(file);
+    let read = file.deserialize_map(features).and_then(|()| file.end());
     outcome?;
     match read {
         Ok(()) => Ok(()),
@@ -250,6 +251,8 @@ struct Features<'f, 't> {
 
 #[derive(Deserialize)]
 struct Feature<'f> {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     #[serde(borrow, default)]
     id: Option<&'f RawValue>,
     #[serde(borrow, default)]
@@ -283,10 +286,15 @@ impl Features<'_, '_> {
 
 /// A feature's properties, with its id as the key and its geometry as the collection's position; or why it is none.
 fn record(feature: &str, collection: &Collection) -> Result<Vec<u8>, String> {
-    let feature: Feature<'_> = serde_json::from_str(feature).map_err(|_| "it is no feature of GeoJSON".to_owned())?;
+    // An array would be read as its members in their order.
+    let object = Some(feature).filter(|feature| feature.trim_start().starts_with('{'));
+    let feature: Option<Feature<'_>> = object.and_then(|object| serde_json::from_str(object).ok());
+    let feature = feature.filter(|feature| feature.kind.as_ref().is_none_or(|kind| kind == "Feature"));
+    let feature = feature.ok_or("it is no feature of GeoJSON")?;
     let mut json = match feature.properties.map(|raw| raw.get().trim()) {
         Some(text) if text.starts_with('{') => text.as_bytes()[..text.len() - 1].trim_ascii_end().to_vec(),
-        _ => vec![b'{'],
+        Some(_) => return Err("its `properties` are no object".to_owned()),
+        None => vec![b'{'],
     };
     let given = |name: &str| feature.properties.is_some_and(|raw| names(raw.get(), name));
     let key = &collection.fields[0].name;

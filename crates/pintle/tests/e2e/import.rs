@@ -113,15 +113,21 @@ async fn what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in(place:
         feature("i", Value::Null),
         7,
         feature("j", json!({ "type": "Point", "coordinates": [1, 2] })),
+        ["Feature", "x", { "type": "Point", "coordinates": [1, 2] }, {}],
+        { "type": "Point", "id": "y", "coordinates": [1, 2] },
+        { "type": "Feature", "id": "z", "properties": [1], "geometry": { "type": "Point", "coordinates": [1, 2] } },
     ]});
     let (code, out, err) = import(&app, "three.geojson", geojson.to_string());
-    assert_eq!((code, out.as_str()), (1, "6 records: 1 stored, 5 refused, 0 dead\n"), "{err}");
+    assert_eq!((code, out.as_str()), (1, "9 records: 1 stored, 8 refused, 0 dead\n"), "{err}");
     for wanted in [
         "it has a third coordinate, and heights are not kept",
         "its `type` is not \"Point\"",
         "latitude \"91\" is out of range",
         "4: longitude: `longitude` is required; latitude: `latitude` is required",
         "5: it is no feature of GeoJSON",
+        "7: it is no feature of GeoJSON",
+        "8: it is no feature of GeoJSON",
+        "9: its `properties` are no object",
     ] {
         assert!(err.contains(wanted), "{wanted}: {err}");
     }
@@ -208,6 +214,12 @@ async fn a_record_that_is_too_long_costs_itself_and_an_open_quote_is_named(place
     }
     let (code, out, err) = import(&app, "five.csv", format!("{head}o,1,1,\"closed\n\""));
     assert_eq!((code, out.as_str()), (0, "2 records: 2 stored, 0 refused, 0 dead\n"), "{err}");
+    // Two files in one.
+    let twice = geojson("{\"id\":\"q\",\"longitude\":1,\"latitude\":2}\n", "").repeat(2);
+    let (code, out, err) = import(&app, "two.geojson", twice);
+    assert!(code == 1 && out.is_empty(), "{code} {out}");
+    assert!(err.contains("it is no GeoJSON of a FeatureCollection: trailing characters at line 1 column"), "{err}");
+    assert!(err.contains("1 record: 1 stored"), "{err}");
     let (code, _, err) = import(&app, "six.csv", "id,\"longitude\n1,2\n");
     assert!(code == 1 && err.contains("begins in line 1: a quote opens there"), "{err}");
 }
