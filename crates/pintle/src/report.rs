@@ -3,8 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
-use pintle_model::{Diagnostic, Severity};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents,
+};
+use pintle_model::{Diagnostic, Severity, SourceFile};
 
 use crate::app::{App, Checked};
 use crate::ui::Look;
@@ -71,13 +74,31 @@ pub(crate) fn plural(n: usize, what: &str) -> String {
 #[derive(Debug)]
 struct Picture<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
+    source: Source<'a>,
+}
+
+/// A file whose columns are characters, as editors count them: miette's own are bytes.
+#[derive(Debug)]
+struct Source<'a>(&'a SourceFile);
+
+impl SourceCode for Source<'_> {
+    fn read_span<'s>(
+        &'s self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        let Source(SourceFile { path, text }) = self;
+        let read = text.read_span(span, before, after)?;
+        let (_, column) = self.0.position(read.span().offset());
+        let (data, span, lines) = (read.data(), *read.span(), read.line_count());
+        Ok(Box::new(MietteSpanContents::new_named(path.clone(), data, span, read.line(), column - 1, lines)))
+    }
 }
 
 impl Picture<'_> {
     fn of(diagnostic: &Diagnostic) -> Picture<'_> {
-        let file = &diagnostic.file;
-        Picture { diagnostic, source: NamedSource::new(&file.path, file.text.clone()) }
+        Picture { diagnostic, source: Source(&diagnostic.file) }
     }
 }
 
@@ -110,5 +131,30 @@ impl miette::Diagnostic for Picture<'_> {
         let length = span.end.saturating_sub(span.start);
         let label = LabeledSpan::new(self.diagnostic.label.clone(), span.start, length);
         Some(Box::new(std::iter::once(label)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pintle_model::Span;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_characters() {
+        let text = "a: 1\ndescription: é😀, policis: 1\n";
+        let start = text.find("policis").unwrap();
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            message: "there is no `policis`".to_owned(),
+            label: None,
+            help: None,
+            file: Arc::new(SourceFile { path: "pintle.yaml".to_owned(), text: text.to_owned() }),
+            span: Span { start, end: start + "policis".len() },
+        };
+        let shown = render(&[diagnostic], Look { colour: false });
+        assert!(shown.contains("[pintle.yaml:2:18]"), "{shown}");
     }
 }
