@@ -170,6 +170,15 @@ impl Page {
         self.link.events(&self.session).iter().filter_map(fault).collect()
     }
 
+    /// Waits until something of [`Page::faults`] says this: Chromium tells it some time after the page's own scripts know.
+    pub fn wait_for_fault(&self, part: &str) {
+        let begun = Instant::now();
+        while !self.faults().iter().any(|fault| fault.contains(part)) {
+            assert!(begun.elapsed() < PATIENCE, "no fault says {part}\n{}", self.state());
+            self.evaluate(&format!("new Promise((done) => setTimeout(done, {LOOK_MS}))"));
+        }
+    }
+
     /// The requests that the page has sent so far: `{url, method, headers, postData}`.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {

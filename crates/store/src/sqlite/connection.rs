@@ -18,6 +18,8 @@ pub(super) const APPLICATION_ID: i32 = 0x504e_544c;
 
 /// How long a connection waits for another process that writes or recovers.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// How long is slept between two tries to enter write-ahead logging.
+const WAL_NAP: Duration = Duration::from_millis(2);
 /// Pages that a connection keeps, in KiB: enough for the inner nodes of a table of millions of rows.
 const CACHE_KIB: i32 = 2048;
 /// Pages that the writer keeps, in KiB: it also needs those that a batch changes.
@@ -110,6 +112,22 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Conn, Error> {
     })
 }
 
+/// Has the file written by a log of its own. SQLite does not wait here for another connection that is about to do the same to a
+/// new file (it holds its read lock meanwhile, so that could be for ever), so this does.
+fn enter_wal(db: &Connection) -> rusqlite::Result<()> {
+    let due = Instant::now() + BUSY;
+    loop {
+        match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Err(rusqlite::Error::SqliteFailure(code, _))
+                if code.code == rusqlite::ErrorCode::DatabaseBusy && Instant::now() < due =>
+            {
+                std::thread::sleep(WAL_NAP);
+            }
+            other => return other.map(drop),
+        }
+    }
+}
+
 /// Says what a commit waits for; not inside a transaction.
 pub(super) fn set_durability(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     let synchronous = match durability {
@@ -148,7 +166,7 @@ fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Conn> {
     db.pragma_update(None, "mmap_size", 0)?;
     match purpose {
         Purpose::Write(durability) => {
-            db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+            enter_wal(&db)?;
             set_durability(&db, durability)?;
             db.pragma_update(None, "foreign_keys", true)?;
             db.pragma_update_and_check(None, "journal_size_limit", super::wal::KEEP_BYTES, |_| Ok(()))?;

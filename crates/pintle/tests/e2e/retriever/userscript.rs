@@ -167,7 +167,7 @@ async fn a_script_without_a_token_asks_for_one_and_what_is_refused_is_told() {
     let page = player(&browser, &json!({ "address": address, "token": "of-aldric" }));
     let said = run(&page, &format!("{}/view", game()));
     assert_eq!(said, format!("retriever: {address} does not answer"));
-    assert!(page.faults().iter().any(|fault| fault.contains("CORS")), "{:#?}", page.faults());
+    page.wait_for_fault("CORS");
     let stored = server.get("/rest/v1/jsons").header("Authorization", "Basic of-aldric").await;
     stored.is(200, json!([]));
 }
