@@ -26,13 +26,16 @@ pub(crate) fn installed() -> bool {
 
 /// Medians of `rounds`, each target in turn.
 pub(crate) fn run(fleet: &Fleet, operation: Operation, rounds: usize, time: Duration) -> Result<Vec<Rate>> {
-    let targets = [Target::Control, Target::Mount, Target::Rest];
-    let mut found = targets.map(|_| Vec::new());
+    let mut targets = vec![Target::Control, Target::Mount, Target::Rest];
+    if operation == Operation::Read {
+        targets.extend([Target::Sql, Target::Script]);
+    }
+    let mut found = vec![Vec::new(); targets.len()];
     for round in 0..rounds {
         for (target, found) in targets.iter().zip(&mut found) {
             let rate = once(fleet, *target, operation, time)?;
             progress(&format!(
-                "wrk: {} {}/{rounds}  {:16} {rate:>8.0} a second",
+                "wrk: {} {}/{rounds}  {:18} {rate:>8.0} a second",
                 operation.name(),
                 round + 1,
                 target.name()
@@ -47,7 +50,12 @@ pub(crate) fn run(fleet: &Fleet, operation: Operation, rounds: usize, time: Dura
 fn once(fleet: &Fleet, target: Target, operation: Operation, time: Duration) -> Result<f64> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk").join("requests.lua");
     let work = fleet.work(target, operation);
-    let grammar = if target == Target::Rest { "rest" } else { "plain" };
+    let grammar = match target {
+        Target::Bare | Target::Control | Target::Mount => "plain",
+        Target::Rest => "rest",
+        Target::Sql => "sql",
+        Target::Script => "script",
+    };
     // What it creates shall not meet what our driver creates: it counts from where that is, and that goes on far above.
     let first = work.created.fetch_add(10_000_000, std::sync::atomic::Ordering::Relaxed);
     let output = Command::new("wrk")

@@ -1,4 +1,4 @@
--- The requests of src/work.rs, for wrk: wrk … -- OPERATION plain|rest FIRST [HEADER]
+-- The requests of src/work.rs, for wrk: wrk … -- OPERATION plain|rest|sql|script FIRST [HEADER]
 local operation, grammar, count, headers
 
 function init(args)
@@ -15,6 +15,14 @@ function init(args)
   math.randomseed(count)
 end
 
+-- Where one item is read.
+local places = {
+  plain = "/items/item-%09d",
+  rest = "/rest/v1/items?key=eq.item-%09d",
+  sql = "/sql/item-%09d",
+  script = "/script/item-%09d",
+}
+
 local function item(n)
   return string.format(
     '{"key":"item-%09d","title":"What item %d is about, in a few words","category":"category-%03d","owner":"bench",'
@@ -30,7 +38,7 @@ function request()
   local n = math.random(0, 99999)
   local target
   if operation == "read by key" then
-    target = grammar == "rest" and "/rest/v1/items?key=eq.item-%09d" or "/items/item-%09d"
+    target = places[grammar]
   else
     n = n % 1000
     target = grammar == "rest" and "/rest/v1/items?category=eq.category-%03d&order=key&limit=30"
