@@ -72,6 +72,22 @@ async fn servers_of_services_see_at_once_what_others_wrote() {
 }
 
 #[test]
+fn a_new_file_that_another_one_is_about_to_write_is_waited_for() {
+    let place = Place::new(configs());
+    let other = place.by_hand();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let (opened, answer) = std::sync::mpsc::channel();
+        let place = &place;
+        scope.spawn(move || opened.send(Store::open(&place.location(), &place.model, Access::Beside).map(drop)));
+        let early = answer.recv_timeout(std::time::Duration::from_millis(100));
+        assert!(early.is_err(), "it does not wait: {early:?}");
+        other.execute_batch("COMMIT").unwrap();
+        answer.recv().unwrap().unwrap();
+    });
+}
+
+#[test]
 fn services_that_start_at_once_on_a_new_file_make_its_tables_once() {
     for _ in 0..10 {
         let place = Place::new(configs());
