@@ -70,12 +70,14 @@ interface Answer {
   readonly status: number;
 }
 
+type HeaderValue = string | number | null | undefined;
+
 /** Options of an answer. */
 interface AnswerOptions {
   /** 200 to 599. */
   status?: number;
-  /** Headers; several of one name as an array. */
-  headers?: { [name: string]: string | number | (string | number)[] };
+  /** Headers; several of one name as an array. Those that are null or undefined are left out. */
+  headers?: { [name: string]: HeaderValue | HeaderValue[] };
   /** What the body is, as in `text/csv; charset=utf-8`. */
   type?: string;
 }

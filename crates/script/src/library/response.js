@@ -49,7 +49,9 @@ export function answer(value) {
   else if (!(value instanceof Answer)) made = json(value);
   const flat = [];
   for (const [name, values] of Object.entries(made.headers)) {
-    for (const one of Array.isArray(values) ? values : [values]) flat.push(name.toWellFormed(), String(one).toWellFormed());
+    for (const one of Array.isArray(values) ? values : [values]) {
+      if (one !== undefined && one !== null) flat.push(name.toWellFormed(), String(one).toWellFormed());
+    }
   }
   const type = made.type === undefined ? undefined : String(made.type).toWellFormed();
   native.answer(made.status, type, flat, made.body);

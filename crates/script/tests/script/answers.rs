@@ -48,3 +48,13 @@ fn headers_are_answered_also_several_of_a_name() {
     assert_eq!(headers, ["X-A: 1", "Set-Cookie: a=1", "Set-Cookie: b=2", "location: /y"]);
     assert_eq!(response.status, 302);
 }
+
+#[test]
+fn a_header_without_a_value_is_left_out() {
+    let program = compile(
+        "export default () => response.json(1, { headers: { 'x-a': undefined, 'x-b': null, 'x-c': [1, undefined, null, ''], 'x-d': 0 } })",
+    );
+    let response = call(&program, &mut World::default()).unwrap();
+    let headers: Vec<String> = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(headers, ["x-c: 1", "x-c: ", "x-d: 0"]);
+}
