@@ -45,7 +45,9 @@ export function fail(status, message, details, hint) {
     throw new TypeError(`fail(status, message, details, hint): the status is a number from 400 to 599, not ${status}`);
   }
   try {
-    JSON.stringify(details);
+    if (JSON.stringify(details ?? null) === undefined) {
+      throw new TypeError(`JSON.stringify makes nothing of this ${typeof details}`);
+    }
   } catch (error) {
     // Its own limits, such as the stack's, are told as such.
     if (!(error instanceof TypeError)) throw error;

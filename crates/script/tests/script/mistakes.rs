@@ -143,6 +143,18 @@ fn what_is_thrown_is_shown_whatever_it_is() {
             "TypeError: fail(status, message, details, hint): JSON has no such details: BigInt are forbidden in JSON.stringify",
         ),
         (
+            "fail(400, 'x', () => 1)",
+            "TypeError: fail(status, message, details, hint): JSON has no such details: JSON.stringify makes nothing of this function",
+        ),
+        (
+            "fail(400, 'x', Symbol('s'))",
+            "TypeError: fail(status, message, details, hint): JSON has no such details: JSON.stringify makes nothing of this symbol",
+        ),
+        (
+            "fail(400, 'x', { toJSON() {} })",
+            "TypeError: fail(status, message, details, hint): JSON has no such details: JSON.stringify makes nothing of this object",
+        ),
+        (
             "fail(200, 'x')",
             "TypeError: fail(status, message, details, hint): the status is a number from 400 to 599, not 200",
         ),
