@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::Path;
 
-use bounded::{Bounded, CHUNK_BYTES, END, Ended, Reading, next_line, too_long};
+use bounded::{Bounded, CHUNK_BYTES, END, Ended, Reading, byte_order_mark, next_line, too_long};
 use kept::{Keeping, Kept};
 use pintle_model::collection::PositionOf;
 use pintle_model::value::print::json_string;
@@ -73,6 +73,9 @@ impl Format {
 fn ndjson(mut file: File, from: Mark, most: u64, take: Take<'_>) -> Result<(), String> {
     file.seek(SeekFrom::Start(from.bytes)).map_err(|error| error.to_string())?;
     let (mut reader, mut mark, mut line) = (BufReader::with_capacity(CHUNK_BYTES, file), from, Vec::new());
+    if mark.bytes == 0 {
+        mark.bytes = byte_order_mark(&mut reader).map_err(|error| error.to_string())?;
+    }
     loop {
         let read = next_line(&mut reader, &mut line, most).map_err(|error| error.to_string())?;
         if read == 0 {
@@ -222,8 +225,9 @@ fn value(json: &mut Vec<u8>, ty: Option<Type>, cell: &str) -> Result<(), String>
 
 /// The features of a collection. Its text cannot be entered in its middle, so what was read before is passed over.
 fn geojson(file: File, from: Mark, collection: &Collection, most: u64, take: Take<'_>) -> Result<(), String> {
-    let kept = Kept::of(most);
-    let file = Keeping(BufReader::with_capacity(CHUNK_BYTES, file), kept.clone());
+    let mut file = BufReader::with_capacity(CHUNK_BYTES, file);
+    let kept = Kept::behind(byte_order_mark(&mut file).map_err(|error| error.to_string())?, most);
+    let file = Keeping(file, kept.clone());
     let mut outcome = Ok(());
     let features = Features { from, mark: Mark::default(), kept, most, collection, take, outcome: &mut outcome };
     let mut file = serde_json::Deserializer::from_reader(file);

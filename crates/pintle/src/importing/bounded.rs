@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that are read at once.
 pub(super) const CHUNK_BYTES: usize = 256 << 10;
+/// What some programs write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Nothing is bounded yet.
 const NOWHERE: u64 = u64::MAX;
 
@@ -100,6 +102,14 @@ impl<R: Seek> Seek for Ended<R> {
 /// Why a record is refused that has more bytes than one may have.
 pub(super) fn too_long(most: u64) -> String {
     format!("it is longer than the {most} bytes that the manifest's `limits.body` allows a record")
+}
+
+/// Passes over a byte order mark, where a file begins; how many bytes that is. (The reader of CSV does so by itself.)
+pub(super) fn byte_order_mark(reader: &mut impl BufRead) -> std::io::Result<u64> {
+    let marked = reader.fill_buf()?.starts_with(BYTE_ORDER_MARK);
+    let bytes = if marked { BYTE_ORDER_MARK.len() } else { 0 };
+    reader.consume(bytes);
+    Ok(bytes as u64)
 }
 
 /// Takes the next line into `line`, as far as one may be long; how many bytes it has in the file.

@@ -14,10 +14,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Of values that have at most so many bytes: of a longer one more than that is kept, and not all.
-    pub(super) fn of(most: u64) -> Kept {
+    /// Of a file that was read up to here, and values that have at most so many bytes: of a longer one more than that is kept, and not all.
+    pub(super) fn behind(bytes: u64, most: u64) -> Kept {
         let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1);
-        Kept { bytes: Rc::default(), kept: Rc::default(), most }
+        Kept { bytes: Rc::new(Cell::new(bytes)), kept: Rc::default(), most }
     }
 
     /// Bytes from the file's beginning on.

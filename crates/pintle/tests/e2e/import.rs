@@ -6,6 +6,8 @@ use crate::common::{App, Place, finish, pintle};
 
 on_both_stores!(
     csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields,
+    a_byte_order_mark_before_a_file_is_none_of_it,
+    what_a_feature_says_twice_is_told_by_its_properties_and_its_place_by_its_geometry,
     what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in,
     what_is_no_text_or_no_json_costs_its_record_alone,
     a_record_that_is_too_long_costs_itself_and_an_open_quote_is_named,
@@ -89,6 +91,56 @@ async fn csv_ndjson_and_geojson_are_stored_by_the_types_of_their_fields(place: P
     let (code, _, err) = run(&app, &["import", app.path(), "place", &app.file("one.csv")]);
     assert_eq!(code, 1);
     assert!(err.contains("has no pipeline `place`") && err.contains("did you mean `places`?"), "{err}");
+}
+
+async fn a_byte_order_mark_before_a_file_is_none_of_it(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let record = |id: &str| format!("{{\"id\":\"{id}\",\"longitude\":1,\"latitude\":2}}\n");
+    let lines = [record("c"), record("d"), record("e")].concat();
+    for (file, text, count) in [
+        ("one.csv", "\"id\",longitude,latitude\na,1,2\nb,1,2\n".to_owned(), 2),
+        ("two.ndjson", lines, 3),
+        ("three.geojson", geojson(&record("f"), &record("g")), 2),
+    ] {
+        let (code, out, err) = import(&app, file, format!("\u{feff}{text}"));
+        assert_eq!(err, "", "{file}");
+        assert_eq!((code, out), (0, format!("{count} records: {count} stored, 0 refused, 0 dead\n")), "{file}");
+    }
+    // One that was broken off goes on where it was: the mark is counted with what stands before the first record.
+    let (first, more) = ([record("h"), record("i")].concat(), record("j"));
+    let csv = "id,longitude,latitude\nk,1,2\nl,1,2\n";
+    for (file, begun, rest) in [
+        ("four.geojson", geojson(&first, "").replace("]}", ""), geojson(&first, &more)),
+        ("five.csv", format!("{csv}m,1,\"2"), format!("{csv}m,1,2\n")),
+    ] {
+        let (code, _, err) = import(&app, file, format!("\u{feff}{begun}"));
+        assert!(code == 1 && err.contains("2 records: 2 stored, 0 refused"), "{code} {err}");
+        let (code, out, err) = import(&app, file, format!("\u{feff}{rest}"));
+        assert_eq!((code, out.as_str()), (0, "3 records: 3 stored, 0 refused, 0 dead\n"), "{err}");
+    }
+    let found = rows(&app, "select=id").await;
+    let wanted = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
+    assert_eq!(found, json!(wanted.map(|id| json!({ "id": id }))));
+}
+
+async fn what_a_feature_says_twice_is_told_by_its_properties_and_its_place_by_its_geometry(place: Place) {
+    let app = App::of(MANIFEST).on(place);
+    let geometry = json!({ "type": "Point", "coordinates": [3, 4] });
+    let properties = json!({ "longitude": 1, "latitude": 2 });
+    let features = json!({ "type": "FeatureCollection", "features": [
+        { "type": "Feature", "id": "x", "properties": { "id": "a" }, "geometry": geometry },
+        { "type": "Feature", "id": "b", "properties": properties, "geometry": geometry },
+        { "type": "Feature", "id": "c", "properties": properties, "geometry": null },
+    ]});
+    let (code, out, err) = import(&app, "one.geojson", features.to_string());
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "3 records: 3 stored, 0 refused, 0 dead\n", ""));
+    let wanted = [("a", 3, 4), ("b", 3, 4), ("c", 1, 2)];
+    assert_eq!(
+        rows(&app, "select=id,longitude,latitude").await,
+        json!(
+            wanted.map(|(id, longitude, latitude)| json!({ "id": id, "longitude": longitude, "latitude": latitude }))
+        )
+    );
 }
 
 async fn what_is_no_record_is_named_by_its_place_and_its_neighbours_go_in(place: Place) {
