@@ -201,7 +201,8 @@ fn columns(plan: &ReadPlan, shape: ResultShape) -> Vec<Column> {
 fn unlike(sqlite: &[Column], postgres: &[Column]) -> Option<Mistake> {
     let named = |columns: &[Column]| {
         let named = columns.iter().map(|column| format!("{}: {}", column.name(), column.ty().name()));
-        format!("`{}`", named.collect::<Vec<_>>().join(", "))
+        let named = named.collect::<Vec<_>>().join(", ");
+        if named.is_empty() { "nothing".to_owned() } else { format!("`{named}`") }
     };
     (sqlite != postgres).then(|| {
         Mistake::new(format!("this answers {} and the statement for SQLite {}", named(postgres), named(sqlite)))

@@ -293,8 +293,8 @@ fn a_mistake_in_a_block_of_the_manifest_is_shown_at_its_word() {
 fn statements_for_two_stores_answer_the_same_columns() {
     let mistakes = |route: &str| {
         let text = format!(
-            "pintle: 1\nname: map\ncollections:\n  tiles:\n    key: {{ x: integer }}\n    fields: {{ kind: text }}\n    policies: {{ select: 'true' }}\n\
-             routes:\n  /a:\n    get: {{ {route} }}\n"
+            "pintle: 1\nname: map\ncollections:\n  tiles:\n    key: {{ x: integer }}\n    fields: {{ kind: text }}\n    policies: {{ select: 'true', delete: 'true' }}\n\
+             routes:\n  /a:\n    post: {{ {route} }}\n"
         );
         let (model, diagnostics) = pintle_model::load("pintle.yaml", &text, &|_| Err("no files here".to_owned()));
         assert_eq!(diagnostics, [], "{text}");
@@ -307,6 +307,10 @@ fn statements_for_two_stores_answer_the_same_columns() {
     assert_eq!(
         mistakes(&two(one, "select x, x as kind from tiles")),
         ["this answers `x: integer, kind: integer` and the statement for SQLite `x: integer, kind: text`"]
+    );
+    assert_eq!(
+        mistakes(&two(one, "delete from tiles")),
+        ["this answers nothing and the statement for SQLite `x: integer, kind: text`"]
     );
     let (count, named) = ("select count(*) as n from tiles", "select count(*) as tiles from tiles");
     assert_eq!(mistakes(&format!("{}, result: value", two(count, named))), [""; 0], "a value has no name");
