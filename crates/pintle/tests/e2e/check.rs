@@ -65,6 +65,8 @@ pipelines:
     path: /halls
     into: halls
   ours: { path: /ours, into: places, insert: auth.role() = 'anon', auth: required }
+  unequal: { path: /unequal, into: places, insert: 1 = 2 }
+  nothing: { path: /nothing, into: places, insert: 'null' }
   all: { path: /all, into: places, insert: n > 3 }
   programs: { path: /programs, into: places, auth: service_role }
 "

@@ -1,5 +1,7 @@
 //! Folding: what the caller's role decides needs no database.
 
+use std::cmp::Ordering;
+
 use pintle_model::{Role, Value};
 
 use super::Expr;
@@ -18,18 +20,18 @@ pub fn fold(expr: Expr, role: Role) -> Expr {
         },
         Expr::And(parts) => junction(parts, true),
         Expr::Or(parts) => junction(parts, false),
-        Expr::Compare(op, left, right) => match texts(&left, &right) {
-            Some((l, r)) => truth(match op {
-                Comparison::Eq => l == r,
-                Comparison::Ne => l != r,
-                Comparison::Lt => l < r,
-                Comparison::Le => l <= r,
-                Comparison::Gt => l > r,
-                Comparison::Ge => l >= r,
+        Expr::Compare(op, left, right) => match compared(&left, &right) {
+            Some(order) => truth(match op {
+                Comparison::Eq => order.is_eq(),
+                Comparison::Ne => order.is_ne(),
+                Comparison::Lt => order.is_lt(),
+                Comparison::Le => order.is_le(),
+                Comparison::Gt => order.is_gt(),
+                Comparison::Ge => order.is_ge(),
             }),
             None => Expr::Compare(op, left, right),
         },
-        Expr::In(value, list) if list.iter().all(|item| texts(&value, item).is_some()) => {
+        Expr::In(value, list) if list.iter().all(|item| compared(&value, item).is_some()) => {
             truth(list.iter().any(|item| item == &*value))
         }
         Expr::Is(inner, asked) => match (&*inner, asked) {
@@ -67,9 +69,10 @@ fn junction(parts: Vec<Expr>, neutral: bool) -> Expr {
     }
 }
 
-fn texts<'a>(left: &'a Expr, right: &'a Expr) -> Option<(&'a str, &'a str)> {
+fn compared(left: &Expr, right: &Expr) -> Option<Ordering> {
     match (left, right) {
-        (Expr::Literal(Value::Text(l)), Expr::Literal(Value::Text(r))) => Some((l, r)),
+        (Expr::Literal(Value::Text(l)), Expr::Literal(Value::Text(r))) => Some(l.cmp(r)),
+        (Expr::Literal(Value::Integer(l)), Expr::Literal(Value::Integer(r))) => Some(l.cmp(r)),
         _ => None,
     }
 }
@@ -104,6 +107,16 @@ mod tests {
         let either = Expr::Or(vec![role_is("authenticated"), own.clone()]);
         assert_eq!(fold(either.clone(), Role::Authenticated), Expr::TRUE);
         assert_eq!(fold(either, Role::Anon), own);
+    }
+
+    #[test]
+    fn numbers_without_fractions_are_compared() {
+        let compare = |op, left, right| {
+            let number = |value| Expr::Literal(Value::Integer(value));
+            fold(Expr::compare(op, number(left), number(right)), Role::Anon)
+        };
+        assert_eq!(compare(Comparison::Eq, 1, 2), Expr::FALSE);
+        assert_eq!(compare(Comparison::Lt, 2, 10), Expr::TRUE);
     }
 
     #[test]

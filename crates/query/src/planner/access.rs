@@ -45,7 +45,9 @@ impl Planner {
             return Ok(Expr::TRUE);
         }
         let policy = self.policy(collection, right)?;
-        Ok(fold(self.under_policies(policy.clone()), role))
+        let decided = fold(self.under_policies(policy.clone()), role);
+        // A policy lets in what it is true for: as a whole, null is no other than false.
+        Ok(if decided.is_null() { Expr::FALSE } else { decided })
     }
 
     /// Whether there is a policy that may give this role this right: what costs nothing to ask before a request is read.
