@@ -61,9 +61,7 @@ impl App {
     /// The app at a folder or a manifest, planned for a dialect; mistakes go to standard error.
     pub(crate) fn load_at(given: &Path, dialect: Dialect) -> Result<App, Failure> {
         let checked = App::check(given, dialect)?;
-        if !checked.diagnostics.is_empty() {
-            ui::err(&report::render(&checked.diagnostics, Look::of_err()));
-        }
+        report::tell(&checked);
         match checked.app {
             Some(app) => Ok(app),
             None => Err(Failure::new(report::verdict(&checked))),

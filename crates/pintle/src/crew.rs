@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::board::{Board, State};
 use crate::commands::health;
 use crate::failure::Failure;
+use crate::report;
 use crate::ui::Look;
 
 /// Between two looks at whether a server is ready: until it was for the first time, and later.
@@ -29,6 +30,8 @@ pub(crate) struct Process {
     pub(crate) name: String,
     /// What it is told.
     pub(crate) words: Vec<String>,
+    /// Whether it tells what its app is warned of: of several processes of an app, one does.
+    pub(crate) warns: bool,
     /// What is shown of it: a name, and an address that tells whether it is ready.
     pub(crate) lines: Vec<(String, SocketAddr)>,
 }
@@ -120,6 +123,9 @@ fn start(process: &Process) -> Result<Child, Failure> {
     // What it is told counts, not what this process was told.
     for name in ["PINTLE_APP", "PINTLE_LISTEN", "PINTLE_SERVICE"] {
         command.env_remove(name);
+    }
+    if !process.warns {
+        command.env(report::WARNED, "1");
     }
     if std::env::var_os("PINTLE_LOG").is_none() {
         command.env("PINTLE_LOG", "warn");

@@ -21,7 +21,7 @@ use crate::migration;
 use crate::place::StoreArg;
 use crate::queue;
 use crate::report;
-use crate::ui::{self, Look};
+use crate::ui;
 use crate::watch::Watcher;
 
 /// An app that is served, and where it comes from.
@@ -99,9 +99,7 @@ impl Reload {
             self.awaited = awaited;
             return;
         }
-        if !checked.diagnostics.is_empty() {
-            ui::err(&report::render(&checked.diagnostics, Look::of_err()));
-        }
+        report::tell(&checked);
         let verdict = report::verdict(&checked);
         match self.take_over(checked) {
             Ok(()) => {

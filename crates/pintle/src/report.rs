@@ -10,7 +10,18 @@ use miette::{
 use pintle_model::{Diagnostic, Severity, SourceFile};
 
 use crate::app::{App, Checked};
-use crate::ui::Look;
+use crate::ui::{self, Look};
+
+/// The variable that is set where another process of the same app tells its warnings.
+pub(crate) const WARNED: &str = "PINTLE_WARNED";
+
+/// Shows on standard error what was found in an app.
+pub(crate) fn tell(checked: &Checked) {
+    let told = checked.app.is_some() && std::env::var_os(WARNED).is_some();
+    if !checked.diagnostics.is_empty() && !told {
+        ui::err(&render(&checked.diagnostics, Look::of_err()));
+    }
+}
 
 /// All mistakes, one below the other.
 pub(crate) fn render(diagnostics: &[Diagnostic], look: Look) -> String {

@@ -115,7 +115,7 @@ fn whole(args: &Args, given: &Path, model: &Model, name: &str, ports: &mut Ports
         (name, place.address)
     });
     let listen: Vec<String> = address.iter().flat_map(|address| ["--listen".to_owned(), address.to_string()]).collect();
-    Ok(Process { name: name.to_owned(), words: serve(args, given, &listen), lines: lines.collect() })
+    Ok(Process { name: name.to_owned(), words: serve(args, given, &listen), warns: true, lines: lines.collect() })
 }
 
 /// Each service of an app as a process, and the gateway: at the ports that several services share, else at one of its own.
@@ -137,6 +137,7 @@ fn apart(args: &Args, given: &Path, model: &Model, name: &str, ports: &mut Ports
         processes.push(Process {
             name: label.clone(),
             words: serve(args, given, &words),
+            warns: processes.is_empty(),
             lines: vec![(label, address)],
         });
     }
@@ -145,6 +146,7 @@ fn apart(args: &Args, given: &Path, model: &Model, name: &str, ports: &mut Ports
         Process {
             name: name.to_owned(),
             words: [&words, &upstreams[..]].concat(),
+            warns: false,
             lines: vec![(name.to_owned(), address)],
         }
     });

@@ -110,6 +110,28 @@ async fn each_service_is_a_process_behind_a_gateway_where_that_is_asked_for() {
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn what_an_app_is_warned_of_is_told_by_one_of_its_processes() {
+    let app = App::of(
+        &format!("{TWO}pipelines: {{ nobodys: {{ path: /nobodys, into: b }} }}\n")
+            .replace("[b]", "[b], pipelines: [nobodys]"),
+    );
+    let up = Up::start(&["--services", app.path()]);
+    let (mut ready, mut warnings) = (0, Vec::new());
+    for line in up.lines.iter() {
+        if line.ends_with("  ready") {
+            ready += 1;
+            if ready == 3 {
+                up.signal(up.child.id(), "TERM");
+            }
+        }
+        if line.contains("only service_role may add records by the pipeline `nobodys`") {
+            warnings.push(line);
+        }
+    }
+    assert_eq!((ready, warnings.len()), (3, 1), "{warnings:?}");
+}
+
 #[tokio::test]
 async fn services_that_share_a_port_are_behind_a_gateway_there() {
     let ports = [Port::reserve().unwrap(), Port::reserve().unwrap()];
