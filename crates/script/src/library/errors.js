@@ -6,7 +6,8 @@ class Failure extends Error {
 
   constructor(status, message, details, hint) {
     super(message);
-    this.status = status;
+    // It stays what `fail` has checked.
+    Object.defineProperty(this, "status", { value: status, enumerable: true });
     this.details = details ?? null;
     this.hint = hint ?? null;
   }

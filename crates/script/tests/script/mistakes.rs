@@ -197,6 +197,13 @@ fn fail_is_an_answer_unless_it_is_caught() {
     };
     let caught = "try { fail(404, 'x', { a: 1 }) } catch (error) { return [error.status, error.message, error.details, error.name] }";
     assert_eq!(crate::host::answer(caught), r#"[404,"x",{"a":1},"Failure"]"#);
+    // Its status was checked, and stays: what was undone is told as no success.
+    let Failure::Thrown { message, .. } =
+        failure("try { fail(409, 'x') } catch (error) { error.status = 200; throw error }")
+    else {
+        panic!()
+    };
+    assert_eq!(message, "TypeError: 'status' is read-only");
 }
 
 #[test]

@@ -23,6 +23,7 @@ const FAILED: &str = "the script failed";
 pub(super) fn told(why: Why, work: &Work) -> Result<Answer, Failure> {
     match why {
         Why::Store(error) => Err(of_store(error, work)),
+        Why::Around(error) => Err(around(error, work)),
         Why::Answer(reason) => Err(thrown(&format!("its answer is none: {reason}"), None, "", work)),
         Why::Script(failed) => of_script(failed, work),
         Why::Crowded => Err(crowded()),
@@ -30,14 +31,18 @@ pub(super) fn told(why: Why, work: &Work) -> Result<Answer, Failure> {
 }
 
 fn of_store(error: pintle_store::Error, work: &Work) -> Failure {
-    let role: Role = work.acting.caller.role;
     match error {
         // The store gave up when the script's time was over.
         pintle_store::Error::Timeout => {
             placed(too_long(work.time, work), work).details("it waited for the store when its time was over")
         }
-        other => status::error(other, Surface::Plain, role),
+        other => around(other, work),
     }
+}
+
+fn around(error: pintle_store::Error, work: &Work) -> Failure {
+    let role: Role = work.acting.caller.role;
+    status::error(error, Surface::Plain, role)
 }
 
 fn of_script(failed: Failed, work: &Work) -> Result<Answer, Failure> {

@@ -83,7 +83,10 @@ struct Refused {
 
 #[derive(Debug)]
 enum Why {
+    /// The store's, while the script waited for it.
     Store(Error),
+    /// The store's, before the script began or once it had ended.
+    Around(Error),
     Script(pintle_script::Failure),
     /// It answers what is no answer.
     Answer(String),
@@ -93,7 +96,7 @@ enum Why {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Refused {
-        Refused { why: Why::Store(error), said: Box::default() }
+        Refused { why: Why::Around(error), said: Box::default() }
     }
 }
 

@@ -42,4 +42,26 @@ async fn a_statement_that_never_ends_is_broken_off_and_a_write_beside_it_is_answ
     server.get("/rest/v1/notes?text=eq.endless").await.is(200, json!([]));
 }
 
+async fn who_waits_for_a_turn_is_not_told_that_the_script_ran_long(place: Place) {
+    let manifest = "
+pintle: 1
+name: busy
+limits: { timeout: 1s }
+routes:
+  /busy: { get: { script: routes/busy.js } }
+";
+    let busy = "export default () => { const begun = Date.now(); while (Date.now() - begun < 700); return 1 }\n";
+    let app = app(manifest, &[("busy.js", busy)], place);
+    let server = app.serve();
+    // More than there are turns.
+    let calls = 4 * std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let mut asked: Vec<_> =
+        (0..calls).map(|_| server.get("/busy")).map(|ask| tokio::spawn(async { ask.await })).collect();
+    for call in asked.drain(..) {
+        let told = call.await.unwrap().text();
+        assert!(!told.contains("ran longer"), "{told}");
+    }
+}
+
+on_both_stores!(who_waits_for_a_turn_is_not_told_that_the_script_ran_long);
 on_both_stores!(a_statement_that_never_ends_is_broken_off_and_a_write_beside_it_is_answered_soon);
