@@ -63,5 +63,7 @@ routes:
     }
 }
 
-on_both_stores!(who_waits_for_a_turn_is_not_told_that_the_script_ran_long);
-on_both_stores!(a_statement_that_never_ends_is_broken_off_and_a_write_beside_it_is_answered_soon);
+on_both_stores!(
+    a_statement_that_never_ends_is_broken_off_and_a_write_beside_it_is_answered_soon,
+    who_waits_for_a_turn_is_not_told_that_the_script_ran_long,
+);
