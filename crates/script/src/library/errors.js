@@ -5,9 +5,12 @@ class Failure extends Error {
   #marked = true;
 
   constructor(status, message, details, hint) {
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new TypeError(`fail(status, message, details, hint): the status is a number from 400 to 599, not ${status}`);
+    }
     super(message);
-    // It stays what `fail` has checked.
-    Object.defineProperty(this, "status", { value: status, enumerable: true });
+    // It stays what was checked. The host takes it as an integer, which one that was read from JSON is not by itself.
+    Object.defineProperty(this, "status", { value: status | 0, enumerable: true });
     this.details = details ?? null;
     this.hint = hint ?? null;
   }
@@ -42,9 +45,6 @@ export class DatabaseError extends Error {
 DatabaseError.prototype.name = "DatabaseError";
 
 export function fail(status, message, details, hint) {
-  if (!Number.isInteger(status) || status < 400 || status > 599) {
-    throw new TypeError(`fail(status, message, details, hint): the status is a number from 400 to 599, not ${status}`);
-  }
   try {
     if (JSON.stringify(details ?? null) === undefined) {
       throw new TypeError(`JSON.stringify makes nothing of this ${typeof details}`);
@@ -54,8 +54,7 @@ export function fail(status, message, details, hint) {
     if (!(error instanceof TypeError)) throw error;
     throw new TypeError(`fail(status, message, details, hint): JSON has no such details: ${error?.message}`);
   }
-  // The host takes it as an integer, which one that was read from JSON is not by itself.
-  throw new Failure(status | 0, String(message ?? ""), details, hint === undefined || hint === null ? null : String(hint));
+  throw new Failure(status, String(message ?? ""), details, hint === undefined || hint === null ? null : String(hint));
 }
 
 const optional = (value) => (value === null || value === undefined ? undefined : String(value));

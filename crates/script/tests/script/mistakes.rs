@@ -198,12 +198,20 @@ fn fail_is_an_answer_unless_it_is_caught() {
     let caught = "try { fail(404, 'x', { a: 1 }) } catch (error) { return [error.status, error.message, error.details, error.name] }";
     assert_eq!(crate::host::answer(caught), r#"[404,"x",{"a":1},"Failure"]"#);
     // Its status was checked, and stays: what was undone is told as no success.
-    let Failure::Thrown { message, .. } =
-        failure("try { fail(409, 'x') } catch (error) { error.status = 200; throw error }")
-    else {
-        panic!()
-    };
-    assert_eq!(message, "TypeError: 'status' is read-only");
+    for (changed, wanted) in [
+        ("error.status = 200; throw error", "TypeError: 'status' is read-only"),
+        (
+            "throw new error.constructor(200, 'x')",
+            "TypeError: fail(status, message, details, hint): the status is a number from 400 to 599, not 200",
+        ),
+    ] {
+        let Failure::Thrown { message, .. } =
+            failure(&format!("try {{ fail(409, 'x') }} catch (error) {{ {changed} }}"))
+        else {
+            panic!("{changed}")
+        };
+        assert_eq!(message, wanted);
+    }
 }
 
 #[test]
